@@ -1,0 +1,56 @@
+"""Everything bt_gex raises on purpose.
+
+    BtGexError
+    ├── UsageError          the caller asked for something impossible   (CLI exit status 2)
+    │   ├── UnknownName     no such setting, index, profile, …; names the nearest one
+    │   └── BadValue        right name, wrong type or out of range; says the range
+    └── RunError            the request was fine, the world was not     (CLI exit status 1)
+        ├── DataError       a database that is missing, foreign or unreadable
+        ├── OutputError     a folder or file that cannot be written
+        └── EngineError     backtrader was asked to run in a way that would give wrong results
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BtGexError(Exception):
+    """Base of all errors of this package; the message is one line for a person to act on."""
+
+
+class UsageError(BtGexError):
+    """The request itself cannot be met."""
+
+
+class UnknownName(UsageError):
+    """A name that does not exist; the message suggests the nearest one that does."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.5)
+        match = next((n for n in names if near and n.lower() == near[0]), None)
+        hint = f"did you mean {match}?" if match else f"known: {', '.join(names)}"
+        super().__init__(f"unknown {kind} {name!r}; {hint}")
+        self.suggestion = match
+
+
+class BadValue(UsageError):
+    """A value of the wrong type or out of range; the message says what is allowed."""
+
+
+class RunError(BtGexError):
+    """Something outside the request failed."""
+
+
+class DataError(RunError):
+    """A blackbox that is missing, is not one, or holds something unreadable."""
+
+
+class OutputError(RunError):
+    """Results could not be written or read."""
+
+
+class EngineError(RunError):
+    """A backtrader mode or use that would silently give wrong results."""

@@ -1,0 +1,63 @@
+"""Option legs and the spreads made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, NamedTuple
+
+Right = Literal["C", "P"]
+Strategy = Literal["IC", "CALL", "PUT"]
+SHORT, LONG = -1, 1
+
+
+class Leg(NamedTuple):
+    """One option of a spread; `side` is -1 when sold to open, +1 when bought."""
+
+    strike: float
+    right: Right
+    side: int
+
+    @property
+    def label(self) -> str:
+        """Strike and right, as traders write it: 6070C."""
+        return f"{self.strike:.10g}{self.right}"
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A credit spread, legs in the order of its strikes (short, long; calls before puts).
+
+    width: distance of short and long strike in points; of a condor the larger of its two.
+    """
+
+    strategy: Strategy
+    strikes: tuple[float, ...]
+    legs: tuple[Leg, ...]
+    width: float
+    narrowest: float
+
+    @property
+    def label(self) -> str:
+        """Strategy and strikes: CALL 6065/6070."""
+        return f"{self.strategy} {'/'.join(f'{k:.10g}' for k in self.strikes)}"
+
+
+def make_spread(strategy: Strategy, strikes: Sequence[float]) -> Spread:
+    """The spread of a setup's strikes: (short, long), for a condor calls first, then puts."""
+    rights: tuple[Right, ...] = ("C", "P") if strategy == "IC" else (("C",) if strategy == "CALL" else ("P",))
+    if len(strikes) != 2 * len(rights):
+        raise ValueError(f"{strategy} takes {2 * len(rights)} strikes, got {list(strikes)}")
+    legs: list[Leg] = []
+    widths: list[float] = []
+    for n, right in enumerate(rights):
+        short, long = strikes[2 * n], strikes[2 * n + 1]
+        legs += [Leg(short, right, SHORT), Leg(long, right, LONG)]
+        widths.append(abs(long - short))
+    return Spread(strategy, tuple(strikes), tuple(legs), max(widths), min(widths))
+
+
+def occ_symbol(root: str, expiration: date, right: Right, strike: float) -> str:
+    """OCC option symbol without padding of the root: SPXW260112C06070000."""
+    return f"{root}{expiration:%y%m%d}{right}{round(strike * 1000):08d}"
