@@ -1,13 +1,13 @@
 """Everything bt_gex raises on purpose.
 
-    BtGexError
-    ├── UsageError          the caller asked for something impossible   (CLI exit status 2)
-    │   ├── UnknownName     no such setting, index, profile, …; names the nearest one
-    │   └── BadValue        right name, wrong type or out of range; says the range
-    └── RunError            the request was fine, the world was not     (CLI exit status 1)
-        ├── DataError       a database that is missing, foreign or unreadable
-        ├── OutputError     a folder or file that cannot be written
-        └── EngineError     backtrader was asked to run in a way that would give wrong results
+BtGexError
+├── UsageError          the caller asked for something impossible   (CLI exit status 2)
+│   ├── UnknownName     no such setting, index, profile, …; names the nearest one
+│   └── BadValue        right name, wrong type or out of range; says the range
+└── RunError            the request was fine, the world was not     (CLI exit status 1)
+    ├── DataError       a database that is missing, foreign or unreadable
+    ├── OutputError     a folder or file that cannot be written
+    └── EngineError     backtrader was asked to run in a way that would give wrong results
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ a session's rules apply.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -81,13 +82,17 @@ def _year(year: int) -> tuple[Session, ...]:
 
     first, last = date(year, 1, 1), date(year, 12, 31)
     try:
-        calendar = exchange_calendars.get_calendar(EXCHANGE, start=first, end=last)
+        with warnings.catch_warnings():  # its own use of pandas is not our users' concern
+            warnings.simplefilter("ignore")
+            calendar = exchange_calendars.get_calendar(EXCHANGE, start=first, end=last)
     except ValueError as error:
         raise BadValue(f"the exchange calendar has no sessions for {year}: {error}") from error
     schedule = calendar.schedule
-    opens = schedule["open"].to_numpy().astype("datetime64[ns]").astype(np.int64)
-    closes = schedule["close"].to_numpy().astype("datetime64[ns]").astype(np.int64)
-    days = [stamp.date() for stamp in schedule.index]
     return tuple(
-        Session(day, int(o), int(c)) for day, o, c in zip(days, opens, closes, strict=True)
+        Session(
+            stamp.date(), instant_ns(open_at.to_pydatetime()), instant_ns(close_at.to_pydatetime())
+        )
+        for stamp, open_at, close_at in zip(
+            schedule.index, schedule["open"], schedule["close"], strict=True
+        )
     )

@@ -46,7 +46,9 @@ class Spread:
 
 def make_spread(strategy: Strategy, strikes: Sequence[float]) -> Spread:
     """The spread of a setup's strikes: (short, long), for a condor calls first, then puts."""
-    rights: tuple[Right, ...] = ("C", "P") if strategy == "IC" else (("C",) if strategy == "CALL" else ("P",))
+    rights: tuple[Right, ...] = (
+        ("C", "P") if strategy == "IC" else (("C",) if strategy == "CALL" else ("P",))
+    )
     if len(strikes) != 2 * len(rights):
         raise ValueError(f"{strategy} takes {2 * len(rights)} strikes, got {list(strikes)}")
     legs: list[Leg] = []

@@ -1,0 +1,276 @@
+"""One session of one index as the replay sees it: arrays on the 30-second grid, as of each bar.
+
+Every array has one value a bar and, last, one for the close, which is no bar. NaN is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+
+from bt_gex.blackbox.reader import Blackbox, LegKey, LegRows, Series, describe, split_legs
+from bt_gex.errors import DataError
+from bt_gex.market.calendar import NS, Session, Stamps
+from bt_gex.market.contracts import Right
+from bt_gex.market.gamma import chain_rows, competing, exposure_by_strike, find_peaks
+from bt_gex.market.grid import round_to_grid
+from bt_gex.market.indexes import Index
+from bt_gex.market.quotes import Prices, as_of, clean
+from bt_gex.market.settlement import PARITY_WINDOW, Settlement, settlement_price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadParams:
+    """How old a row may be to count, and which pin is meant."""
+
+    quote_max_age_s: float = 120.0
+    context_max_age_s: float = 2100.0
+    use_competing_peaks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LegQuotes:
+    """Bid, ask and mid of one option on the grid, NaN where it has no valid quote; points."""
+
+    bid: Prices
+    ask: Prices
+    mid: Prices
+
+
+@dataclass(slots=True)
+class Day:
+    """What was known at each bar of a session.
+
+    spot, vix, pin   as of the bar; index points, VIX level, strike
+    last_price(_ns)  newest index price up to the close, for the settlement
+    peaks            where the pins come from: recorded, computed from chains, or none
+    counts           what was odd about the rows used so far, by name
+    """
+
+    box: Blackbox
+    index: Index
+    session: Session
+    params: LoadParams
+    grid: Stamps
+    spot: Prices
+    vix: Prices
+    pin: Prices
+    last_price: float
+    last_price_ns: int
+    peaks: str
+    has_data: bool
+    counts: Counter[str] = field(default_factory=Counter)
+    _rows: dict[LegKey, LegRows | None] = field(default_factory=dict)
+    _legs: dict[LegKey, LegQuotes] = field(default_factory=dict)
+    _settlement: Settlement | None = None
+
+    def prefetch(self, legs: Iterable[LegKey]) -> None:
+        """Read these options' quotes in one query; only saves time, never changes a result."""
+        missing = {key for key in legs if key not in self._rows}
+        if missing:
+            found = self.box.legs(self.index.symbol, self.session, missing, self.counts)
+            self._rows.update({key: found.get(key) for key in missing})
+
+    def leg(self, strike: float, right: Right) -> LegQuotes:
+        """Quotes of one option on the grid; all NaN when the database has none."""
+        key = (float(strike), right)
+        if key not in self._legs:
+            self.prefetch([key])
+            rows = self._rows[key]
+            if rows is None:
+                nothing = np.full(len(self.grid), np.nan)
+                self._legs[key] = LegQuotes(nothing, nothing, nothing)
+            else:
+                describe(rows, self.counts)
+                self._legs[key] = on_grid(rows, self.grid, self.params.quote_max_age_s)
+        return self._legs[key]
+
+    def settlement(self) -> Settlement:
+        """The price all legs settle on at the close."""
+        if self._settlement is None:
+            self._settlement = settlement_price(
+                last_price=self.last_price,
+                last_price_ns=self.last_price_ns,
+                close_ns=self.session.close_ns,
+                parity=self._parity_at_close,
+            )
+        return self._settlement
+
+    def _parity_at_close(self, price: float) -> Iterator[float]:
+        close = self.session.close_ns
+        oldest = close - round(self.params.quote_max_age_s * NS)
+        rows = self.box.quotes_between(self.index.symbol, max(oldest, self.session.open_ns), close)
+        at_close = np.array([close], dtype=np.int64)
+        mids = {
+            key: float(on_grid(leg, at_close, self.params.quote_max_age_s).mid[0])
+            for key, leg in split_legs(rows, Counter()).items()
+            if abs(key[0] - price) <= PARITY_WINDOW * price
+        }
+        for strike in sorted({strike for strike, _ in mids}):
+            implied = strike + mids.get((strike, "C"), math.nan) - mids.get((strike, "P"), math.nan)
+            if not math.isnan(implied):
+                yield implied
+
+    def fingerprint(self) -> str:
+        """Hash of everything the replay has read of this session so far."""
+        digest = hashlib.sha256(f"{self.index.symbol} {self.session.day}".encode())
+        for values in (self.spot, self.vix, self.pin, np.array([self.last_price])):
+            digest.update(np.ascontiguousarray(values).tobytes())
+        digest.update(str(self.last_price_ns).encode())
+        if self._settlement is not None:
+            digest.update(np.array([self._settlement.price]).tobytes())
+        for key in sorted(self._legs):
+            quotes = self._legs[key]
+            digest.update(repr(key).encode() + quotes.bid.tobytes() + quotes.ask.tobytes())
+        return digest.hexdigest()
+
+
+def on_grid(rows: LegRows, grid: Stamps, max_age_s: float) -> LegQuotes:
+    """An option's quotes as of each instant; the newest row decides, valid or not."""
+    bid, ask = clean(rows.bid, rows.ask)
+    bid_then = as_of(rows.stamps, bid, grid, max_age_s)
+    ask_then = as_of(rows.stamps, ask, grid, max_age_s)
+    return LegQuotes(bid_then, ask_then, (bid_then + ask_then) / 2.0)
+
+
+def load_day(box: Blackbox, index: Index, session: Session, params: LoadParams) -> Day:
+    """Read the index price, VIX and pin of a session; quotes are read when first asked for.
+
+    The index price and the VIX come from market_context and, where that has nothing usable, from
+    the option snapshots. Raises DataError on anything unreadable.
+    """
+    counts: Counter[str] = Counter()
+    priced = ("underlying_price", "vix")
+    context = box.rows("market_context", index.symbol, session, priced)
+    snapshots = box.rows("options_snapshots", index.symbol, session, (*priced, "expiration"))
+    peaks = box.rows("gex_peaks", index.symbol, session, ("peak_rank", "strike"))
+    grid = session.grid()
+    age = params.context_max_age_s
+    newest = [_newest(context), _newest(snapshots)]
+    fresh_first = sorted(newest, key=lambda pair: -pair[1])
+    pin_series, source = _pins(box, index, session, peaks, snapshots, params, counts)
+    for name, series in (("market_context", context), ("gex_peaks", peaks)):
+        counts[f"rows of {name}"] += len(series)
+    counts["NULL index price"] += int(np.isnan(context["underlying_price"]).sum())
+    counts["NULL vix"] += int(np.isnan(context["vix"]).sum())
+    counts["duplicate context"] += int(np.count_nonzero(np.diff(context.stamps) == 0))
+    return Day(
+        box=box,
+        index=index,
+        session=session,
+        params=params,
+        grid=grid,
+        spot=_context(context, snapshots, "underlying_price", grid, age),
+        vix=_context(context, snapshots, "vix", grid, age),
+        pin=as_of(*pin_series, grid, age),
+        last_price=fresh_first[0][0],
+        last_price_ns=fresh_first[0][1],
+        peaks=source,
+        has_data=bool(
+            len(context) or len(snapshots) or len(peaks) or _has_quotes(box, index, session)
+        ),
+        counts=counts,
+    )
+
+
+def _context(first: Series, second: Series, column: str, grid: Stamps, age: float) -> Prices:
+    """As of each bar from the first table, where it has nothing usable from the second."""
+    values = [
+        as_of(known.stamps, known[column], grid, age)
+        for known in (s.where(~np.isnan(s[column])) for s in (first, second))
+    ]
+    return np.where(np.isnan(values[0]), values[1], values[0])
+
+
+def _newest(series: Series) -> tuple[float, int]:
+    known = series.where(~np.isnan(series["underlying_price"]))
+    if not len(known):
+        return math.nan, -1
+    return float(known["underlying_price"][-1]), int(known.stamps[-1])
+
+
+def _has_quotes(box: Blackbox, index: Index, session: Session) -> bool:
+    if not box.catalogue("options_prices_live").between(session.open_ns, session.close_ns):
+        return False
+    return bool(len(box.quotes_between(index.symbol, session.open_ns, session.close_ns)))
+
+
+def _pins(
+    box: Blackbox,
+    index: Index,
+    session: Session,
+    peaks: Series,
+    snapshots: Series,
+    params: LoadParams,
+    counts: Counter[str],
+) -> tuple[tuple[Stamps, Prices], str]:
+    """Instants and values of the pin, and where they come from."""
+    if not len(peaks):
+        return _computed_pins(box, index, session, snapshots, params, counts)
+    ranked = peaks.where(peaks["peak_rank"] == 1)
+    counts["duplicate peaks"] += int(np.count_nonzero(np.diff(ranked.stamps) == 0))
+    pins = ranked["strike"].copy()
+    if params.use_competing_peaks:
+        columns = ("is_competing", "adjusted_pin")
+        rows = box.rows("competing_peaks", index.symbol, session, columns)
+        adjusted = {
+            int(ns): float(pin) if flag == 1 else math.nan
+            for ns, flag, pin in zip(
+                rows.stamps, rows["is_competing"], rows["adjusted_pin"], strict=True
+            )
+        }
+        for row, ns in enumerate(ranked.stamps):
+            midpoint = adjusted.get(int(ns), math.nan)
+            if not math.isnan(midpoint):
+                pins[row] = round_to_grid(midpoint, index.strike_increment)
+    return (ranked.stamps, pins), "recorded"
+
+
+def _computed_pins(
+    box: Blackbox,
+    index: Index,
+    session: Session,
+    snapshots: Series,
+    params: LoadParams,
+    counts: Counter[str],
+) -> tuple[tuple[Stamps, Prices], str]:
+    """Pins from the chains expiring today, by the recorder's own rule."""
+    own = np.array(
+        [_expires_on(text, session.day) for text in snapshots["expiration"]], dtype=np.bool_
+    )
+    counts["chains of another expiry"] += int(np.count_nonzero(~own))
+    chains = snapshots.where(own)
+    pins = np.full(len(chains), np.nan)
+    for row, (row_id, spot) in enumerate(
+        zip(chains["id"], chains["underlying_price"], strict=True)
+    ):
+        if math.isnan(spot):
+            continue
+        found = find_peaks(
+            exposure_by_strike(chain_rows(box.chain(int(row_id))), spot), spot, index
+        )
+        if not found:
+            continue
+        pins[row] = found[0].strike
+        rival = competing(found, spot) if params.use_competing_peaks else None
+        if rival and rival.is_competing and rival.adjusted_pin is not None:
+            pins[row] = round_to_grid(rival.adjusted_pin, index.strike_increment)
+    found_one = ~np.isnan(pins)  # where the recorder finds no peak it writes no row
+    pins_there = (chains.stamps[found_one], pins[found_one])
+    return pins_there, "computed" if len(chains) else "none"
+
+
+def _expires_on(text: object, day: date) -> bool:
+    """Whether a stored expiration is this day."""
+    try:
+        return date.fromisoformat(str(text)[:10]) == day
+    except ValueError as error:
+        raise DataError(
+            f"table options_snapshots: expiration {text!r} is not readable; write YYYY-MM-DD"
+        ) from error

@@ -1,0 +1,38 @@
+"""Timestamps of a blackbox: text or datetime in, nanoseconds UTC out. Naive means UTC.
+
+Instants are compared as numbers, never as text: in text a space sorts before a `T`, and a text
+comparison of the two would read the future.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from bt_gex.errors import DataError
+from bt_gex.market.calendar import instant_ns
+
+_FORM = re.compile(
+    r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|z|[+-]\d\d(?::?\d\d)?)?", re.ASCII
+)
+
+
+def stamp_ns(raw: Any, where: str) -> int:
+    """Nanoseconds UTC of a stored stamp; `where` names table and row in the error."""
+    if isinstance(raw, datetime):
+        return instant_ns(raw if raw.tzinfo else raw.replace(tzinfo=UTC))
+    match = _FORM.fullmatch(raw.strip()) if isinstance(raw, str) else None
+    if match:
+        day, clock, fraction, offset = match.groups()
+        zone = (offset or "+00:00").upper().replace("Z", "+00:00")
+        try:
+            whole = instant_ns(datetime.fromisoformat(f"{day}T{clock}{zone}"))
+        except ValueError:
+            match = None
+        else:
+            return whole + int((fraction or "0").ljust(9, "0"))
+    raise DataError(
+        f"{where}: timestamp {raw!r} is not readable; "
+        "write YYYY-MM-DD HH:MM:SS[.ffffff], UTC unless it carries an offset"
+    )

@@ -1,0 +1,60 @@
+"""The `bt-gex` command: translates words into calls, errors into one line and a status."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from bt_gex.errors import BtGexError, UsageError
+
+# verb -> module that defines a click command of that name; imported only when it is called.
+COMMANDS = {
+    "run": "bt_gex.cli.run",
+    "show": "bt_gex.cli.show",
+    "trade": "bt_gex.cli.show",
+    "inspect": "bt_gex.cli.inspect",
+    "synth": "bt_gex.cli.synth",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose verbs are imported when used, so that `--help` and each verb start fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)  # type: ignore[no-any-return]
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bt-gex")
+def cli() -> None:
+    """Replay a recorded 0DTE option market through the live bot's own decisions.
+
+    Example: bt-gex run --db blackbox.db --index SPX --start 2026-01-12 --end 2026-01-16
+    """
+
+
+def main(argv: list[str] | None = None) -> Any:
+    """Entry point of the console script; never shows a traceback for an error of ours."""
+    try:
+        status = cli.main(args=argv, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except click.Abort:
+        click.echo(
+            "interrupted; results finished before stay valid, nothing half-written is left",
+            err=True,
+        )
+        status = 130
+    except BtGexError as error:
+        click.echo(f"error: {error}", err=True)
+        status = 2 if isinstance(error, UsageError) else 1
+    sys.exit(status or 0)

@@ -1,0 +1,89 @@
+"""The clock: index price, VIX and pin of one index, one bar every 30 seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import backtrader as bt
+import numpy as np
+import numpy.typing as npt
+
+from bt_gex.blackbox.day import Day
+from bt_gex.errors import EngineError
+from bt_gex.feeds.lines import BulkFeed, bt_stamps
+from bt_gex.market.calendar import BAR_S
+
+
+class Tick(NamedTuple):
+    """Where the clock stands: a session and the row of its grid; the last row is the close."""
+
+    day: Day
+    row: int
+
+    @property
+    def ns(self) -> int:
+        """The instant, nanoseconds UTC."""
+        return int(self.day.grid[self.row])
+
+    @property
+    def is_close(self) -> bool:
+        """Whether this is the closing tick, after the last bar: only settlements happen on it."""
+        return self.row == len(self.day.grid) - 1
+
+
+class ClockFeed(BulkFeed, bt.feed.DataBase):
+    """Drives a replay: sessions of one index, each bar and then the closing tick.
+
+    Lines besides backtrader's own (open, high, low, close: the index price; stamps naive UTC):
+    vix, pin and `tick`, the number of the tick since the start. NaN is missing.
+
+    days: the sessions in order, of one index.
+    """
+
+    lines = ("vix", "pin", "tick")
+    params = (
+        ("days", ()),
+        ("timeframe", bt.TimeFrame.Seconds),
+        ("compression", BAR_S),
+        ("name", "clock"),
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        days: Sequence[Day] = self.p.days
+        symbols = {day.index.symbol for day in days}
+        if not days or len(symbols) > 1:
+            got = ", ".join(sorted(symbols)) or "no session"
+            raise EngineError(f"a clock takes sessions of exactly one index, got {got}")
+        self._day_of = [n for n, day in enumerate(days) for _ in day.grid]
+        self._row_of = [row for day in days for row in range(len(day.grid))]
+
+    def bulk_lines(self) -> dict[str, npt.NDArray[np.float64]]:
+        days: Sequence[Day] = self.p.days
+        spot = np.concatenate([day.spot for day in days])
+        return {
+            "datetime": bt_stamps(np.concatenate([day.grid for day in days])),
+            **dict.fromkeys(("open", "high", "low", "close"), spot),
+            "vix": np.concatenate([day.vix for day in days]),
+            "pin": np.concatenate([day.pin for day in days]),
+            "tick": np.arange(len(spot), dtype=np.float64),
+        }
+
+    def now(self) -> Tick:
+        """Session and row of the current bar. Read from a line, so never ahead of the clock."""
+        if not len(self):
+            raise EngineError("the clock has not started; ask it from next()")
+        number = int(self.lines.tick[0])
+        return Tick(self.p.days[self._day_of[number]], self._row_of[number])
+
+
+def clock_of(strategy: Any) -> ClockFeed:
+    """The clock a strategy runs on: its first feed."""
+    feed = strategy.datas[0]
+    if not isinstance(feed, ClockFeed):
+        raise EngineError(
+            f"{type(strategy).__name__} needs a ClockFeed as its first feed, "
+            f"got {type(feed).__name__}"
+        )
+    return feed

@@ -1,0 +1,142 @@
+"""Option legs as feeds, and the spread over its legs as the instrument that is traded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import backtrader as bt
+import numpy as np
+import numpy.typing as npt
+
+from bt_gex.blackbox.day import Day, LegQuotes
+from bt_gex.feeds.clock import ClockFeed
+from bt_gex.feeds.lines import BulkFeed, bt_stamps
+from bt_gex.market.calendar import BAR_S
+from bt_gex.market.contracts import Leg, Spread
+from bt_gex.market.quotes import CLAMP_TOLERANCE, Prices
+
+
+class OptionLegFeed(BulkFeed, bt.feed.DataBase):
+    """One option as a feed of its own, for `cerebro.adddata` beside a clock.
+
+    Lines besides backtrader's own (open, high, low, close: the mid): bid, ask, mid; points, NaN
+    where there is no valid quote. Stamps are the clock's.
+
+    days, strike, right: the sessions, and which option ("C" or "P") of each session's expiry.
+    """
+
+    lines = ("bid", "ask", "mid")
+    params = (
+        ("days", ()),
+        ("strike", 0.0),
+        ("right", "C"),
+        ("timeframe", bt.TimeFrame.Seconds),
+        ("compression", BAR_S),
+    )
+
+    def bulk_lines(self) -> dict[str, npt.NDArray[np.float64]]:
+        legs = [day.leg(self.p.strike, self.p.right) for day in self.p.days]
+        mid = np.concatenate([leg.mid for leg in legs])
+        return {
+            "datetime": bt_stamps(np.concatenate([day.grid for day in self.p.days])),
+            **dict.fromkeys(("open", "high", "low", "close", "mid"), mid),
+            "bid": np.concatenate([leg.bid for leg in legs]),
+            "ask": np.concatenate([leg.ask for leg in legs]),
+        }
+
+
+class SlavedLine:
+    """An array on the grid of one session, read where the clock stands: `line[0]` is now.
+
+    Outside its session it is NaN; the future cannot be read (positive indexes raise).
+    """
+
+    __slots__ = ("_clock", "_day", "_values")
+
+    def __init__(self, clock: ClockFeed, day: Day, values: Prices) -> None:
+        self._clock, self._day, self._values = clock, day, values
+
+    def __getitem__(self, ago: int) -> float:
+        if ago > 0:
+            raise IndexError("a bar of the future was asked for")
+        day, row = self._clock.now()
+        if day is not self._day or row + ago < 0:
+            return float("nan")
+        return float(self._values[row + ago])
+
+
+class LegFeed:
+    """One option of one session, slaved to the clock; costs microseconds to make.
+
+    bid, ask, mid: lines in points, NaN where there is no valid quote.
+    """
+
+    __slots__ = ("ask", "bid", "leg", "mid", "quotes")
+
+    def __init__(self, clock: ClockFeed, day: Day, leg: Leg) -> None:
+        self.leg = leg
+        self.quotes: LegQuotes = day.leg(leg.strike, leg.right)
+        self.bid = SlavedLine(clock, day, self.quotes.bid)
+        self.ask = SlavedLine(clock, day, self.quotes.ask)
+        self.mid = SlavedLine(clock, day, self.quotes.mid)
+
+
+class SpreadFeed:
+    """A spread over its leg feeds: one instrument to backtrader, sold to open, bought to close.
+
+    name    unique among the spreads traded: it is the trade's order id
+    close   line: what it costs at mid to buy the spread back, clamped to [0, width]; points
+    value   the same as an array on the session's grid, NaN where a leg has no valid quote
+    mark    value, carried forward over bars without one
+    clamped where value had to be clamped
+    """
+
+    _compensate = None
+
+    def __init__(self, clock: ClockFeed, day: Day, spread: Spread, name: str) -> None:
+        self.clock, self.day, self.spread = clock, day, spread
+        self._name = self._dataname = self.name = name
+        self.legs = [LegFeed(clock, day, leg) for leg in spread.legs]
+        raw = -sum((feed.leg.side * feed.quotes.mid for feed in self.legs), np.zeros(len(day.grid)))
+        self.value: Prices = np.clip(raw, 0.0, spread.width)
+        with np.errstate(invalid="ignore"):
+            self.clamped = np.abs(self.value - raw) > CLAMP_TOLERANCE
+        self.mark = carried_forward(self.value)
+        self.close = SlavedLine(clock, day, self.value)
+
+    # What backtrader's orders and trades ask of a feed, answered by the clock.
+    @property
+    def datetime(self) -> Any:
+        return self.clock.lines.datetime
+
+    @property
+    def p(self) -> Any:
+        return self.clock.p
+
+    @property
+    def _tz(self) -> Any:
+        return self.clock._tz
+
+    def date2num(self, when: Any) -> float:
+        return float(self.clock.date2num(when))
+
+    def num2date(self, number: float | None = None, **kwargs: Any) -> Any:
+        return self.clock.num2date(number, **kwargs)
+
+    def __len__(self) -> int:
+        return len(self.clock)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def quotes(self) -> Sequence[tuple[Leg, float, float]]:
+        """Each leg with its bid and ask now; NaN where it has no valid quote."""
+        return [(feed.leg, feed.bid[0], feed.ask[0]) for feed in self.legs]
+
+
+def carried_forward(values: Prices) -> Prices:
+    """Each NaN replaced by the last number before it; leading ones stay."""
+    rows = np.where(np.isnan(values), 0, np.arange(len(values)))
+    result: Prices = values[np.maximum.accumulate(rows)]
+    return result

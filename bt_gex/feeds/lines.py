@@ -1,0 +1,88 @@
+"""What the feeds share: stamps as backtrader keeps them, and filling its line buffers in bulk."""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bt_gex.errors import EngineError
+from bt_gex.market.calendar import NS, Stamps
+
+_DAY_NS = 86_400 * NS
+_EPOCH_ORDINAL = 719_163  # 1970-01-01 as date.toordinal() counts
+
+
+def bt_stamps(stamps: Stamps) -> npt.NDArray[np.float64]:
+    """Instants as backtrader numbers them: days since 0001-01-01 plus a fraction, naive UTC.
+
+    Equal to backtrader's own date2num on the 30-second grid, bit for bit: two feeds that differ
+    by the last bit of a stamp would be two bars.
+    """
+    days, rest = np.divmod(stamps, _DAY_NS)
+    result: npt.NDArray[np.float64] = (days + _EPOCH_ORDINAL) + rest / _DAY_NS
+    return result
+
+
+class BulkFeed:
+    """Mixin for feeds whose bars are known beforehand, as one numpy array a line.
+
+    Preloads whole lines at once; loads bar by bar when backtrader asks for that (preload off,
+    exactbars, filters, resampling). Travels to forked processes as a key, not as a copy.
+    """
+
+    _registry: dict[int, Any] = {}
+    _keys = itertools.count()
+
+    def bulk_lines(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Values by line name, `datetime` among them; lines not named stay 0."""
+        raise NotImplementedError
+
+    def start(self: Any) -> None:
+        super().start()  # type: ignore[misc]
+        self._bulk = self.bulk_lines()
+        self._next_row = 0
+
+    def preload(self: Any) -> None:
+        window = (self.p.fromdate, self.p.todate, self.p.tzinput)
+        if self._filters or any(limit is not None for limit in window):
+            super().preload()  # type: ignore[misc]
+            return
+        size = len(self._bulk["datetime"])
+        for name in self.getlinealiases():
+            line = getattr(self.lines, name)
+            if line.extension:
+                raise EngineError("lookahead bars cannot be added to a recorded market")
+            line.array = array("d", self._bulk.get(name, np.zeros(size)).tobytes())
+        self.home()
+
+    def _load(self: Any) -> bool:
+        row = self._next_row
+        if row >= len(self._bulk["datetime"]):
+            return False
+        self._next_row = row + 1
+        for name in self.getlinealiases():
+            values = self._bulk.get(name)
+            getattr(self.lines, name)[0] = 0.0 if values is None else float(values[row])
+        return True
+
+    def __reduce__(self) -> Any:
+        # One feed is a few hundred kilobytes and backtrader pickles it for every variant.
+        if not hasattr(self, "_key"):
+            self._key = next(BulkFeed._keys)
+            BulkFeed._registry[self._key] = self
+        return _from_key, (self._key,)
+
+
+def _from_key(key: int) -> Any:
+    feed = BulkFeed._registry.get(key)
+    if feed is None:
+        raise EngineError(
+            "a feed can only be shared with forked processes; run the optimizer with maxcpus=1 "
+            "where processes are spawned"
+        )
+    feed.home()
+    return feed

@@ -1,0 +1,64 @@
+"""Arithmetic on quotes: as-of lookups, validity, spread values. Arrays are one value a bar.
+
+Prices are points per unit of underlying; NaN is a missing price, 0.0 is a price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from bt_gex.market.calendar import NS, Stamps
+
+Prices = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+CLAMP_TOLERANCE = 1e-9  # what floating point alone can put a value outside its bounds by
+
+
+def newest_row(stamps: Stamps, grid: Stamps, max_age_s: float) -> Rows:
+    """For each instant of the grid the newest row at or before it; -1 when none is young enough.
+
+    stamps must ascend; of equal stamps the last row counts. A row exactly max_age_s old is usable.
+    """
+    rows = np.searchsorted(stamps, grid, side="right") - 1
+    if len(stamps) == 0:
+        return rows
+    age = grid - stamps[np.maximum(rows, 0)]
+    return np.where((rows >= 0) & (age <= round(max_age_s * NS)), rows, -1)
+
+
+def as_of(stamps: Stamps, values: Prices, grid: Stamps, max_age_s: float) -> Prices:
+    """The newest value at each instant of the grid, NaN when there is none young enough."""
+    rows = newest_row(stamps, grid, max_age_s)
+    if len(values) == 0:
+        return np.full(len(grid), np.nan)
+    return np.where(rows >= 0, values[rows], np.nan)
+
+
+def clean(bid: Prices, ask: Prices) -> tuple[Prices, Prices]:
+    """Bids and asks with every invalid quote blanked out (both NaN).
+
+    Valid: there is an ask, it is above 0, and the bid, 0 when there is none, does not exceed it.
+    """
+    bid = np.where(np.isnan(bid), 0.0, bid)
+    with np.errstate(invalid="ignore"):
+        valid = (ask > 0.0) & (bid <= ask)
+    return np.where(valid, bid, np.nan), np.where(valid, ask, np.nan)
+
+
+def spread_value(mids: Sequence[float], sides: Sequence[int]) -> float:
+    """Points it costs at mid to buy the spread back: shorts (side -1) minus longs (side 1)."""
+    return -sum(side * mid for side, mid in zip(sides, mids, strict=True))
+
+
+def clamp(value: float, width: float) -> float:
+    """A spread is worth at least nothing and at most its width."""
+    return min(max(value, 0.0), width)
+
+
+def intrinsic(strike: float, right: str, settlement: float) -> float:
+    """What the option is worth at expiration, points."""
+    return max(settlement - strike, 0.0) if right == "C" else max(strike - settlement, 0.0)
