@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -51,6 +51,7 @@ class Day:
     last_price(_ns)  newest index price up to the close, for the settlement
     peaks            where the pins come from: recorded, computed from chains, or none
     counts           what was odd about the rows used so far, by name
+    plan             names options that will be wanted, so that they are read in one query
     """
 
     box: Blackbox
@@ -66,13 +67,14 @@ class Day:
     peaks: str
     has_data: bool
     counts: Counter[str] = field(default_factory=Counter)
+    plan: Callable[[], Iterable[LegKey]] = tuple
     _rows: dict[LegKey, LegRows | None] = field(default_factory=dict)
     _legs: dict[LegKey, LegQuotes] = field(default_factory=dict)
     _settlement: Settlement | None = None
 
     def prefetch(self, legs: Iterable[LegKey]) -> None:
         """Read these options' quotes in one query; only saves time, never changes a result."""
-        missing = {key for key in legs if key not in self._rows}
+        missing = {key for key in legs if key not in self._rows and key not in self._legs}
         if missing:
             found = self.box.legs(self.index.symbol, self.session, missing, self.counts)
             self._rows.update({key: found.get(key) for key in missing})
@@ -81,8 +83,9 @@ class Day:
         """Quotes of one option on the grid; all NaN when the database has none."""
         key = (float(strike), right)
         if key not in self._legs:
-            self.prefetch([key])
-            rows = self._rows[key]
+            if key not in self._rows:
+                self.prefetch([key, *self.plan()])
+            rows = self._rows.pop(key)
             if rows is None:
                 nothing = np.full(len(self.grid), np.nan)
                 self._legs[key] = LegQuotes(nothing, nothing, nothing)

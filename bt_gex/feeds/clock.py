@@ -32,7 +32,7 @@ class Tick(NamedTuple):
         return self.row == len(self.day.grid) - 1
 
 
-class ClockFeed(BulkFeed, bt.feed.DataBase):
+class ClockFeed(BulkFeed):
     """Drives a replay: sessions of one index, each bar and then the closing tick.
 
     Lines besides backtrader's own (open, high, low, close: the index price; stamps naive UTC):

@@ -17,7 +17,7 @@ from bt_gex.market.contracts import Leg, Spread
 from bt_gex.market.quotes import CLAMP_TOLERANCE, Prices
 
 
-class OptionLegFeed(BulkFeed, bt.feed.DataBase):
+class OptionLegFeed(BulkFeed):
     """One option as a feed of its own, for `cerebro.adddata` beside a clock.
 
     Lines besides backtrader's own (open, high, low, close: the mid): bid, ask, mid; points, NaN

@@ -6,6 +6,7 @@ import itertools
 from array import array
 from typing import Any
 
+import backtrader as bt
 import numpy as np
 import numpy.typing as npt
 
@@ -27,8 +28,8 @@ def bt_stamps(stamps: Stamps) -> npt.NDArray[np.float64]:
     return result
 
 
-class BulkFeed:
-    """Mixin for feeds whose bars are known beforehand, as one numpy array a line.
+class BulkFeed(bt.feed.DataBase):
+    """A feed whose bars are known beforehand, one numpy array a line.
 
     Preloads whole lines at once; loads bar by bar when backtrader asks for that (preload off,
     exactbars, filters, resampling). Travels to forked processes as a key, not as a copy.
@@ -41,15 +42,15 @@ class BulkFeed:
         """Values by line name, `datetime` among them; lines not named stay 0."""
         raise NotImplementedError
 
-    def start(self: Any) -> None:
-        super().start()  # type: ignore[misc]
+    def start(self) -> None:
+        super().start()
         self._bulk = self.bulk_lines()
         self._next_row = 0
 
-    def preload(self: Any) -> None:
+    def preload(self) -> None:
         window = (self.p.fromdate, self.p.todate, self.p.tzinput)
         if self._filters or any(limit is not None for limit in window):
-            super().preload()  # type: ignore[misc]
+            super().preload()
             return
         size = len(self._bulk["datetime"])
         for name in self.getlinealiases():
@@ -59,7 +60,7 @@ class BulkFeed:
             line.array = array("d", self._bulk.get(name, np.zeros(size)).tobytes())
         self.home()
 
-    def _load(self: Any) -> bool:
+    def _load(self) -> bool:
         row = self._next_row
         if row >= len(self._bulk["datetime"]):
             return False

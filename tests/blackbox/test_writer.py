@@ -63,9 +63,13 @@ class WriterContract:
         assert ids == [1, 2]
 
     def test_an_error_leaves_nothing_of_its_transaction(self, engine):
-        with pytest.raises(ZeroDivisionError), engine.begin() as connection:
-            writer.insert(connection, schema.quotes, [QUOTE])
-            raise ZeroDivisionError
+        def fail():
+            with engine.begin() as connection:
+                writer.insert(connection, schema.quotes, [QUOTE])
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            fail()
         assert rows_of(engine, schema.quotes) == []
 
 
@@ -145,9 +149,13 @@ class TestNewFile:
 
     @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
     def test_an_error_leaves_no_file(self, tmp_path, error):
-        with pytest.raises(error), writer.new_file(tmp_path / "out.db") as engine:
-            fill(engine)
-            raise error
+        def fail():
+            with writer.new_file(tmp_path / "out.db") as engine:
+                fill(engine)
+                raise error
+
+        with pytest.raises(error):
+            fail()
         assert os.listdir(tmp_path) == []
 
     def test_an_existing_file_is_refused_and_untouched(self, tmp_path):
@@ -207,16 +215,16 @@ class TestNewFile:
 
     def test_a_file_in_place_of_the_folder(self, tmp_path):
         (tmp_path / "file").touch()
-        with pytest.raises(OutputError, match="cannot be written"):
-            with writer.new_file(tmp_path / "file" / "out.db"):
-                pass
+        out = tmp_path / "file" / "out.db"
+        with pytest.raises(OutputError, match="cannot be written"), writer.new_file(out):
+            pass
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
     def test_an_unwritable_folder(self, tmp_path):
         tmp_path.chmod(0o500)
-        with pytest.raises(OutputError, match="Permission denied"):
-            with writer.new_file(tmp_path / "out.db"):
-                pass
+        out = tmp_path / "out.db"
+        with pytest.raises(OutputError, match="Permission denied"), writer.new_file(out):
+            pass
 
     def test_a_full_disk_is_one_line_and_leaves_nothing(self, tmp_path):
         program = textwrap.dedent(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import exchange_calendars
@@ -13,6 +15,8 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 BAR = 30 * SECOND
 EASTERN = ZoneInfo("America/New_York")
+# 09:36, then every half hour from 10:00 to 15:00, New York
+CHECK_TIMES = ["09:36", *(f"{10 + i // 2}:{i % 2 * 30:02d}" for i in range(11))]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _FORM = re.compile(
@@ -84,16 +88,26 @@ def sessions(start: str | date, end: str | date) -> list[Session]:
     first, last = date.fromisoformat(str(start)), date.fromisoformat(str(end))
     if first > last:
         return []
-    calendar = exchange_calendars.get_calendar(
-        "XNYS", start=f"{first.year}-01-01", end=f"{last.year}-12-31"
-    )
-    found = []
-    for label in calendar.sessions_in_range(first.isoformat(), last.isoformat()):
-        found.append(
+    return [
+        session
+        for year in range(first.year, last.year + 1)
+        for session in _sessions_of_year(year)
+        if first.isoformat() <= session.date <= last.isoformat()
+    ]
+
+
+@cache
+def _sessions_of_year(year: int) -> tuple[Session, ...]:
+    with warnings.catch_warnings():  # exchange_calendars uses a deprecated call of pandas
+        warnings.simplefilter("ignore")
+        calendar = exchange_calendars.get_calendar(
+            "XNYS", start=f"{year}-01-01", end=f"{year}-12-31"
+        )
+        return tuple(
             Session(
                 label.date().isoformat(),
                 from_datetime(calendar.session_open(label).to_pydatetime()),
                 from_datetime(calendar.session_close(label).to_pydatetime()),
             )
+            for label in calendar.sessions
         )
-    return found

@@ -6,10 +6,9 @@ import math
 import random
 from dataclasses import dataclass, field
 
-from .clock import MINUTE, SECOND, Session
+from .clock import CHECK_TIMES, MINUTE, SECOND, Session
 from .rules import INDEXES, IndexSpec, to_grid, trade_setup
 
-CHECKS = "09:36 10:00 10:30 11:00 11:30 12:00 12:30 13:00 13:30 14:00 14:30 15:00".split()
 LEVELS = {"SPX": 6000.0, "NDX": 21500.0}
 
 # what a session does -> (volatility of spot relative to VIX, weight)
@@ -170,7 +169,7 @@ def make_day(
     offset = _offset(rng)
     pin = to_grid(spot + offset * k, inc)
     legs: set[tuple[float, str]] = set()
-    for check in CHECKS:
+    for check in CHECK_TIMES:
         at = session.at(check)
         if rng.random() < 0.3:
             pin = to_grid(day.tick_at(at).spot + _offset(rng) * k, inc)

@@ -117,9 +117,11 @@ def without(*names: str) -> Nasty:
 
 
 class Row:
-    __slots__ = ("table", "at", "index", "data", "order")
+    __slots__ = ("at", "data", "index", "order", "table")
 
-    def __init__(self, table: str, at: int, index: str, data: tuple, order: float = 0) -> None:
+    def __init__(
+        self, table: str, at: int, index: str, data: tuple[object, ...], order: float = 0
+    ) -> None:
         self.table, self.at, self.index, self.data, self.order = table, at, index, data, order
 
 

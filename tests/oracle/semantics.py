@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from .clock import MINUTE, Session, eastern, iso, sessions
+from .clock import CHECK_TIMES, MINUTE, Session, eastern, iso, sessions
 from .figures import Equity, cents, funnel, summarise
 from .rules import INDEXES, SETUP_DEFAULTS, IndexSpec, trade_setup
 from .spread import Leg, Trade, clamp, exact, intrinsic, legs_of, marks_of, widths_of
@@ -20,9 +20,7 @@ DEFAULTS: dict[str, object] = {
     **{f"setup.{name}": value for name, value in SETUP_DEFAULTS.items()},
     "setup.vix_threshold": 20.0,
     "setup.parity": False,
-    "entry.times": (
-        "09:36 10:00 10:30 11:00 11:30 12:00 12:30 13:00 13:30 14:00 14:30 15:00".split()
-    ),
+    "entry.times": CHECK_TIMES,
     "entry.use_competing_peaks": False,
     "entry.max_open": None,
     "entry.min_credit": None,
@@ -100,7 +98,8 @@ class Replay:
         }
 
     def commission(self, legs: list[Leg]) -> Fraction:
-        return self.commission_a_leg * len(legs) * self.quantity
+        dollars: Fraction = self.commission_a_leg * len(legs) * self.quantity
+        return dollars
 
     def run_session(self, session: Session, tape: SessionTape) -> None:
         end_of_day = session.close - int(self.s["exit.end_of_day_minutes"]) * MINUTE  # type: ignore[call-overload]
@@ -113,10 +112,10 @@ class Replay:
                     open_trades.remove(trade)
                     self.equity.closed(bar, trade.pnl)
             if bar in checks and bar < end_of_day:
-                trade = self.check_entry(session, tape, bar, open_trades)
-                if trade is not None:
-                    open_trades.append(trade)
-                    self.trades.append(trade)
+                entered = self.check_entry(session, tape, bar, open_trades)
+                if entered is not None:
+                    open_trades.append(entered)
+                    self.trades.append(entered)
             self.equity.bar(bar, [t.marked() for t in open_trades])
         for trade in open_trades:
             self.settle(trade, session, tape)

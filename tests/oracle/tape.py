@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .clock import SECOND, Session, instant
 from .rules import IndexSpec, competing_midpoint, kind, net_gex, rank_peaks, to_grid
@@ -25,7 +25,7 @@ TABLES = {
 class Row(NamedTuple):
     at: int
     id: int
-    data: tuple  # the columns of TABLES, in that order
+    data: tuple[Any, ...]  # the columns of TABLES, in that order
 
 
 class Quote(NamedTuple):
@@ -137,7 +137,7 @@ class SessionTape:
             if side is not None and row.data[0] is not None:
                 self.quotes.setdefault((float(row.data[0]), side), []).append(row)
 
-        self.competing: dict[int, tuple] = {r.at: r.data for r in rows["competing_peaks"]}
+        self.competing: dict[int, tuple[Any, ...]] = {r.at: r.data for r in rows["competing_peaks"]}
         self.computed_pins = not rows["gex_peaks"]
         if self.computed_pins:
             self.pins = self.peaks_of_chains(chains)

@@ -1,0 +1,96 @@
+"""The account over time: equity, drawdown, profit factor."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import backtrader as bt
+
+from bt_gex.feeds.legs import SpreadFeed
+from bt_gex.stats.summary import profit_factor
+
+
+class Equity(bt.Analyzer):
+    """The account at every tick: equity with open spreads marked at mid, cash, margin; dollars.
+
+    Columns, one value a tick: stamp (backtrader's number, naive UTC), equity, cash, margin,
+    open_spreads, closed_equity (balance plus realised profit).
+    """
+
+    COLUMNS = ("stamp", "equity", "cash", "margin", "open_spreads", "closed_equity")
+
+    def start(self) -> None:
+        self.columns = {name: array("d") for name in self.COLUMNS}
+        self._last = (0.0, 0.0, 0.0, 0.0, 0.0)
+
+    def next(self) -> None:
+        broker = self.strategy.broker
+        values = (
+            broker.getvalue(),
+            broker.getcash(),
+            broker.margin_used(),
+            float(broker.open_spreads()),
+            broker.closed_balance(),
+        )
+        self.columns["stamp"].append(self.strategy.datas[0].datetime[0])
+        for name, value in zip(self.COLUMNS[1:], values, strict=True):
+            self.columns[name].append(value)
+
+    def get_analysis(self) -> dict[str, list[float]]:
+        """The columns as lists."""
+        return {name: list(values) for name, values in self.columns.items()}
+
+
+class _Closed(bt.Analyzer):
+    """Base: sees the profit of each spread as it is closed, dollars."""
+
+    def notify_order(self, order: Any) -> None:
+        bought = order.status == order.Completed and order.isbuy()
+        if bought and isinstance(order.data, SpreadFeed) and "pnl_dollars" in order.info:
+            self.closed(float(order.info.pnl_dollars))
+
+    def closed(self, pnl_dollars: float) -> None:
+        """A spread was closed."""
+        raise NotImplementedError
+
+
+class Drawdown(_Closed):
+    """Largest fall of the account from a peak, in dollars: over closed trades, and per tick.
+
+    `closed` counts realised profit trade by trade; `marked` the equity with open spreads at mid.
+    Both start at the balance.
+    """
+
+    def start(self) -> None:
+        balance = self.strategy.broker.getvalue()
+        self._balance = self._peak = self._marked_peak = balance
+        self._closed_dd = self._marked_dd = 0.0
+
+    def closed(self, pnl_dollars: float) -> None:
+        self._balance += pnl_dollars
+        self._peak = max(self._peak, self._balance)
+        self._closed_dd = max(self._closed_dd, self._peak - self._balance)
+
+    def next(self) -> None:
+        value = self.strategy.broker.getvalue()
+        self._marked_peak = max(self._marked_peak, value)
+        self._marked_dd = max(self._marked_dd, self._marked_peak - value)
+
+    def get_analysis(self) -> dict[str, float]:
+        """closed and marked, dollars, positive."""
+        return {"closed": round(self._closed_dd, 2), "marked": round(self._marked_dd, 2)}
+
+
+class ProfitFactor(_Closed):
+    """Gross profit over gross loss of the closed spreads; None without a loss."""
+
+    def start(self) -> None:
+        self._pnls: list[float] = []
+
+    def closed(self, pnl_dollars: float) -> None:
+        self._pnls.append(pnl_dollars)
+
+    def get_analysis(self) -> dict[str, float | None]:
+        """profit_factor."""
+        return {"profit_factor": profit_factor(self._pnls)}

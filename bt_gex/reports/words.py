@@ -1,0 +1,151 @@
+"""How all reports write numbers, times and settings. Plain ASCII, for any terminal or pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from bt_gex.errors import UnknownName
+from bt_gex.market.calendar import NEW_YORK
+from bt_gex.market.contracts import Spread, make_spread
+from bt_gex.rules.exits import (
+    EMERGENCY_STOP,
+    EXIT_REASONS,
+    PROFIT_TARGET,
+    STOP_LOSS,
+    profit_target,
+)
+from bt_gex.rules.params import ExitParams
+from bt_gex.runs.config import FILLS
+
+if TYPE_CHECKING:
+    from bt_gex.runs.result import RunResult
+
+NOTHING = "n/a"
+FLAGS = {
+    "clamped_value": "on at least one bar the quotes put the spread outside 0 to its width; "
+    "the value was brought back to that bound",
+    "clamped_exit": "the cost of closing lay outside 0 to the width and was brought back",
+    "stale_settlement": "settled on an index price more than 120 s older than the close; "
+    "the official print may differ",
+    "parity_settlement": "settled on a price implied by put-call parity, as the index price "
+    "was too old at the close",
+    "unpriced_bars": "on some bars a leg had no valid quote; no exit rule was looked at there",
+    "unresolved": "no price to settle on; outside all figures",
+}
+
+
+def dollars(amount: float | None) -> str:
+    """-$1,234.50; the sign only when negative."""
+    if amount is None:
+        return NOTHING
+    return f"{'-' if round(amount, 2) < 0 else ''}${abs(amount):,.2f}"
+
+
+def gain(amount: float | None) -> str:
+    """+$1,234.50: a profit or loss, always signed unless zero."""
+    return dollars(amount) if amount is None or round(amount, 2) <= 0 else f"+{dollars(amount)}"
+
+
+def percent(fraction: float | None) -> str:
+    """60.0 % from 0.6."""
+    return NOTHING if fraction is None else f"{100 * fraction:.1f} %"
+
+
+def ratio(value: float | None) -> str:
+    """3.91, as a profit factor is quoted."""
+    return NOTHING if value is None else f"{value:,.2f}"
+
+
+def number(value: float | None) -> str:
+    """A price or level in points: two decimals, up to four where they say more."""
+    if value is None:
+        return NOTHING
+    cut = f"{value:,.4f}".rstrip("0")
+    return cut + "0" * (2 - len(cut.partition(".")[2]))
+
+
+def signed_pct(value: float | None) -> str:
+    """+1.28 % from 1.28."""
+    return NOTHING if value is None else f"{value:+.2f} %"
+
+
+def count(amount: int, noun: str) -> str:
+    """`1 trade`, `1,200 trades`."""
+    return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
+
+
+def new_york_time(stamp: str) -> datetime:
+    """An ISO stamp with an offset on a New York clock."""
+    return datetime.fromisoformat(stamp).astimezone(NEW_YORK)
+
+
+def find_trade(result: RunResult, order_id: str) -> dict[str, Any]:
+    """One trade of a result; raises UnknownName."""
+    known = {trade["order_id"]: trade for trade in result.trade_records}
+    if order_id not in known:
+        raise UnknownName("trade", order_id, known)
+    return known[order_id]
+
+
+def spread_of(trade: Mapping[str, Any]) -> Spread:
+    """The legs of a trade."""
+    return make_spread(trade["strategy"], [float(strike) for strike in trade["strikes"]])
+
+
+def dates(result: RunResult) -> str:
+    """`2026-01-12 to 2026-01-16`, or the one date."""
+    start, end = str(result.config["start"]), str(result.config["end"])
+    return start if start == end else f"{start} to {end}"
+
+
+def fills(result: RunResult) -> str:
+    """How trades are filled, by its usual name where it has one."""
+    paid = result.config["fills"]["entry_slippage"], result.config["fills"]["exit_slippage"]
+    name = next((name for name, slippage in FILLS.items() if slippage == paid), None)
+    words = f"{paid[0]:g} of the half-spread at entry, {paid[1]:g} at exit"
+    return f"{name} ({words})" if name else words
+
+
+def thresholds(trade: Mapping[str, Any], result: RunResult) -> dict[str, float]:
+    """Spread values in points at which each rule closes a trade; none for a trade not by rules."""
+    if trade["confidence"] is None:
+        return {}
+    params = ExitParams(**result.config["exit"])
+    credit = trade["entry_credit"]
+    values = {
+        PROFIT_TARGET: credit * (1.0 - profit_target(trade["confidence"], params)),
+        STOP_LOSS: credit * (1.0 + params.stop_loss),
+        EMERGENCY_STOP: credit * (1.0 + params.emergency_stop),
+    }
+    return {EXIT_REASONS[outcome]: value for outcome, value in values.items()}
+
+
+def why_no_trades(summary: Mapping[str, Any]) -> str:
+    """What became of the checks when no trade came of them."""
+    sessions, funnel = summary["sessions"], summary["funnel"]
+    if not sessions:
+        return "the dates hold no session (weekends or holidays)"
+    if all(session["status"] == "no data" for session in sessions):
+        return f"no data for {count(len(sessions), 'session')}"
+    if not funnel["checks"]:
+        return "no check was made"
+    if funnel["unresolved"]:
+        return f"{count(funnel['unresolved'], 'trade')} entered, none could be resolved"
+    kinds = sorted(funnel["skips_by_kind"].items(), key=lambda item: (-item[1], item[0]))
+    named = ", ".join(f"{kind} ({times:,})" for kind, times in kinds[:3])
+    return f"{count(funnel['checks'], 'check')}, all skipped, most often: {named}"
+
+
+def verdict(result: RunResult) -> str:
+    """The result in one line."""
+    summary = result.summary
+    head = f"{result.config['index']} {dates(result)}"
+    if not summary["total_trades"]:
+        return f"{head}: no trades - {why_no_trades(summary)}"
+    return (
+        f"{head}: {gain(summary['total_pnl'])} ({signed_pct(summary['return_pct'])}) with "
+        f"{count(summary['total_trades'], 'trade')}, {summary['winners']} won, "
+        f"{summary['losers']} lost; worst drawdown {dollars(summary['max_drawdown_mtm'])}"
+    )

@@ -1,0 +1,236 @@
+"""The one place that builds a Cerebro: a blackbox and a configuration in, a RunResult out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import backtrader as bt
+import numpy as np
+import pandas as pd
+
+from bt_gex.analyzers.account import Equity
+from bt_gex.analyzers.funnel import Funnel
+from bt_gex.analyzers.trades import Marks, TradeReport
+from bt_gex.blackbox.day import Day, load_day
+from bt_gex.blackbox.reader import Blackbox, LegKey
+from bt_gex.brokers.fills import HalfSpreadFill
+from bt_gex.brokers.spread import SpreadBroker
+from bt_gex.feeds.clock import ClockFeed, Tick
+from bt_gex.market.calendar import sessions
+from bt_gex.rules.exits import end_of_day_ns
+from bt_gex.rules.setup import get_gex_trade_setup
+from bt_gex.runs.config import RunConfig
+from bt_gex.runs.result import RunResult, versions
+from bt_gex.sizers.gex import FixedContracts, HalfKelly
+from bt_gex.stats.doubts import warnings
+from bt_gex.stats.summary import funnel, max_drawdown_dollars, summarise
+from bt_gex.strategies.gex import GexStrategy, check_rows
+
+Progress = Callable[[int, int], None]
+
+
+def replay(
+    database: str | Path, config: RunConfig, *, progress: Progress | None = None
+) -> RunResult:
+    """Replay the sessions of a configuration through the rules.
+
+    database  path of a SQLite blackbox, or any SQLAlchemy URL
+    progress  called with sessions done and sessions in all
+
+    A range without sessions, or without data, gives a result without trades. Raises DataError
+    when the database cannot be read or holds nothing of the index.
+    """
+    with Blackbox(database) as box:
+        box.require_index(config.index)
+        days = [
+            load_day(box, config.index_facts, session, config.load_params)
+            for session in sessions(config.start, config.end)
+        ]
+        for day in days:
+            day.plan = lambda day=day: planned_legs(day, config)
+        played = [day for day in days if day.has_data]
+        strategy = run(config, played, progress) if played else None
+        return assemble(config, Path(box.name).name, days, played, strategy)
+
+
+def run(config: RunConfig, days: Sequence[Day], progress: Progress | None = None) -> Any:
+    """Run the strategy over sessions of one index; returns it with its analyzers."""
+    cerebro = build(config, days)
+    if progress:
+        cerebro.addanalyzer(SessionProgress, report=progress, total=len(days), _name="progress")
+    return cerebro.run()[0]
+
+
+def build(config: RunConfig, days: Sequence[Day]) -> bt.Cerebro:
+    """A Cerebro with clock, broker, sizer, strategy and analyzers of a configuration."""
+    cerebro = bt.Cerebro(stdstats=False)
+    cerebro.adddata(ClockFeed(days=tuple(days)))
+    fills = HalfSpreadFill(
+        entry_slippage=config.fills.entry_slippage, exit_slippage=config.fills.exit_slippage
+    )
+    cerebro.setbroker(
+        SpreadBroker(cash=config.account.balance, fills=fills, commission=config.fills.commission)
+    )
+    if config.account.sizing == "half-kelly":
+        cerebro.addsizer(HalfKelly, kelly=config.kelly)
+    else:
+        cerebro.addsizer(FixedContracts, quantity=config.account.quantity)
+    cerebro.addstrategy(GexStrategy, setup=config.setup, entry=config.entry, exit=config.exit)
+    cerebro.addanalyzer(TradeReport, _name="trades")
+    cerebro.addanalyzer(Funnel, _name="funnel")
+    cerebro.addanalyzer(Equity, _name="equity")
+    return cerebro
+
+
+class SessionProgress(bt.Analyzer):
+    """Reports each session that is over."""
+
+    params = (("report", None), ("total", 0))
+
+    def start(self) -> None:
+        self._done = 0
+
+    def next(self) -> None:
+        if self.strategy.clock.now().is_close:
+            self._done += 1
+            self.p.report(self._done, self.p.total)
+
+
+def planned_legs(day: Day, config: RunConfig) -> set[LegKey]:
+    """Options the checks of a session will ask for, so that they are read in one query.
+
+    Only a hint for the reader: what is not in it is read when it is asked for.
+    """
+    wanted: set[LegKey] = set()
+    for row in check_rows(
+        Tick(day, 0), config.entry.times, end_of_day_ns(day.session, config.exit)
+    ):
+        seen = (day.pin[row], day.spot[row], day.vix[row])
+        if np.isnan(seen).any():
+            continue
+        setup = get_gex_trade_setup(
+            *map(float, seen),
+            config.setup.vix_threshold,
+            parity=config.setup.parity,
+            params=config.setup,
+            index=config.index_facts,
+        )
+        if setup.spread:
+            wanted |= {(float(leg.strike), leg.right) for leg in setup.spread.legs}
+    return wanted
+
+
+def assemble(
+    config: RunConfig, database: str, days: Sequence[Day], played: Sequence[Day], strategy: Any
+) -> RunResult:
+    """Put together what the analyzers collected."""
+    trades: list[dict[str, Any]] = []
+    decisions: list[dict[str, Any]] = []
+    marks: list[Marks] = []
+    columns: dict[str, Any] = {name: [] for name in Equity.COLUMNS}
+    if strategy is not None:
+        found = strategy.analyzers
+        trades, marks = found.trades.records, found.trades.marks
+        decisions, columns = found.funnel.records, found.equity.columns
+    equity = equity_frame(played, columns)
+    balance = config.account.balance
+    bars = sum(day.session.bars for day in played)
+    summary = summarise(trades, balance=balance)
+    summary["max_drawdown_mtm"] = max_drawdown_dollars([balance, *equity["equity"]])
+    summary["funnel"] = funnel(decisions, trades, bars)
+    rows = list(session_rows(days, decisions, trades, marks))
+    summary["sessions"] = rows
+    summary["data_quality"] = {
+        name: sum(row["quality"].get(name, 0) for row in rows)
+        for name in sorted({name for row in rows for name in row["quality"]})
+    }
+    summary["warnings"] = warnings(
+        summary, summary["funnel"], rows, summary["max_drawdown_mtm"], trades=trades
+    )
+    fingerprint = hashlib.sha256("".join(day.fingerprint() for day in days).encode()).hexdigest()
+    return RunResult(
+        run_id=config.run_id(fingerprint),
+        config=config.resolved(),
+        source={"database": database, "fingerprint": fingerprint, "versions": versions()},
+        summary=summary,
+        trade_records=trades,
+        decision_records=decisions,
+        equity=equity,
+        marks=marks_frame(marks),
+    )
+
+
+def equity_frame(days: Sequence[Day], columns: dict[str, Any]) -> pd.DataFrame:
+    """The account tick by tick; times UTC, money in dollars rounded to cents."""
+    grids = [day.grid for day in days]
+    stamps = np.concatenate(grids) if grids else np.empty(0, np.int64)
+    names = [str(day.session.day) for day in days for _ in day.grid]
+    money = {
+        "equity": columns["equity"],
+        "cash": columns["cash"],
+        "margin_dollars": columns["margin"],
+        "closed_equity": columns["closed_equity"],
+    }
+    return pd.DataFrame(
+        {
+            "time": pd.DatetimeIndex(stamps.astype("datetime64[ns]"), tz="UTC"),
+            "session": pd.Series(names, dtype="str"),
+            **{name: np.round(np.array(values, np.float64), 2) for name, values in money.items()},
+            "open_spreads": np.array(columns["open_spreads"], dtype=np.int64),
+        }
+    )
+
+
+def marks_frame(marks: Sequence[Marks]) -> pd.DataFrame:
+    """Value of every trade on the ticks it was open; points, NaN where it could not be priced."""
+    ordered = sorted(marks, key=lambda mark: (int(mark.stamps[0]), mark.order_id))
+    stamps = [mark.stamps for mark in ordered] or [np.empty(0, np.int64)]
+    values = [mark.values for mark in ordered] or [np.empty(0)]
+    names = [mark.order_id for mark in ordered for _ in mark.stamps]
+    return pd.DataFrame(
+        {
+            "order_id": pd.Series(names, dtype="str"),
+            "time": pd.DatetimeIndex(np.concatenate(stamps).astype("datetime64[ns]"), tz="UTC"),
+            "value": np.concatenate(values),
+        }
+    )
+
+
+def session_rows(
+    days: Sequence[Day],
+    decisions: Sequence[dict[str, Any]],
+    trades: Sequence[dict[str, Any]],
+    marks: Sequence[Marks],
+) -> Iterator[dict[str, Any]]:
+    """One line a session: what was checked and traded, and how good its data was."""
+    lengths = {mark.order_id: len(mark.stamps) - 1 for mark in marks}
+    for day in days:
+        name = day.session.day.isoformat()
+        checks = [d for d in decisions if d["session"] == name]
+        own = [t for t in trades if t["expiration"] == name]
+        looked = sum(lengths[t["order_id"]] for t in own)
+        unpriced = sum(t["unpriced_bars"] for t in own)
+        status = "traded" if own else "no trades" if day.has_data else "no data"
+        yield {
+            "session": name,
+            "status": status,
+            "checks": len(checks),
+            "entries": len(own),
+            "trades_pnl_dollars": round(sum(t["pnl_dollars"] or 0.0 for t in own), 2) + 0.0,
+            "bars": day.session.bars,
+            "priced_pct": round(100.0 * (1 - unpriced / looked), 2) if looked else None,
+            "notes": list(_notes(day)),
+            "quality": {key: count for key, count in sorted(day.counts.items()) if count},
+        }
+
+
+def _notes(day: Day) -> Iterator[str]:
+    if day.session.bars < 780:
+        yield f"early close, {day.session.bars} bars"
+    if day.has_data and day.peaks == "computed":
+        yield "peaks computed from chains"
+    if day.has_data and day.peaks == "none":
+        yield "no peaks and no chains"

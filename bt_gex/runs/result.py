@@ -1,0 +1,194 @@
+"""The outcome of a run, and its folder on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from bt_gex.errors import OutputError
+
+REPORTED = ("bt-gex", "backtrader", "numpy", "pandas", "SQLAlchemy", "exchange_calendars")
+
+_TEXT, _NUMBER, _COUNT = pa.string(), pa.float64(), pa.int64()
+TRADE_COLUMNS = {
+    **dict.fromkeys(("order_id", "timestamp_entry", "timestamp_exit"), _TEXT),
+    **dict.fromkeys(("strategy", "direction", "confidence"), _TEXT),
+    "strikes": pa.list_(_NUMBER),
+    **dict.fromkeys(("entry_credit", "exit_value"), _NUMBER),
+    "quantity": _COUNT,
+    **dict.fromkeys(("index_symbol", "expiration"), _TEXT),
+    **dict.fromkeys(("pnl_dollars", "pnl_percent"), _NUMBER),
+    "exit_reason": _TEXT,
+    **dict.fromkeys(("time_alive_minutes", "pin", "spot_entry", "vix_entry"), _NUMBER),
+    **dict.fromkeys(("distance", "width", "commission_dollars"), _NUMBER),
+    **dict.fromkeys(("mae_dollars", "mfe_dollars", "max_loss_dollars"), _NUMBER),
+    "flags": pa.list_(_TEXT),
+    **dict.fromkeys(("unpriced_bars", "clamped_bars"), _COUNT),
+}
+DECISION_COLUMNS = {
+    **dict.fromkeys(("index_symbol", "session", "timestamp", "time_et"), _TEXT),
+    **dict.fromkeys(("outcome", "kind", "reason"), _TEXT),
+    **dict.fromkeys(("pin", "spot", "vix"), _NUMBER),
+    "strategy": _TEXT,
+    "strikes": pa.list_(_NUMBER),
+    **dict.fromkeys(("distance", "width", "credit"), _NUMBER),
+    "quantity": _COUNT,
+    "order_id": _TEXT,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """What a replay found.
+
+    config            every setting as it was used
+    source            name and fingerprint of the data, versions of the software
+    summary           statistics, funnel, sessions, data quality, warnings
+    trade_records, decision_records  plain dicts in order of time; prices in points, times UTC
+    equity            one row a tick; marks: value of each trade while it was open
+    folder            where it is saved, None when it is not
+    """
+
+    run_id: str
+    config: dict[str, Any]
+    source: dict[str, Any]
+    summary: dict[str, Any]
+    trade_records: list[dict[str, Any]]
+    decision_records: list[dict[str, Any]]
+    equity: pd.DataFrame
+    marks: pd.DataFrame
+    folder: Path | None = None
+
+    @cached_property
+    def trades(self) -> pd.DataFrame:
+        """One row a trade; times as UTC timestamps."""
+        frame = _table(self.trade_records, TRADE_COLUMNS).to_pandas()
+        for name in ("timestamp_entry", "timestamp_exit"):
+            frame[name] = pd.to_datetime(frame[name], utc=True)
+        return frame
+
+    @cached_property
+    def decisions(self) -> pd.DataFrame:
+        """One row a check; times as UTC timestamps."""
+        frame = _table(self.decision_records, DECISION_COLUMNS).to_pandas()
+        frame["timestamp"] = pd.to_datetime(frame["timestamp"], utc=True)
+        return frame
+
+    def to_json(self) -> str:
+        """run_id, summary and trades."""
+        content = {"run_id": self.run_id, "summary": self.summary, "trades": self.trade_records}
+        return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+    def save(self, folder: str | Path, extras: Mapping[str, bytes] | None = None) -> RunResult:
+        """Write the run as a folder of its own, named by its run id, under `folder`.
+
+        The folder appears whole or not at all; an earlier one of the same run is replaced.
+        extras: further files by name. Raises OutputError.
+        """
+        target = Path(folder) / self.run_id
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            work = Path(tempfile.mkdtemp(prefix=f".{self.run_id}.", dir=folder))
+            try:
+                self._write(work)
+                for name, content in (extras or {}).items():
+                    (work / name).write_bytes(content)
+                work.chmod(0o755)
+                replace_folder(work, target)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+        except OSError as error:
+            raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+        return RunResult(**{**self._fields(), "folder": target})
+
+    def _fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def _write(self, work: Path) -> None:
+        (work / "trades.json").write_text(self.to_json(), encoding="utf-8")
+        listed = [
+            {**t, "strikes": "/".join(f"{k:.10g}" for k in t["strikes"])}
+            for t in self.trade_records
+        ]
+        flat = [{**t, "flags": " ".join(t["flags"])} for t in listed]
+        pd.DataFrame(flat, columns=list(TRADE_COLUMNS)).to_csv(
+            work / "trades.csv", index=False, lineterminator="\n"
+        )
+        pq.write_table(_table(self.trade_records, TRADE_COLUMNS), work / "trades.parquet")
+        for name, frame in (("equity", self.equity), ("marks", self.marks)):
+            table = pa.Table.from_pandas(frame, preserve_index=False)
+            pq.write_table(table, work / f"{name}.parquet")
+        lines = (json.dumps(record, allow_nan=False) for record in self.decision_records)
+        (work / "decisions.jsonl").write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        content = {"run_id": self.run_id, **self.source, "config": self.config}
+        (work / "config.yaml").write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> RunResult:
+        """Read a saved run again. Raises OutputError when the folder is none."""
+        place = Path(folder)
+        try:
+            content = json.loads((place / "trades.json").read_text("utf-8"))
+            about = yaml.safe_load((place / "config.yaml").read_text("utf-8"))
+            lines = (place / "decisions.jsonl").read_text("utf-8").splitlines()
+            return cls(
+                run_id=content["run_id"],
+                config=about["config"],
+                source={k: v for k, v in about.items() if k not in ("run_id", "config")},
+                summary=content["summary"],
+                trade_records=content["trades"],
+                decision_records=[json.loads(line) for line in lines],
+                equity=pq.read_table(place / "equity.parquet").to_pandas(),
+                marks=pq.read_table(place / "marks.parquet").to_pandas(),
+                folder=place,
+            )
+        except FileNotFoundError as error:
+            missing = Path(error.filename or place).name
+            raise OutputError(f"{place} is not the folder of a run: no {missing} in it") from error
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            yaml.YAMLError,
+            pa.ArrowException,
+        ) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise OutputError(f"{place} is not a readable run: {reason}") from error
+
+
+def replace_folder(work: Path, target: Path) -> None:
+    """Put a finished folder in the place of another by renaming; never a mixture of both."""
+    if not target.exists():
+        os.rename(work, target)
+        return
+    old = work.with_name(f"{work.name}.old")
+    os.rename(target, old)
+    try:
+        os.rename(work, target)
+    except OSError:
+        os.rename(old, target)
+        raise
+    shutil.rmtree(old)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result can depend on."""
+    return {name: metadata.version(name) for name in REPORTED}
+
+
+def _table(records: list[dict[str, Any]], columns: dict[str, pa.DataType]) -> pa.Table:
+    return pa.Table.from_pylist(records, schema=pa.schema(list(columns.items())))

@@ -1,0 +1,156 @@
+"""What speaks against believing a result: too good to be true, or resting on poor data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from bt_gex.stats.summary import Record
+
+FEW_TRADES = 5  # with fewer, all winners or no drawdown is no surprise
+MANY_CHECKS = 12  # a session's worth; with fewer, few entries say nothing
+BARS_A_MINUTE = 2
+UNPRICED_SHARE = 0.10  # of the bars with an open trade
+BAD_QUOTE_SHARE = 0.01  # of the recorded quotes read
+REFUSED_SHARE = 0.80  # of the checks
+MISSING_SHARE = 0.10  # of the checks
+MISSING_DATA = ("no index price", "no vix", "no gex peak", "no quote")
+BAD_QUOTES = {
+    "crossed": "bid above ask; they count as no quote, so entries and exits are missed",
+    "duplicate quotes": "same option and instant twice; the later row counts, the other is lost",
+    "ask not positive": "no ask above 0; they count as no quote, so entries and exits are missed",
+    "NULL ask": "no ask; they count as no quote, so entries and exits are missed",
+}
+
+
+def warnings(
+    summary: Mapping[str, Any],
+    funnel: Mapping[str, Any],
+    sessions: Iterable[Record],
+    max_drawdown_mtm: float,
+    *,
+    trades: Iterable[Record],
+) -> list[str]:
+    """One sentence for each doubt: what, how many, why it matters; the gravest first.
+
+    max_drawdown_mtm  dollars, over the account marked at every bar
+    """
+    taken, days = list(trades), list(sessions)
+    return [
+        *_too_good(summary, max_drawdown_mtm, taken),
+        *_ends(taken),
+        *_prices(funnel, taken),
+        *_quotes(days),
+        *_coverage(days),
+        *_refusals(funnel),
+    ]
+
+
+def _too_good(
+    summary: Mapping[str, Any], max_drawdown_mtm: float, trades: Sequence[Record]
+) -> Iterator[str]:
+    total = summary["total_trades"]
+    if total >= FEW_TRADES and summary["winners"] == total:
+        yield (
+            f"All {total} trades won: credit spreads that never lose are a sign of wrong prices "
+            "or of looking ahead, not of skill."
+        )
+    if total >= FEW_TRADES and max_drawdown_mtm <= 0:
+        yield (
+            f"The account never fell below an earlier high in {total} trades, marked at every "
+            "bar: with real quotes that does not happen."
+        )
+    instant = sum(1 for trade in trades if trade["time_alive_minutes"] == 0)
+    if instant:
+        yield (
+            f"{_of(instant, len(trades), 'trade')} closed in the minute of entry (0.0 minutes "
+            "alive): no exit rule looks before the next bar, so the time stamps are doubtful."
+        )
+
+
+def _ends(trades: Sequence[Record]) -> Iterator[str]:
+    unresolved = sum(1 for trade in trades if trade["pnl_dollars"] is None)
+    if unresolved:
+        yield (
+            f"{_of(unresolved, len(trades), 'trade')} could not be resolved (no price to settle "
+            "on): outside all figures, whatever they made or lost is missing from the result."
+        )
+    for flag, why in (
+        ("stale_settlement", "an index price older than 120 s at the close"),
+        ("parity_settlement", "a price implied by put-call parity, as the index price was too old"),
+    ):
+        flagged = _flagged(trades, flag)
+        if flagged:
+            yield (
+                f"{_of(flagged, len(trades), 'trade')} settled on {why}: the official print may "
+                "differ, and near a strike that changes the P&L."
+            )
+
+
+def _prices(funnel: Mapping[str, Any], trades: Sequence[Record]) -> Iterator[str]:
+    unpriced = funnel["unpriced_bars"]
+    minutes = sum(trade["time_alive_minutes"] or 0.0 for trade in trades)
+    bars = max(round(minutes * BARS_A_MINUTE), unpriced)
+    if unpriced > UNPRICED_SHARE * bars:
+        yield (
+            f"Open trades could not be priced on {_of(unpriced, bars, 'bar')} (a leg without a "
+            "valid quote): targets and stops are not seen there, so exits come late."
+        )
+    if funnel["clamped"]:
+        yield (
+            f"{_count(funnel['clamped'], 'spread price')} lay outside 0 to width and had to be "
+            "clamped: the quotes of the legs contradict each other there."
+        )
+
+
+def _quotes(sessions: Sequence[Record]) -> Iterator[str]:
+    counts = {
+        name: sum(session["quality"].get(name, 0) for session in sessions)
+        for name in ("quote rows", *BAD_QUOTES)
+    }
+    rows = counts["quote rows"]
+    for name, why in BAD_QUOTES.items():
+        if counts[name] > BAD_QUOTE_SHARE * rows:
+            yield f"{_of(counts[name], rows, 'recorded quote')} have the fault '{name}': {why}."
+
+
+def _coverage(sessions: Sequence[Record]) -> Iterator[str]:
+    empty = [str(session["session"]) for session in sessions if session["status"] == "no data"]
+    if empty:
+        named = ", ".join(empty[:3]) + (f" and {len(empty) - 3} more" if len(empty) > 3 else "")
+        yield (
+            f"{_of(len(empty), len(sessions), 'session')} had no data ({named}): the result "
+            "covers less than the dates it is asked for."
+        )
+
+
+def _refusals(funnel: Mapping[str, Any]) -> Iterator[str]:
+    checks, skips, kinds = funnel["checks"], funnel["skips"], funnel["skips_by_kind"]
+    missing = {name: kinds[name] for name in MISSING_DATA if kinds.get(name)}
+    lost = sum(missing.values())
+    if lost > MISSING_SHARE * checks:
+        named = ", ".join(f"{name} {count}" for name, count in missing.items())
+        yield (
+            f"{_of(lost, checks, 'check')} failed for want of data ({named}): the trades seen "
+            "may not be the trades the rules would have made."
+        )
+    if checks >= MANY_CHECKS and skips > REFUSED_SHARE * checks:
+        name, count = max(kinds.items(), key=lambda item: item[1])
+        yield (
+            f"{_of(skips, checks, 'check')} made no entry, most often for '{name}' ({count}): "
+            "the figures rest on the few that did."
+        )
+
+
+def _flagged(trades: Sequence[Record], flag: str) -> int:
+    return sum(1 for trade in trades if flag in trade["flags"])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _of(number: int, total: int, noun: str) -> str:
+    """`3 of 40 trades (7.5 %)`."""
+    share = f" ({100 * number / total:.1f} %)" if total else ""
+    return f"{number:,} of {_count(total, noun)}{share}"

@@ -1,0 +1,189 @@
+"""The GEX strategy on backtrader: what is known now → the rules → orders."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import time
+from typing import Any
+
+import backtrader as bt
+
+from bt_gex.brokers.spread import SpreadBroker
+from bt_gex.errors import EngineError, UnknownName
+from bt_gex.feeds.clock import Tick, clock_of
+from bt_gex.feeds.legs import SpreadFeed
+from bt_gex.market.calendar import new_york
+from bt_gex.market.contracts import Leg, Spread
+from bt_gex.rules.entry import Decision, Seen, Skip, decide_entry
+from bt_gex.rules.exits import decide_exit, end_of_day_ns
+from bt_gex.rules.params import EntryParams, ExitParams, SetupParams, find_profile
+from bt_gex.rules.settings import validated
+from bt_gex.rules.sizing import Size
+
+SECTIONS: tuple[tuple[str, type], ...] = (
+    ("setup", SetupParams),
+    ("entry", EntryParams),
+    ("exit", ExitParams),
+)
+
+
+class GexStrategy(bt.Strategy):
+    """Sells a credit spread around the pin at the check times, and buys it back by the exit rules.
+
+    The first feed is a ClockFeed, the broker a SpreadBroker. Parameters: a profile's name, or
+    whole `setup`, `entry` and `exit` parameter sets, and any single parameter of those by its own
+    name, which wins (`stop_loss=0.15`), so that `optstrategy` can vary it.
+
+    On a bar the open spreads are looked at first, then a check is made: a spread closed on a bar
+    frees its margin and its place on that bar.
+    """
+
+    params = (
+        ("profile", "standard"),
+        ("setup", None),
+        ("entry", None),
+        ("exit", None),
+        *((field.name, None) for _, kind in SECTIONS for field in fields(kind)),
+    )
+
+    def __init__(self, **unknown: Any) -> None:
+        given = self._given(unknown)
+        profile = find_profile(self.p.profile)
+        self.setup_params: SetupParams = validated(
+            SetupParams, given["setup"], "setup", self.p.setup or profile.setup
+        )
+        self.entry_params: EntryParams = validated(
+            EntryParams, given["entry"], "entry", self.p.entry or profile.entry
+        )
+        self.exit_params: ExitParams = validated(
+            ExitParams, given["exit"], "exit", self.p.exit or profile.exit
+        )
+        self.clock = clock_of(self)
+        self._session: Any = None
+        self._checks: frozenset[int] = frozenset()
+        self._end_of_day_ns = 0
+        self._open: dict[SpreadFeed, str] = {}  # feed -> confidence of its setup
+
+    def _given(self, unknown: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Single parameters by section; a name that is none is an error, not a shrug."""
+        given: dict[str, dict[str, Any]] = {}
+        for section, kind in SECTIONS:
+            names = (field.name for field in fields(kind))
+            values = ((name, getattr(self.p, name)) for name in names)
+            given[section] = {name: value for name, value in values if value is not None}
+        for name in unknown:
+            known = [name for name, _ in self.params._getitems()]
+            raise UnknownName("strategy parameter", name, known)
+        return given
+
+    def start(self) -> None:
+        if not isinstance(self.broker, SpreadBroker):
+            raise EngineError(
+                "GexStrategy trades through a SpreadBroker; call cerebro.setbroker(SpreadBroker())"
+            )
+
+    def next(self) -> None:
+        tick = self.clock.now()
+        if tick.is_close:
+            return
+        if tick.day.session is not self._session:
+            self._new_session(tick)
+        self._manage(tick)
+        if tick.row in self._checks:
+            self._check(tick)
+
+    def _new_session(self, tick: Tick) -> None:
+        session = tick.day.session
+        self._session = session
+        self._end_of_day_ns = end_of_day_ns(session, self.exit_params)
+        self._checks = frozenset(check_rows(tick, self.entry_params.times, self._end_of_day_ns))
+
+    def _manage(self, tick: Tick) -> None:
+        """Ask the exit rules about every open spread that can be priced on this bar."""
+        for feed, confidence in list(self._open.items()):
+            value = feed.close[0]
+            if value != value:
+                continue
+            position = self.broker.getposition(feed)
+            reason = decide_exit(
+                credit=position.price,
+                value=value,
+                now_ns=tick.ns,
+                end_of_day_ns=self._end_of_day_ns,
+                confidence=confidence,
+                params=self.exit_params,
+            )
+            if reason:
+                self.buy(data=feed, size=-position.size, reason=reason)
+
+    def _check(self, tick: Tick) -> None:
+        """Run the entry checks, send the order, and tell the analyzers what came of it."""
+        if not tick.day.has_data:
+            return
+        seen = Seen(self.clock.close[0], self.clock.vix[0], self.clock.pin[0])
+        feeds: dict[Spread, SpreadFeed] = {}
+
+        def price(spread: Spread) -> float | Leg:
+            feeds[spread] = SpreadFeed(self.clock, tick.day, spread, order_id(tick, spread))
+            return self.broker.credit_of(feeds[spread])
+
+        def size(spread: Spread, credit: float) -> Size:
+            return self._size(feeds[spread], credit)
+
+        decision = decide_entry(
+            seen,
+            index=tick.day.index,
+            setup_params=self.setup_params,
+            entry_params=self.entry_params,
+            open_positions=len(self._open),
+            price=price,
+            size=size,
+        )
+        if decision.action == "enter" and decision.spread and decision.setup:
+            decision = self._enter(feeds[decision.spread], decision)
+        name = feeds[decision.spread].name if decision.action == "enter" and decision.spread else ""
+        for analyzer in self.analyzers:
+            if hasattr(analyzer, "notify_check"):
+                analyzer.notify_check(tick, decision, name)
+
+    def _enter(self, feed: SpreadFeed, decision: Decision) -> Decision:
+        """Sell the spread; a refusal by the broker becomes the reason of a skip."""
+        assert decision.setup
+        self._open[feed] = decision.setup.confidence
+        order = self.sell(data=feed, size=decision.quantity, decision=decision)
+        if order.status == order.Completed:
+            return decision
+        del self._open[feed]
+        why = str(order.info.why)
+        kind = Skip.MARGIN if order.status == order.Margin else Skip.NO_QUOTE
+        return Decision(
+            "skip", decision.seen, kind, why, decision.setup, decision.spread, decision.credit
+        )
+
+    def _size(self, feed: SpreadFeed, credit: float) -> Size:
+        """Ask the strategy's sizer; one of ours also says why."""
+        sizer: Any = self._sizer
+        if hasattr(sizer, "size"):
+            return sizer.size(feed, credit)  # type: ignore[no-any-return]
+        quantity = int(self.getsizing(feed, isbuy=False))
+        return Size(quantity, f"{type(sizer).__name__} gives {quantity}")
+
+    def notify_order(self, order: Any) -> None:
+        if order.status != order.Completed or not order.isbuy():
+            return
+        self._open.pop(order.data, None)
+        if hasattr(self._sizer, "notify_closed") and "pnl_dollars" in order.info:
+            self._sizer.notify_closed(order.info.pnl_dollars / order.executed.size)
+
+
+def check_rows(tick: Tick, times: tuple[time, ...], before_ns: int) -> list[int]:
+    """Rows of a session's check times that lie before the end-of-day exit."""
+    rows = (tick.day.session.bar_at(when) for when in times)
+    return [row for row in rows if row is not None and tick.day.grid[row] < before_ns]
+
+
+def order_id(tick: Tick, spread: Spread) -> str:
+    """Unique and the same in every run: SPX-20260112-093600-PUT-6950-6940 (New York time)."""
+    strikes = "-".join(f"{strike:.10g}" for strike in spread.strikes)
+    moment = new_york(tick.ns)
+    return f"{tick.day.index.symbol}-{moment:%Y%m%d-%H%M%S}-{spread.strategy}-{strikes}"

@@ -1,0 +1,235 @@
+"""A small result, written by hand, in the shape of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+CONFIG: dict[str, Any] = {
+    "index": "SPX",
+    "start": "2026-01-12",
+    "end": "2026-01-13",
+    "profile": "standard",
+    "setup": {"vix_threshold": 20.0},
+    "entry": {"times": ["09:36", "10:00"]},
+    "exit": {
+        "profit_target_high": 0.5,
+        "profit_target_medium": 0.6,
+        "emergency_stop": 0.4,
+        "stop_loss": 0.1,
+        "end_of_day_minutes": 30,
+    },
+    "fills": {"entry_slippage": 1.0, "exit_slippage": 1.0, "commission": 0.0},
+    "data": {"quote_max_age_s": 120},
+    "account": {"balance": 25_000, "quantity": 1},
+}
+
+
+@dataclass
+class FakeResult:
+    run_id: str = "a1b2c3"
+    folder: Path | None = None
+    config: dict[str, Any] = field(default_factory=lambda: dict(CONFIG))
+    summary: dict[str, Any] = field(default_factory=dict)
+    trades: pd.DataFrame = field(default_factory=pd.DataFrame)
+    equity: pd.DataFrame = field(default_factory=pd.DataFrame)
+    decisions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    marks: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def trade(order_id: str, **other: Any) -> dict[str, Any]:
+    return {
+        "order_id": order_id,
+        "timestamp_entry": "2026-01-12T14:36:00+00:00",
+        "timestamp_exit": "2026-01-12T14:41:00+00:00",
+        "strategy": "PUT",
+        "direction": "BULLISH",
+        "confidence": "MEDIUM",
+        "strikes": [6955, 6945],
+        "entry_credit": 2.35,
+        "exit_value": 2.80,
+        "quantity": 1,
+        "index_symbol": "SPX",
+        "expiration": "2026-01-12",
+        "pnl_dollars": -45.0,
+        "pnl_percent": -19.15,
+        "exit_reason": "Stop Loss",
+        "time_alive_minutes": 5.0,
+        "pin": 6985.0,
+        "spot_entry": 6962.16,
+        "vix_entry": 14.62,
+        "distance": -23,
+        "width": 10.0,
+        "commission_dollars": 0.0,
+        "mae_dollars": -40.0,
+        "mfe_dollars": 5.0,
+        "max_loss_dollars": 765.0,
+        "flags": [],
+        "unpriced_bars": 0,
+        "clamped_bars": 0,
+        **other,
+    }
+
+
+WON = trade(
+    "SPX-won",
+    timestamp_entry="2026-01-12T15:00:00+00:00",
+    timestamp_exit="2026-01-12T15:30:00+00:00",
+    strategy="IC",
+    direction="NEUTRAL",
+    confidence="HIGH",
+    strikes=[7000, 7010, 6960, 6950],
+    entry_credit=4.25,
+    exit_value=2.10,
+    pnl_dollars=215.0,
+    pnl_percent=50.59,
+    exit_reason="Profit Target",
+    time_alive_minutes=30.0,
+    pin=6980.0,
+    distance=3,
+    max_loss_dollars=575.0,
+)
+LOST = trade("SPX-lost", unpriced_bars=2, flags=["stale_settlement", "unpriced_bars"])
+UNRESOLVED = trade(
+    "SPX-open",
+    timestamp_entry="2026-01-13T15:00:00+00:00",
+    timestamp_exit="2026-01-13T21:00:00+00:00",
+    exit_value=None,
+    pnl_dollars=None,
+    pnl_percent=None,
+    exit_reason="Unresolved",
+    time_alive_minutes=360.0,
+)
+
+SESSIONS: list[dict[str, Any]] = [
+    {
+        "session": "2026-01-12",
+        "status": "traded",
+        "checks": 12,
+        "entries": 2,
+        "trades_pnl_dollars": 170.0,
+        "bars": 780,
+        "priced_pct": 97.1,
+        "notes": ["peaks computed from the option chains"],
+        "quality": {"quote rows": 4000, "crossed": 120},
+    },
+    {
+        "session": "2026-01-13",
+        "status": "no data",
+        "checks": 0,
+        "entries": 0,
+        "trades_pnl_dollars": 0.0,
+        "bars": 0,
+        "priced_pct": None,
+        "notes": [],
+        "quality": {},
+    },
+]
+FUNNEL: dict[str, Any] = {
+    "bars": 780,
+    "checks": 12,
+    "entries": 2,
+    "skips": 10,
+    "success_rate": 2 / 12,
+    "skips_by_kind": {"too far from pin": 7, "no quote": 3},
+    "skips_by_reason": {
+        "SPX 61pts from pin [zone] too far, skip (limit: 50pts)": 3,
+        "no quote: 6955P": 3,
+        "SPX 52pts from pin": 1,
+        "SPX 53pts from pin": 1,
+        "SPX 54pts from pin": 1,
+        "SPX 55pts from pin": 1,
+    },
+    "unpriced_bars": 2,
+    "clamped": 0,
+    "unresolved": 0,
+}
+
+
+def group(count: int, winners: int, pnl: float) -> dict[str, Any]:
+    return {"count": count, "winners": winners, "win_rate": winners / count, "pnl": pnl}
+
+
+def two_trades() -> FakeResult:
+    """One winner of $215.00, one loser of $45.00, one session without data."""
+    summary = {
+        "total_trades": 2,
+        "winners": 1,
+        "losers": 1,
+        "breakeven": 0,
+        "unresolved": 0,
+        "win_rate": 0.5,
+        "total_pnl": 170.0,
+        "avg_win": 215.0,
+        "avg_loss": 45.0,
+        "max_win": 215.0,
+        "max_loss": -45.0,
+        "profit_factor": 215 / 45,
+        "max_drawdown": 45.0,
+        "max_drawdown_mtm": 60.0,
+        "final_balance": 25_170.0,
+        "return_pct": 0.68,
+        "by_strategy": {"IC": group(1, 1, 215.0), "PUT": group(1, 0, -45.0)},
+        "by_confidence": {"HIGH": group(1, 1, 215.0), "MEDIUM": group(1, 0, -45.0)},
+        "by_exit_reason": {"Profit Target": group(1, 1, 215.0), "Stop Loss": group(1, 0, -45.0)},
+        "by_entry_time": {"09:36": group(1, 0, -45.0), "10:00": group(1, 1, 215.0)},
+        "by_weekday": {"Mon": group(2, 1, 170.0)},
+        "funnel": FUNNEL,
+        "sessions": SESSIONS,
+        "warnings": ["1 of 2 sessions (50.0 %) had no data (2026-01-13): it covers less."],
+        "data_quality": {"quote rows": 4000, "crossed": 120, "NULL vix": 0},
+    }
+    return FakeResult(
+        summary=summary,
+        trades=pd.DataFrame([LOST, WON]),
+        equity=equity([("2026-01-12", 780)]),
+        marks=marks("SPX-lost", "2026-01-12 14:36", [2.55, 2.30, None, None, 2.45, 2.60]),
+    )
+
+
+def no_trades() -> FakeResult:
+    """Twelve checks, none of which became a trade."""
+    result = two_trades()
+    zero = {
+        name: {} if isinstance(value, dict) else 0
+        for name, value in result.summary.items()
+        if name not in ("funnel", "sessions", "warnings", "data_quality")
+    }
+    result.summary |= zero | {"profit_factor": None, "final_balance": 25_000.0}
+    kinds = {"too far from pin": 9, "no quote": 3}
+    result.summary["funnel"] = FUNNEL | {"entries": 0, "skips": 12, "skips_by_kind": kinds}
+    result.trades = result.trades.iloc[:0]
+    result.marks = result.marks.iloc[:0]
+    return result
+
+
+def equity(sessions: list[tuple[str, int]]) -> pd.DataFrame:
+    """A flat account that wins $170 half way through its first session."""
+    frames = []
+    for day, bars in sessions:
+        first = pd.Timestamp(f"{day} 09:30", tz="America/New_York").tz_convert("UTC")
+        frames.append(
+            pd.DataFrame(
+                {"time": pd.date_range(first, periods=bars + 1, freq="30s"), "session": day}
+            )
+        )
+    table = pd.concat(frames, ignore_index=True)
+    made = np.where(np.arange(len(table)) < 390, 0.0, 170.0)
+    return table.assign(
+        equity=25_000.0 + made,
+        cash=25_000.0 + made,
+        margin_dollars=0.0,
+        open_spreads=0,
+        closed_equity=25_000.0 + made,
+    )
+
+
+def marks(order_id: str, first: str, values: list[float | None]) -> pd.DataFrame:
+    times = pd.date_range(pd.Timestamp(first, tz="UTC"), periods=len(values), freq="30s")
+    return pd.DataFrame(
+        {"order_id": order_id, "time": times, "value": np.array(values, dtype=float)}
+    )
