@@ -11,7 +11,7 @@ import numpy as np
 from bt_gex.feeds.clock import Tick
 from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.market.calendar import NS, Stamps, utc
-from bt_gex.market.money import to_cents
+from bt_gex.market.money import rounded, to_cents
 from bt_gex.market.quotes import Prices
 from bt_gex.rules.entry import Decision
 from bt_gex.rules.exits import SETTLEMENT_REASON, UNRESOLVED_REASON
@@ -107,9 +107,9 @@ def trade_record(entry: Entry, order: Any) -> dict[str, Any]:
         "pnl_dollars": None if unresolved else order.info.pnl_dollars,
         "pnl_percent": None
         if value is None
-        else round(100.0 * (entry.credit - value) / entry.credit, 2) + 0.0,
+        else rounded(100.0 * (entry.credit - value) / entry.credit, 2),
         "exit_reason": _reason(order),
-        "time_alive_minutes": round((until.ns - entry.tick.ns) / NS / 60.0, 1),
+        "time_alive_minutes": rounded((until.ns - entry.tick.ns) / NS / 60.0, 1),
         "pin": seen.pin if seen else None,
         "spot_entry": seen.spot if seen else None,
         "vix_entry": seen.vix if seen else None,

@@ -249,6 +249,7 @@ def _computed_pins(
     )
     counts["chains of another expiry"] += int(np.count_nonzero(~own))
     chains = snapshots.where(own)
+    chains = chains.where(np.diff(chains.stamps, append=np.int64(-1)) != 0)  # the highest id counts
     pins = np.full(len(chains), np.nan)
     for row, (row_id, spot) in enumerate(
         zip(chains["id"], chains["underlying_price"], strict=True)

@@ -17,13 +17,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import Engine, Table
-from sqlalchemy.exc import SQLAlchemyError
 
 from bt_gex.blackbox import schema
 from bt_gex.blackbox.synth_market import Floats, previous_level, seconds, underlying
-from bt_gex.blackbox.synth_options import YEAR_S, Book, Ints, Market, book
-from bt_gex.blackbox.writer import insert
-from bt_gex.errors import BadValue, OutputError
+from bt_gex.blackbox.synth_options import CHAIN_MARGIN, YEAR_S, Book, Ints, Market, book
+from bt_gex.blackbox.writer import insert, writing
+from bt_gex.errors import BadValue
 from bt_gex.market.black_scholes import values
 from bt_gex.market.calendar import BAR_S, NS, Session, sessions, utc
 from bt_gex.market.gamma import (
@@ -41,7 +40,6 @@ CHECK_TIMES = (time(9, 36), *(time(n // 2, n % 2 * 30) for n in range(20, 31)))
 MISSED_MINUTE = 0.05
 QUOTE_STEP_S = (30, 34)
 GAPS, GAP_S = (1, 5), (60, 360)
-CHAIN_MARGIN = 1.1  # of the peak window
 
 Row = tuple[Any, ...]
 
@@ -101,12 +99,9 @@ def write(config: SynthConfig, engine: Engine) -> dict[str, int]:
     written = dict.fromkeys(schema.metadata.tables, 0)
     for session in sessions(config.start, config.end):
         for market in config.markets(session):
-            try:
-                with engine.begin() as connection:
-                    for table, rows in day_rows(market).items():
-                        written[table.name] += insert(connection, table, rows)
-            except SQLAlchemyError as error:
-                raise OutputError(f"{session.day}: cannot be written: {error}") from error
+            with writing(engine) as connection:
+                for table, rows in day_rows(market).items():
+                    written[table.name] += insert(connection, table, rows)
     return written
 
 
@@ -131,7 +126,7 @@ def day_rows(market: Market) -> dict[Table, list[Row]]:
 
 @lru_cache(maxsize=4)
 def _snapshots(market: Market) -> tuple[Snapshot, ...]:
-    """What the recorder sees around the check times."""
+    """What the recorder sees around the check times; it keeps nothing of a chain without peaks."""
     second = _check_seconds(market)
     spot, vix = market.spot(second), market.vix_at(second)
     increment = market.index.strike_increment
@@ -139,12 +134,13 @@ def _snapshots(market: Market) -> tuple[Snapshot, ...]:
     window = CHAIN_MARGIN * market.index.peak_window_fraction * float(spot.max())
     within = max(market.strikes_within, window)
     options = book(market, second, centre, within, "chain")
-    chains = _chains(options, _greeks(market, options, second))
+    chains = _chains(options, _greeks(market, options, second), len(second))
     found = []
     for n, level in enumerate(spot.tolist()):
         exposure = exposure_by_strike(chain_rows(chains[n]), level, market.index.multiplier)
         peaks = find_peaks(exposure, level, market.index)
-        found.append(Snapshot(int(second[n]), level, float(vix[n]), chains[n], peaks))
+        if peaks:
+            found.append(Snapshot(int(second[n]), level, float(vix[n]), chains[n], peaks))
     return tuple(found)
 
 
@@ -172,11 +168,13 @@ def _greeks(market: Market, options: Book, second: Ints) -> dict[str, list[float
     return {name: np.round(getattr(found, name), n).tolist() for name, n in digits.items()}
 
 
-def _chains(options: Book, greeks: dict[str, list[float]]) -> list[list[dict[str, Any]]]:
+def _chains(
+    options: Book, greeks: dict[str, list[float]], instants: int
+) -> list[list[dict[str, Any]]]:
     """The options of each instant in the form the recorder keeps them."""
     columns = _columns(options)
     fields = ("strike", "option_type", "bid", "ask", "last", "open_interest", "volume")
-    chains: list[list[dict[str, Any]]] = [[] for _ in range(int(options.instant[-1]) + 1)]
+    chains: list[list[dict[str, Any]]] = [[] for _ in range(instants)]
     quoted = zip(*(columns[name] for name in fields), strict=True)
     sensitivities = zip(*greeks.values(), strict=True)
     for n, option, greek in zip(options.instant.tolist(), quoted, sensitivities, strict=True):
@@ -198,7 +196,7 @@ def _competing(at: Snapshot) -> Row:
 def _quote_rows(market: Market) -> list[Row]:
     """Quotes through the day for the strikes around the latest pin."""
     second = _quote_seconds(market)
-    snapshots = [at for at in _snapshots(market) if at.peaks]
+    snapshots = _snapshots(market)
     pins = np.array([_opening_pin(market), *(at.peaks[0].strike for at in snapshots)])
     centre = pins[np.searchsorted([at.second for at in snapshots], second, side="right")]
     options = book(market, second, centre, market.strikes_within, "quotes")
@@ -229,9 +227,9 @@ def _opening_pin(market: Market) -> float:
     """The last pin of the session before."""
     day = market.session.day
     before = sessions(day - timedelta(days=10), day)[-2]
-    for at in reversed(_snapshots(replace(market, session=before))):
-        if at.peaks:
-            return at.peaks[0].strike
+    snapshots = _snapshots(replace(market, session=before))
+    if snapshots:
+        return snapshots[-1].peaks[0].strike
     level = previous_level(market.seed, market.index.symbol, day, market.vix)
     return round_to_grid(level, market.index.strike_increment)
 

@@ -2,7 +2,7 @@
 
 Every price is a pure function of (seed, symbol, date): a day is the same in whatever range and
 with whatever other indexes it is asked for. Closes follow a slow mean-reverting walk over the
-weekdays since 1900. A session opens near the last close and walks to its own, fastest at the open
+weekdays since 1800. A session opens near the last close and walks to its own, fastest at the open
 and towards the close, with a jump now and then. Deviations are measured in units of the market's
 daily deviation, VIX / √252.
 """
@@ -25,7 +25,7 @@ from bt_gex.market.calendar import NS, Session
 
 Floats = npt.NDArray[np.float64]
 
-FIRST_WEEKDAY = date(1900, 1, 1)
+FIRST_WEEKDAY = date(1800, 1, 1)
 REVERSION = 0.95  # share of a close's deviation left a weekday later
 MEMORY_DAYS = 500
 CLOSE_TO_CLOSE = 0.50  # deviation of a weekday's move
@@ -62,7 +62,7 @@ class Underlying:
 
 UNDERLYINGS = {
     "SPX": Underlying(6950.0, beta=1.0, correlation=1.0, etf_ratio=10.0, contracts=1500),
-    "NDX": Underlying(25600.0, beta=1.3, correlation=0.92, etf_ratio=42.5, contracts=60),
+    "NDX": Underlying(25600.0, beta=1.3, correlation=0.92, etf_ratio=42.5, contracts=8),
 }
 
 

@@ -45,8 +45,9 @@ NO_BID, NO_ASK, LOCKED, CROSSED = 0.003, 0.0015, 0.0004, 0.0001
 ROUND_STRIKES = ((100, 4.0), (50, 2.5), (25, 1.7))
 CALL_CENTRE, PUT_CENTRE, OPEN_INTEREST_WIDTH = 0.4, -0.5, 1.3  # daily deviations
 OPEN_INTEREST_NOISE = 0.8
-GRID_MARGIN = 0.08  # of the level, beyond the strikes quoted
-EVERY_STRIKE_WITHIN = 0.025  # of the last close; farther out every second strike is listed
+REACH = 5.0  # daily deviations of the index price that the listed strikes allow for
+CHAIN_MARGIN = 1.1  # of the peak window, that a snapshot covers
+EVERY_STRIKE_WITHIN = 0.0235  # of the last close at VIX 15; farther out every second strike
 IN_MONEY_IDLE = 4.0  # how fast trading dies out in the money
 
 
@@ -108,14 +109,11 @@ class Book(NamedTuple):
 def listing(market: Market) -> Listing:
     """Strikes around the last close, dense enough for every pin of the session."""
     index, random = market.index, market.generator("listing")
-    level = previous_level(market.seed, index.symbol, market.session.day, market.vix)
-    middle = round_to_grid(level, index.strike_increment)
-    reach = int((market.strikes_within + GRID_MARGIN * level) / index.strike_increment)
-    strikes: Floats = middle + index.strike_increment * np.arange(-reach, reach + 1)
-    near = np.abs(strikes / level - 1) < EVERY_STRIKE_WITHIN
-    strikes = strikes[(strikes > 0) & (near | (strikes % (2 * index.strike_increment) == 0))]
     model = underlying(index.symbol)
-    distance = (strikes / level - 1) / (model.beta * daily_deviation(market.vix))
+    level = previous_level(market.seed, index.symbol, market.session.day, market.vix)
+    day = model.beta * daily_deviation(market.vix)
+    strikes = _strikes(market, level, day)
+    distance = (strikes / level - 1) / day
     weight = np.ones_like(strikes)
     for step, factor in reversed(ROUND_STRIKES):
         weight[strikes % step == 0] = factor
@@ -127,6 +125,17 @@ def listing(market: Market) -> Listing:
     activity = np.exp(random.standard_normal(bell.shape) - IN_MONEY_IDLE * in_money)
     turnover = activity * (open_interest + model.contracts * bell)
     return Listing(strikes, open_interest.astype(np.int64), turnover.astype(np.int64))
+
+
+def _strikes(market: Market, level: float, day: float) -> Floats:
+    """Strikes for every pin that a session after a close at this level may see."""
+    increment, window = market.index.strike_increment, market.index.peak_window_fraction
+    reach = market.strikes_within + level * (REACH * day + CHAIN_MARGIN * window)
+    steps = np.arange(-(reach // increment), reach // increment + 1)
+    strikes = round_to_grid(level, increment) + increment * steps
+    near = np.abs(strikes / level - 1) < EVERY_STRIKE_WITHIN * max(1.0, market.vix / 15)
+    found: Floats = strikes[(strikes > 0) & (near | (strikes % (2 * increment) == 0))]
+    return found
 
 
 def book(market: Market, second: Ints, centre: Floats, within: float, purpose: str) -> Book:
@@ -176,7 +185,9 @@ def _quotes(
 ) -> tuple[Floats, Floats]:
     """Bid and ask on the tick grid around the fair price."""
     middle = fair * (1 + MID_NOISE * random.standard_normal(len(fair)))
-    width = (SPREAD * scale + SPREAD_OF_PRICE * fair) * (1 + LATE_SPREAD * passed**4)
+    width = (SPREAD * scale + SPREAD_OF_PRICE * np.sqrt(scale) * fair) * (
+        1 + LATE_SPREAD * passed**4
+    )
     half = width / 2 * np.exp(SPREAD_NOISE * random.standard_normal(len(fair)))
     bid = np.maximum(_on_ticks(middle - half, np.floor), 0.0)
     return bid, np.maximum(_on_ticks(middle + half, np.ceil), TICK)

@@ -25,12 +25,24 @@ def create(target: str | Path) -> Engine:
     """
     engine = _engine(target)
     try:
-        metadata.create_all(engine)
-    except SQLAlchemyError as error:
+        with writing(engine) as connection:
+            metadata.create_all(connection)
+    except OutputError:
         engine.dispose()
-        name = engine.url.render_as_string(hide_password=True)
-        raise OutputError(f"{name}: cannot be written: {_reason(error)}") from error
+        raise
     return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction whose failure is one clear line."""
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        url = engine.url
+        name = url.database if engine.dialect.name == "sqlite" else url.render_as_string()
+        raise OutputError(f"{name}: cannot be written: {_reason(error)}") from error
 
 
 @contextmanager
@@ -41,29 +53,26 @@ def new_file(path: str | Path, *, force: bool = False) -> Iterator[Engine]:
     was at `path` before stays untouched, and is replaced as a whole only with `force`.
     """
     target = Path(path).resolve()
-    _refuse_to_overwrite(target, force)
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
+    with _system_errors(target):
+        _refuse_to_overwrite(target, force)
         part.unlink(missing_ok=True)
         part.touch(exist_ok=False)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written: {error.strerror}") from error
     engine = create_engine(URL.create("sqlite", database=str(part)))
     event.listen(engine, "connect", _write_without_journal)
     try:
-        with engine.begin() as connection:
+        with writing(engine) as connection:
             for table in metadata.sorted_tables:
                 connection.execute(CreateTable(table))
         yield engine
-        with engine.begin() as connection:
+        with writing(engine) as connection:
             for table in metadata.sorted_tables:
                 for index in sorted(table.indexes, key=lambda index: str(index.name)):
                     index.create(connection)
         engine.dispose()
-        _refuse_to_overwrite(target, force)
-        part.replace(target)
-    except (SQLAlchemyError, OSError) as error:
-        raise OutputError(f"{target}: cannot be written: {_reason(error)}") from error
+        with _system_errors(target):
+            _refuse_to_overwrite(target, force)
+            part.replace(target)
     finally:
         engine.dispose()
         part.unlink(missing_ok=True)
@@ -118,9 +127,15 @@ def _refuse_to_overwrite(target: Path, force: bool) -> None:
             )
 
 
+@contextmanager
+def _system_errors(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written: {error.strerror}") from error
+
+
 def _reason(error: Exception) -> str:
-    """What the database or the system said, in one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    """What the database said, in one line."""
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

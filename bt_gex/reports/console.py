@@ -50,7 +50,7 @@ def make_console(file: IO[str] | None = None) -> Console:
 def print_report(result: RunResult, console: Console) -> None:
     """Everything about one run: verdict, figures, funnel, groups, sessions, doubts."""
     summary = result.summary
-    console.print(Text(verdict(result), style=f"bold {_colour(summary['total_pnl'])}"))
+    console.print(Text(verdict(result), style=f"bold {colour(summary['total_pnl'])}"))
     _print_terms(result, console)
     if summary["total_trades"]:
         _print_statistics(summary, console)
@@ -67,13 +67,13 @@ def print_combined(
 ) -> None:
     """Runs of several indexes, one row each, and their total.
 
-    combined  the summary over the trades of all of them
+    combined  the summary over the trades of all of them, with their max_drawdown_mtm
     """
     names = " + ".join(str(result.config["index"]) for result in results)
     total, pnl = combined["total_trades"], combined["total_pnl"]
     made = f"{gain(pnl)} with {count(total, 'trade')}" if total else "no trades"
-    console.print(Text(f"{names} {dates(results[0])}: {made}", style=f"bold {_colour(pnl)}"))
-    table = _table(
+    console.print(Text(f"{names} {dates(results[0])}: {made}", style=f"bold {colour(pnl)}"))
+    table = make_table(
         "Index",
         ">Trades",
         ">Won",
@@ -81,7 +81,7 @@ def print_combined(
         ">P&L",
         ">Return",
         ">Profit factor",
-        ">Drawdown at closes",
+        ">Drawdown per bar",
     )
     for result in results:
         table.add_row(str(result.config["index"]), *_combined_cells(result.summary))
@@ -105,10 +105,10 @@ def _combined_cells(summary: Mapping[str, Any]) -> list[Text]:
         Text(f"{summary['total_trades']:,}"),
         Text(f"{summary['winners']:,}"),
         Text(percent(summary["win_rate"] if summary["total_trades"] else None)),
-        _coloured(summary["total_pnl"]),
+        coloured(summary["total_pnl"]),
         Text(signed_pct(summary["return_pct"])),
         Text(ratio(summary["profit_factor"])),
-        Text(dollars(summary["max_drawdown"])),
+        Text(dollars(summary["max_drawdown_mtm"])),
     ]
 
 
@@ -127,8 +127,8 @@ def _print_terms(result: RunResult, console: Console) -> None:
 
 def _print_statistics(summary: Mapping[str, Any], console: Console) -> None:
     won = f"{summary['winners']:,} won, {summary['losers']:,} lost, {summary['breakeven']:,} even"
-    figures = {
-        "Profit and loss": _coloured(summary["total_pnl"]),
+    figures: dict[str, Text | str] = {
+        "Profit and loss": coloured(summary["total_pnl"]),
         "Return": signed_pct(summary["return_pct"]),
         "Trades": f"{summary['total_trades']:,} ({won})",
         "Win rate": percent(summary["win_rate"]),
@@ -143,11 +143,13 @@ def _print_statistics(summary: Mapping[str, Any], console: Console) -> None:
     }
     if summary["unresolved"]:
         figures["Unresolved"] = f"{count(summary['unresolved'], 'trade')}, outside all figures"
-    _headline("Statistics", console)
+    headline("Statistics", console)
     table = Table.grid(padding=(0, 3, 0, 0))
     for _ in range(4):
         table.add_column(overflow="fold")
-    cells = [cell for name, value in figures.items() for cell in (Text(name, style="dim"), value)]
+    cells: list[Text | str] = []
+    for name, value in figures.items():
+        cells += [Text(name, style="dim"), value]
     for first in range(0, len(cells), 4):
         table.add_row(*cells[first : first + 4])
     console.print(table)
@@ -155,7 +157,7 @@ def _print_statistics(summary: Mapping[str, Any], console: Console) -> None:
 
 def _print_funnel(funnel: Mapping[str, Any], console: Console) -> None:
     checks, entries = funnel["checks"], funnel["entries"]
-    _headline("From checks to trades", console)
+    headline("From checks to trades", console)
     rate = f" ({percent(funnel['success_rate'])})" if checks else ""
     console.print(
         Text(
@@ -165,7 +167,7 @@ def _print_funnel(funnel: Mapping[str, Any], console: Console) -> None:
     )
     console.print(
         Text(
-            f"{count(funnel['unpriced_bars'], 'bar')} on which an open trade had no price, "
+            f"{count(funnel['unpriced_bars'], 'bar')} of open trades without a price, "
             f"{count(funnel['clamped'], 'clamped price')}, "
             f"{count(funnel['unresolved'], 'unresolved trade')}"
         )
@@ -173,7 +175,7 @@ def _print_funnel(funnel: Mapping[str, Any], console: Console) -> None:
     kinds = most_frequent_first(funnel["skips_by_kind"])
     if not kinds:
         return
-    table = _table(">Skips", ">Of checks", "Kind")
+    table = make_table(">Skips", ">Of checks", "Kind")
     for kind, times in kinds.items():
         table.add_row(f"{times:,}", percent(times / checks), kind)
     console.print(table)
@@ -184,7 +186,7 @@ def _print_reasons(reasons: Mapping[str, int], kinds: Mapping[str, int], console
     """The exact texts, where they say more than their kinds."""
     if set(reasons) == set(kinds):
         return
-    table = _table(">Skips", "Most frequent reasons, in full")
+    table = make_table(">Skips", "Most frequent reasons, in full")
     for reason, times in list(reasons.items())[:TOP_REASONS]:
         table.add_row(f"{times:,}", reason)
     if len(reasons) > TOP_REASONS:
@@ -194,7 +196,7 @@ def _print_reasons(reasons: Mapping[str, int], kinds: Mapping[str, int], console
 
 
 def _print_groups(summary: Mapping[str, Any], console: Console) -> None:
-    table = _table("", ">Trades", ">Won", ">Win rate", ">P&L")
+    table = make_table("", ">Trades", ">Won", ">Win rate", ">P&L")
     for key, title in GROUPS.items():
         table.add_section()
         table.add_row(Text(title, style="bold"))
@@ -206,13 +208,13 @@ def _print_groups(summary: Mapping[str, Any], console: Console) -> None:
                 f"{group['count']:,}",
                 f"{group['winners']:,}",
                 percent(group["win_rate"]),
-                _coloured(group["pnl"]),
+                coloured(group["pnl"]),
             )
     console.print(table)
 
 
 def _print_sessions(sessions: Iterable[Mapping[str, Any]], console: Console) -> None:
-    table = _table("Session", "Status", ">Checks", ">Entries", ">P&L", ">Bars priced", "Notes")
+    table = make_table("Session", "Status", ">Checks", ">Entries", ">P&L", ">Bars priced", "Notes")
     for row in sessions:
         day = date.fromisoformat(str(row["session"]))
         priced = row["priced_pct"]
@@ -221,7 +223,7 @@ def _print_sessions(sessions: Iterable[Mapping[str, Any]], console: Console) -> 
             row["status"],
             f"{row['checks']:,}",
             f"{row['entries']:,}",
-            _coloured(row["trades_pnl_dollars"]) if row["entries"] else "",
+            coloured(row["trades_pnl_dollars"]) if row["entries"] else "",
             "" if priced is None else f"{priced:.1f} %",
             "; ".join(row["notes"]),
         )
@@ -232,41 +234,44 @@ def _print_sessions(sessions: Iterable[Mapping[str, Any]], console: Console) -> 
 def _print_quality(quality: Mapping[str, int], console: Console) -> None:
     odd = [f"{name} {times:,}" for name, times in quality.items() if times]
     if odd:
-        _headline("Data quality, recorded rows", console)
+        headline("Data quality, recorded rows", console)
         console.print(Text(", ".join(odd)))
 
 
-def _print_warnings(warnings: Sequence[tuple[str, str]], console: Console) -> None:
+def _print_warnings(doubts: Sequence[tuple[str, str]], console: Console) -> None:
     """Each with the words to put before it."""
-    if not warnings:
+    if not doubts:
         return
     console.print()
-    console.print(Text(count(len(warnings), "warning").capitalize(), style="bold yellow"))
+    console.print(Text(count(len(doubts), "warning").capitalize(), style="bold yellow"))
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column()
     table.add_column(overflow="fold")
-    for before, warning in warnings:
-        table.add_row(Text("!", style="bold yellow"), Text(before + warning, style="yellow"))
+    for before, doubt in doubts:
+        table.add_row(Text("!", style="bold yellow"), Text(before + doubt, style="yellow"))
     console.print(table)
 
 
-def _table(*columns: str) -> Table:
+def make_table(*columns: str) -> Table:
     """A plain table; `>` before a name aligns its column to the right."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for name in columns:
-        justify = "right" if name.startswith(">") else "left"
-        table.add_column(Text(name.removeprefix(">")), justify=justify, overflow="fold")
+        table.add_column(
+            Text(name.removeprefix(">")),
+            justify="right" if name.startswith(">") else "left",
+            overflow="fold",
+        )
     return table
 
 
-def _headline(text: str, console: Console) -> None:
+def headline(text: str, console: Console) -> None:
     console.print()
     console.print(Text(text, style="bold"))
 
 
-def _coloured(amount: float) -> Text:
-    return Text(gain(amount), style=_colour(amount))
+def coloured(amount: float) -> Text:
+    return Text(gain(amount), style=colour(amount))
 
 
-def _colour(amount: float) -> str:
+def colour(amount: float) -> str:
     return "green" if amount > 0 else "red" if amount < 0 else "default"

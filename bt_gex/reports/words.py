@@ -104,7 +104,7 @@ def fills(result: RunResult) -> str:
     """How trades are filled, by its usual name where it has one."""
     paid = result.config["fills"]["entry_slippage"], result.config["fills"]["exit_slippage"]
     name = next((name for name, slippage in FILLS.items() if slippage == paid), None)
-    words = f"{paid[0]:g} of the half-spread at entry, {paid[1]:g} at exit"
+    words = f"{100 * paid[0]:g} % of the half-spread at entry, {100 * paid[1]:g} % at exit"
     return f"{name} ({words})" if name else words
 
 
@@ -145,7 +145,7 @@ def verdict(result: RunResult) -> str:
     if not summary["total_trades"]:
         return f"{head}: no trades - {why_no_trades(summary)}"
     return (
-        f"{head}: {gain(summary['total_pnl'])} ({signed_pct(summary['return_pct'])}) with "
-        f"{count(summary['total_trades'], 'trade')}, {summary['winners']} won, "
-        f"{summary['losers']} lost; worst drawdown {dollars(summary['max_drawdown_mtm'])}"
+        f"{head}: {gain(summary['total_pnl'])} ({signed_pct(summary['return_pct'])}), "
+        f"{count(summary['total_trades'], 'trade')}, {summary['winners']:,} won, "
+        f"{summary['losers']:,} lost, drawdown {dollars(summary['max_drawdown_mtm'])}"
     )

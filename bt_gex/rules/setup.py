@@ -187,22 +187,16 @@ def get_gex_trade_setup(
         parity,
     )
     if outcome == SKIP_VIX:
-        text = f"VIX {vix:.10g} too high (>={float(vix_threshold)}), skip trading"
+        text = f"VIX {float(vix)} too high (>={float(vix_threshold)}), skip trading"
         return Setup("SKIP", (), None, int(distance), "LOW", text, width, vix)
     if outcome == SKIP_FAR:
-        text = _far_text(index, abs(distance), params)
+        limit = params.far_max * index.scale
+        text = f"{index.symbol} {abs(distance):.0f}pts from pin — too far, skip (limit: {limit:g}pts)"
         return Setup("SKIP", (), None, int(distance), "LOW", text, width, vix)
     strategy, direction, confidence = _MEANING[outcome]
     taken = tuple(_plain(k) for k in strikes[: 4 if strategy == "IC" else 2])
     text = f"{index.symbol} {distance:+.0f}pts from pin: {make_spread(strategy, taken).label}"
     return Setup(strategy, taken, direction, int(distance), confidence, text, width, vix)
-
-
-def _far_text(index: Index, away: float, params: SetupParams) -> str:
-    limit = params.far_max * index.scale
-    if away <= limit:  # only the original table has distances that belong to no zone
-        return f"{index.symbol} {away:.0f}pts from pin — between zones, skip"
-    return f"{index.symbol} {away:.0f}pts from pin — too far, skip (limit: {limit:g}pts)"
 
 
 def _plain(strike: float) -> float:

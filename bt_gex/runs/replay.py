@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def replay(
             for session in sessions(config.start, config.end)
         ]
         for day in days:
-            day.plan = lambda day=day: planned_legs(day, config)
+            day.plan = partial(planned_legs, day, config)
         played = [day for day in days if day.has_data]
         strategy = run(config, played, progress) if played else None
         return assemble(config, Path(box.name).name, days, played, strategy)
@@ -67,7 +68,7 @@ def run(config: RunConfig, days: Sequence[Day], progress: Progress | None = None
 def build(config: RunConfig, days: Sequence[Day]) -> bt.Cerebro:
     """A Cerebro with clock, broker, sizer, strategy and analyzers of a configuration."""
     cerebro = bt.Cerebro(stdstats=False)
-    cerebro.adddata(ClockFeed(days=tuple(days)))
+    cerebro.adddata(ClockFeed(days=tuple(days)))  # type: ignore[call-arg]
     fills = HalfSpreadFill(
         entry_slippage=config.fills.entry_slippage, exit_slippage=config.fills.exit_slippage
     )
@@ -108,11 +109,13 @@ def planned_legs(day: Day, config: RunConfig) -> set[LegKey]:
     for row in check_rows(
         Tick(day, 0), config.entry.times, end_of_day_ns(day.session, config.exit)
     ):
-        seen = (day.pin[row], day.spot[row], day.vix[row])
-        if np.isnan(seen).any():
+        pin, spot, vix = float(day.pin[row]), float(day.spot[row]), float(day.vix[row])
+        if np.isnan([pin, spot, vix]).any():
             continue
         setup = get_gex_trade_setup(
-            *map(float, seen),
+            pin,
+            spot,
+            vix,
             config.setup.vix_threshold,
             parity=config.setup.parity,
             params=config.setup,

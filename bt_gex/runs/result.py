@@ -6,8 +6,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from bt_gex.errors import OutputError
+
+Writer = Callable[[Path], None]
 
 REPORTED = ("bt-gex", "backtrader", "numpy", "pandas", "SQLAlchemy", "exchange_calendars")
 
@@ -92,30 +94,19 @@ class RunResult:
         content = {"run_id": self.run_id, "summary": self.summary, "trades": self.trade_records}
         return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
-    def save(self, folder: str | Path, extras: Mapping[str, bytes] | None = None) -> RunResult:
+    def save(self, folder: str | Path, extras: Mapping[str, Writer] | None = None) -> RunResult:
         """Write the run as a folder of its own, named by its run id, under `folder`.
 
         The folder appears whole or not at all; an earlier one of the same run is replaced.
-        extras: further files by name. Raises OutputError.
+        extras: what writes further files, by their name. Raises OutputError.
         """
-        target = Path(folder) / self.run_id
-        try:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            work = Path(tempfile.mkdtemp(prefix=f".{self.run_id}.", dir=folder))
-            try:
-                self._write(work)
-                for name, content in (extras or {}).items():
-                    (work / name).write_bytes(content)
-                work.chmod(0o755)
-                replace_folder(work, target)
-            finally:
-                shutil.rmtree(work, ignore_errors=True)
-        except OSError as error:
-            raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
-        return RunResult(**{**self._fields(), "folder": target})
 
-    def _fields(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        def write(work: Path) -> None:
+            self._write(work)
+            for name, write_extra in (extras or {}).items():
+                write_extra(work / name)
+
+        return replace(self, folder=write_folder(folder, self.run_id, write))
 
     def _write(self, work: Path) -> None:
         (work / "trades.json").write_text(self.to_json(), encoding="utf-8")
@@ -168,6 +159,37 @@ class RunResult:
         ) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise OutputError(f"{place} is not a readable run: {reason}") from error
+
+
+def write_folder(parent: str | Path, name: str, write: Callable[[Path], None]) -> Path:
+    """Make a folder whole or not at all: written under a hidden name, then renamed.
+
+    An earlier folder of that name is replaced. Raises OutputError.
+    """
+    target = Path(parent) / name
+    try:
+        Path(parent).mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
+        try:
+            write(work)
+            work.chmod(0o755)
+            replace_folder(work, target)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+    return target
+
+
+def check_writable(folder: Path) -> None:
+    """Raise OutputError at once where a folder could not be written after a long run."""
+    place = folder
+    while not place.exists() and place.parent != place:
+        place = place.parent
+    if not place.is_dir():
+        raise OutputError(f"cannot write {folder}: {place} is not a folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise OutputError(f"cannot write {folder}: no permission in {place}")
 
 
 def replace_folder(work: Path, target: Path) -> None:

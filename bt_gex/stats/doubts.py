@@ -93,8 +93,8 @@ def _prices(funnel: Mapping[str, Any], trades: Sequence[Record]) -> Iterator[str
     bars = max(round(minutes * BARS_A_MINUTE), unpriced)
     if unpriced > UNPRICED_SHARE * bars:
         yield (
-            f"Open trades could not be priced on {_of(unpriced, bars, 'bar')} (a leg without a "
-            "valid quote): targets and stops are not seen there, so exits come late."
+            f"Open trades could not be priced on {_of(unpriced, bars, 'bar')}, as a leg had "
+            "no valid quote: targets and stops are not seen there, so exits come late."
         )
     if funnel["clamped"]:
         yield (

@@ -164,7 +164,7 @@ class GexStrategy(bt.Strategy):
         """Ask the strategy's sizer; one of ours also says why."""
         sizer: Any = self._sizer
         if hasattr(sizer, "size"):
-            return sizer.size(feed, credit)  # type: ignore[no-any-return]
+            return sizer.size(feed, credit)
         quantity = int(self.getsizing(feed, isbuy=False))
         return Size(quantity, f"{type(sizer).__name__} gives {quantity}")
 

@@ -9,6 +9,25 @@ from pathlib import Path
 
 from .clock import SECOND, Session, sessions, utc
 from .nasty import SCHEMA
+from .semantics import OracleResult, replay
+
+DATE = "2024-11-26"  # a Tuesday, EST: 09:30 is 14:30 UTC
+ONE = {"entry.times": ["09:36"]}
+MID = {"fills.entry_slippage": 0, "fills.exit_slippage": 0}
+# the condor of pin 6000, VIX below 15
+Quotes = dict[tuple[float, str], tuple[float | None, float | None]]
+RICH: Quotes = {
+    (6020, "call"): (1.00, 1.10),
+    (6025, "call"): (0.40, 0.50),
+    (5980, "put"): (1.00, 1.10),
+    (5975, "put"): (0.40, 0.50),
+}  # mid 1.20, natural credit 1.00, natural cost 1.40
+CHEAP: Quotes = {
+    (6020, "call"): (0.50, 0.60),
+    (6025, "call"): (0.20, 0.30),
+    (5980, "put"): (0.50, 0.60),
+    (5975, "put"): (0.20, 0.30),
+}  # mid 0.60, natural cost 0.80
 
 
 class Book:
@@ -96,3 +115,17 @@ class Book:
         self.db.commit()
         self.db.close()
         return self.path
+
+
+def run(book: Book, settings: dict[str, object] | None = None, **kw: object) -> OracleResult:
+    date = book.session.date
+    return replay(book.done(), book.index, date, date, {**ONE, **(settings or {})}, **kw)  # type: ignore[arg-type]
+
+
+def reasons(result: OracleResult) -> list[object]:
+    return [d["reason"] or "entry" for d in result.decisions]
+
+
+def brief(trade: dict[str, object]) -> tuple[object, ...]:
+    stamp = str(trade["timestamp_exit"])
+    return trade["exit_reason"], stamp[11:19], trade["exit_value"], trade["pnl_dollars"]

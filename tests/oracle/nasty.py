@@ -90,7 +90,10 @@ class Nasty:
     chains_only: float = 0.2  # no row in gex_peaks
     no_pins: float = 0.03  # neither peaks nor chains
     no_context: float = 0.1  # no row in market_context: options_snapshots has the prices
-    close_price: float = 0.4  # an index price 0-130 s before the close (settlement)
+    age_limit: float = (
+        0.15  # context only 2,100 s (or a microsecond more or less) before full hours
+    )
+    close_price: float = 0.5  # an index price 0-130 s before the close
     # context, snapshots, peaks: each a row
     null_vix: float = 0.1
     null_price: float = 0.05
@@ -100,6 +103,7 @@ class Nasty:
     peak_drop: float = 0.1
     no_rank_1: float = 0.05
     competing: float = 0.3
+    empty_chain: float = 0.05  # a chain without any option, so without a peak
     other_expiration: float = 0.15  # a chain of another expiration with another pin
 
 
@@ -173,7 +177,7 @@ class Recorder:
 
     def snapshot(self, at: int, day: Day, tick: Tick, pin: float) -> None:
         vix = None if self.hit(self.nasty.null_vix) else tick.vix
-        chain = json.dumps(day.chain(tick, pin))
+        chain = "[]" if self.hit(self.nasty.empty_chain) else json.dumps(day.chain(tick, pin))
         self.add("options_snapshots", at, tick.spot, vix, day.session.date, chain)
         inc = day.spec.increment
         if self.hit(self.nasty.context_duplicates):
@@ -235,11 +239,16 @@ class Recorder:
         n, session = self.nasty, day.session
         self.rate = 0.025 if self.hit(n.quiet) else 1.0
         no_context, no_pins = self.hit(n.no_context), self.hit(n.no_pins)
-        chains_only = self.hit(n.chains_only)
+        chains_only, age_limit = self.hit(n.chains_only), self.hit(n.age_limit)
         for tick, pin in day.snapshots:
             at = tick.at
             if self.hit(n.context_on_bar):
                 at = self.near_bar(at, session)
+            if age_limit:
+                if utc(tick.at).minute != 0:
+                    continue
+                at = tick.at // MINUTE * MINUTE - 35 * MINUTE + self.rng.choice((-1, 0, 0, 1))
+                at = max(at, session.open)
             if not no_context and not self.hit(n.context_drop):
                 self.context(at, tick.spot, tick.vix)
             if no_pins or self.hit(n.context_drop):
@@ -252,7 +261,7 @@ class Recorder:
         self.record_quotes(day)
         if self.hit(n.close_price):
             last = day.ticks[-1]
-            ages = (0, 1, 45 * SECOND, 120 * SECOND, 120 * SECOND + 1, 130 * SECOND)
+            ages = (0, 45 * SECOND, 120 * SECOND, 120 * SECOND + 1, 125 * SECOND, 130 * SECOND)
             at = session.close - self.rng.choice(ages)
             if self.hit(0.5):
                 self.add("market_context", at, last.spot, last.vix)
@@ -263,10 +272,13 @@ class Recorder:
         n, session, rng = self.nasty, day.session, self.rng
         length = session.close - session.open
         gaps: list[tuple[int, int]] = []
+        moments = [(tick, tick.at) for tick in day.ticks]
         if self.hit(n.gaps):
             for _ in range(rng.randint(1, 3)):
-                start = session.open + rng.randrange(length)
-                gaps.append((start, start + rng.randint(1, 40) * MINUTE))
+                # the last quotes before a gap lie on a bar, so some bar sees them at the age limit
+                start = self.near_bar(session.open + rng.randrange(length), session)
+                gaps.append((start + 1, start + rng.randint(1, 40) * MINUTE))
+                moments.append((day.tick_at(start), start))
         last_quote = session.close
         if self.hit(n.no_last_hour):
             last_quote -= rng.randint(31, 70) * MINUTE
@@ -279,8 +291,8 @@ class Recorder:
             leg_gaps[rng.choice(legs)] = (start, start + rng.randint(5, 60) * MINUTE)
         parity = self.hit(0.5) or last_quote == session.close
 
-        for tick in day.ticks:
-            at = self.near_bar(tick.at, session) if self.hit(n.on_bar) else tick.at
+        for tick, moment in moments:
+            at = self.near_bar(moment, session) if self.hit(n.on_bar) else moment
             if any(a <= at < b for a, b in gaps):
                 continue
             if parity and at > session.close - 6 * MINUTE:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from bt_gex.runs.result import RunResult
 
 CONFIG: dict[str, Any] = {
     "index": "SPX",
@@ -26,19 +27,8 @@ CONFIG: dict[str, Any] = {
     "fills": {"entry_slippage": 1.0, "exit_slippage": 1.0, "commission": 0.0},
     "data": {"quote_max_age_s": 120},
     "account": {"balance": 25_000, "quantity": 1},
+    "index_facts": {"multiplier": 100},
 }
-
-
-@dataclass
-class FakeResult:
-    run_id: str = "a1b2c3"
-    folder: Path | None = None
-    config: dict[str, Any] = field(default_factory=lambda: dict(CONFIG))
-    summary: dict[str, Any] = field(default_factory=dict)
-    trades: pd.DataFrame = field(default_factory=pd.DataFrame)
-    equity: pd.DataFrame = field(default_factory=pd.DataFrame)
-    decisions: pd.DataFrame = field(default_factory=pd.DataFrame)
-    marks: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def trade(order_id: str, **other: Any) -> dict[str, Any]:
@@ -154,7 +144,7 @@ def group(count: int, winners: int, pnl: float) -> dict[str, Any]:
     return {"count": count, "winners": winners, "win_rate": winners / count, "pnl": pnl}
 
 
-def two_trades() -> FakeResult:
+def two_trades() -> RunResult:
     """One winner of $215.00, one loser of $45.00, one session without data."""
     summary = {
         "total_trades": 2,
@@ -183,15 +173,19 @@ def two_trades() -> FakeResult:
         "warnings": ["1 of 2 sessions (50.0 %) had no data (2026-01-13): it covers less."],
         "data_quality": {"quote rows": 4000, "crossed": 120, "NULL vix": 0},
     }
-    return FakeResult(
+    return RunResult(
+        run_id="SPX-20260112-20260113-a1b2c3",
+        config=CONFIG,
+        source={},
         summary=summary,
-        trades=pd.DataFrame([LOST, WON]),
+        trade_records=[LOST, WON],
+        decision_records=[],
         equity=equity([("2026-01-12", 780)]),
-        marks=marks("SPX-lost", "2026-01-12 14:36", [2.55, 2.30, None, None, 2.45, 2.60]),
+        marks=marks("SPX-lost", "2026-01-12 14:36", [2.55, 2.30, None, None, 2.45, 2.75]),
     )
 
 
-def no_trades() -> FakeResult:
+def no_trades() -> RunResult:
     """Twelve checks, none of which became a trade."""
     result = two_trades()
     zero = {
@@ -199,12 +193,16 @@ def no_trades() -> FakeResult:
         for name, value in result.summary.items()
         if name not in ("funnel", "sessions", "warnings", "data_quality")
     }
-    result.summary |= zero | {"profit_factor": None, "final_balance": 25_000.0}
     kinds = {"too far from pin": 9, "no quote": 3}
-    result.summary["funnel"] = FUNNEL | {"entries": 0, "skips": 12, "skips_by_kind": kinds}
-    result.trades = result.trades.iloc[:0]
-    result.marks = result.marks.iloc[:0]
-    return result
+    funnel = {"entries": 0, "skips": 12, "success_rate": 0.0, "skips_by_kind": kinds}
+    summary = zero | {"profit_factor": None, "final_balance": 25_000.0, "funnel": FUNNEL | funnel}
+    return replace(
+        result,
+        summary=result.summary | summary,
+        trade_records=[],
+        equity=result.equity.assign(equity=25_000.0, closed_equity=25_000.0),
+        marks=result.marks.iloc[:0],
+    )
 
 
 def equity(sessions: list[tuple[str, int]]) -> pd.DataFrame:

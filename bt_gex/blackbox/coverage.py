@@ -1,0 +1,399 @@
+"""What a blackbox holds, session by session, and how good it is for a replay.
+
+A session's rows are those from its open to its close, both included, as in a replay. Its other
+rows of that New York day are before the open or after the close; rows of a day without a session
+are kept apart. Nothing here is a decision, so hindsight is allowed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy.exc import SQLAlchemyError
+
+from bt_gex.blackbox.day import Day, LoadParams, load_day, on_grid
+from bt_gex.blackbox.reader import NO_ROWS, Blackbox, LegKey, LegRows, Series, describe, split_legs
+from bt_gex.errors import DataError
+from bt_gex.market.calendar import NEW_YORK, NS, Session, Stamps, instant_ns, new_york, sessions
+from bt_gex.market.indexes import BUILT_IN, Index
+from bt_gex.market.quotes import Prices
+from bt_gex.market.settlement import PARITY_WINDOW
+from bt_gex.rules.exits import end_of_day_ns
+from bt_gex.rules.params import EntryParams, ExitParams
+
+GAP_S = 120
+NEAR = PARITY_WINDOW
+QUOTES = "options_prices_live"
+# Table -> what, beside index and instant, tells its rows apart.
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "options_snapshots": ("expiration",),
+    "gex_peaks": ("peak_rank",),
+    "competing_peaks": (),
+    "market_context": (),
+    QUOTES: ("strike", "option_type"),
+}
+# Our name of an oddity -> the reader's.
+ODD_QUOTES = {
+    "crossed": "crossed",
+    "locked": "locked",
+    "null_bid": "NULL bid",
+    "null_ask": "NULL ask",
+    "ask_not_positive": "ask not positive",
+    "negative_bid": "negative bid",
+    "unknown_option": "no such option",
+}
+ODD_CONTEXT = {"null_index_price": "NULL index price", "null_vix": "NULL vix"}
+FIRST_YEAR, LAST_YEAR = 1900, 2200  # what calendar and 64-bit nanoseconds bear, with room
+
+TableRows = dict[str, int]
+Progress = Callable[[str, date], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """More than GAP_S without a quote of any option; the session's ends count as quotes."""
+
+    start_ns: int
+    length_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check time (New York) of the standard rules, and what was known at its bar."""
+
+    at: time
+    price: bool
+    vix: bool
+    pin: bool
+
+    @property
+    def ready(self) -> bool:
+        """Whether the rules have all they look at."""
+        return self.price and self.vix and self.pin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCoverage:
+    """One session of one index.
+
+    rows           by table, from open to close
+    before, after  by table, the day's rows before the open and after the close
+    cadence_s      median seconds between distinct quote stamps, None with fewer than two
+    gaps           none when there are no quotes at all
+    bars_priced    as the function of that name counts them
+    strikes        lowest and highest quoted strike, and how many there are
+    pins           where the pin comes from: recorded, computed (from chains) or none
+    odd            quotes and context rows by oddity, see ODD_QUOTES and ODD_CONTEXT
+    duplicates     by table, rows with the key and instant of another one
+    expirations    of the option chains, as recorded
+    unreadable     what could not be read, and why; its rows are not in the counts
+    """
+
+    session: Session
+    rows: TableRows
+    before: TableRows
+    after: TableRows
+    first_quote_ns: int | None
+    last_quote_ns: int | None
+    cadence_s: float | None
+    gaps: tuple[Gap, ...]
+    bars_priced: int
+    strikes: tuple[float, float, int] | None
+    checks: tuple[Check, ...]
+    pins: str
+    odd: dict[str, int]
+    duplicates: TableRows
+    expirations: tuple[str, ...]
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def longest_gap(self) -> Gap | None:
+        """The first of the longest gaps."""
+        return max(self.gaps, key=lambda gap: gap.length_s, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Sums over the sessions of an index.
+
+    outside  rows of all tables outside sessions, those of days without a session included
+    checks   check times, of which `ready` with all three values
+    """
+
+    rows: TableRows
+    outside: int
+    bars: int
+    bars_priced: int
+    gaps: int
+    checks: int
+    ready: int
+    odd: dict[str, int]
+    duplicates: TableRows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexCoverage:
+    """One index.
+
+    start, end      what was looked at: as asked for, else the first and last session with rows
+    sessions        those on whose day there is any row, also only outside the session's hours
+    without_rows    sessions from start to end with no row between open and close
+    off_session     day that is no session -> rows by table
+    """
+
+    symbol: str
+    start: date | None
+    end: date | None
+    sessions: tuple[SessionCoverage, ...]
+    without_rows: tuple[date, ...]
+    off_session: dict[date, TableRows]
+
+    def totals(self) -> Totals:
+        """All sessions together."""
+        own = self.sessions
+        checks = [check for one in own for check in one.checks]
+        outside = [*(s.before for s in own), *(s.after for s in own), *self.off_session.values()]
+        return Totals(
+            rows=_sum(KEYS, (one.rows for one in own)),
+            outside=sum(sum(rows.values()) for rows in outside),
+            bars=sum(one.session.bars for one in own),
+            bars_priced=sum(one.bars_priced for one in own),
+            gaps=sum(len(one.gaps) for one in own),
+            checks=len(checks),
+            ready=sum(check.ready for check in checks),
+            odd=_sum({**ODD_QUOTES, **ODD_CONTEXT}, (one.odd for one in own)),
+            duplicates=_sum(KEYS, (one.duplicates for one in own)),
+        )
+
+
+def read_coverage(
+    box: Blackbox,
+    indexes: Sequence[str] = (),
+    start: date | None = None,
+    end: date | None = None,
+    progress: Progress | None = None,
+) -> list[IndexCoverage]:
+    """Look at every session of the indexes (all of them when none is named), one at a time.
+
+    start, end  session dates, both inclusive; without one, as far as there are rows
+    progress    told the index and day that is read next
+
+    Raises DataError for an index without rows and for a timestamp that can't be placed in time.
+    """
+    if start and end:
+        sessions(start, end)  # refuses an end before the start
+    for symbol in indexes:
+        box.require_index(symbol)
+    symbols = list(dict.fromkeys(indexes)) or box.indexes()
+    days = [day for day in _days(box) if (start or day) <= day <= (end or day)]
+    return [_read_index(box, symbol, days, (start, end), progress) for symbol in symbols]
+
+
+def _days(box: Blackbox) -> list[date]:
+    """New York days on which any table has a row of any index."""
+    found: set[date] = set()
+    for table in KEYS:
+        for ns, raw in box.catalogue(table).by_instant:
+            year = 1970 + ns / NS / 31_556_952
+            if not FIRST_YEAR < year < LAST_YEAR:
+                raise DataError(
+                    f"{box.name}, table {table}: timestamp {raw!r} lies outside "
+                    f"{FIRST_YEAR} to {LAST_YEAR}; correct or delete its rows"
+                )
+            found.add(new_york(ns).date())
+    return sorted(found)
+
+
+def _read_index(
+    box: Blackbox,
+    symbol: str,
+    days: Iterable[date],
+    asked: tuple[date | None, date | None],
+    progress: Progress | None,
+) -> IndexCoverage:
+    found: list[SessionCoverage] = []
+    off_session: dict[date, TableRows] = {}
+    for day in days:
+        if progress:
+            progress(symbol, day)
+        unreadable: list[str] = []
+        rows = _read_day(box, symbol, day, unreadable)
+        session = next(iter(sessions(day, day)), None)
+        if not unreadable and not any(map(len, rows.values())):
+            continue
+        if session is None:
+            off_session[day] = {table: len(series) for table, series in rows.items()}
+            continue
+        index = BUILT_IN.get(symbol, Index(symbol=symbol))
+        known = _load(box, index, session, unreadable)
+        found.append(measure(session, rows, known, unreadable))
+    with_rows = [one.session.day for one in found if any(one.rows.values())]
+    start = asked[0] or (with_rows[0] if with_rows else None)
+    end = asked[1] or (with_rows[-1] if with_rows else None)
+    expected = sessions(start, end) if start and end and start <= end else []
+    return IndexCoverage(
+        symbol=symbol,
+        start=start,
+        end=end,
+        sessions=tuple(found),
+        without_rows=tuple(s.day for s in expected if s.day not in set(with_rows)),
+        off_session=off_session,
+    )
+
+
+def _read_day(box: Blackbox, symbol: str, day: date, unreadable: list[str]) -> dict[str, Series]:
+    """Rows of a New York day by table, from midnight to midnight."""
+    first, after = (
+        instant_ns(datetime.combine(d, time(), tzinfo=NEW_YORK))
+        for d in (day, day + timedelta(days=1))
+    )
+    whole_day = Session(day, first, after - 1)
+    rows: dict[str, Series] = {}
+    for table, key in KEYS.items():
+        columns = (*key, "bid", "ask") if table == QUOTES else key
+        try:
+            rows[table] = box.rows(table, symbol, whole_day, columns)
+        except DataError as error:
+            _note(error, unreadable)
+            nothing: dict[str, npt.NDArray[Any]] = {name: np.empty(0) for name in columns}
+            rows[table] = Series(np.empty(0, np.int64), nothing)
+    return rows
+
+
+def _load(box: Blackbox, index: Index, session: Session, unreadable: list[str]) -> Day | None:
+    """What a replay knows at each bar, by the replay's own reader."""
+    try:
+        return load_day(box, index, session, LoadParams())
+    except DataError as error:
+        _note(error, unreadable)
+        return None
+
+
+def _note(error: DataError, unreadable: list[str]) -> None:
+    """A row that can't be read is a finding; a database that can't be, the end."""
+    if isinstance(error.__cause__, SQLAlchemyError):
+        raise error
+    if str(error) not in unreadable:
+        unreadable.append(str(error))
+
+
+def measure(
+    session: Session, rows: Mapping[str, Series], known: Day | None, unreadable: Sequence[str] = ()
+) -> SessionCoverage:
+    """Measure one session.
+
+    rows   of the whole day, by table
+    known  index price, VIX and pin as of the bars; None when they can't be read
+    """
+    inside, before, after = {}, {}, {}
+    for table, series in rows.items():
+        early, late = series.stamps < session.open_ns, series.stamps > session.close_ns
+        inside[table] = series.where(~early & ~late)
+        before[table], after[table] = int(early.sum()), int(late.sum())
+    counts: Counter[str] = Counter(known.counts if known else {})
+    legs = split_legs(inside[QUOTES], counts)
+    for leg in legs.values():
+        describe(leg, counts)
+    stamps = np.unique(inside[QUOTES].stamps)
+    strikes = [strike for strike, _ in legs]
+    return SessionCoverage(
+        session=session,
+        rows={table: len(series) for table, series in inside.items()},
+        before=before,
+        after=after,
+        first_quote_ns=int(stamps[0]) if len(stamps) else None,
+        last_quote_ns=int(stamps[-1]) if len(stamps) else None,
+        cadence_s=float(np.median(np.diff(stamps))) / NS if len(stamps) > 1 else None,
+        gaps=find_gaps(stamps, session),
+        bars_priced=bars_priced(legs, _level(known), session),
+        strikes=(min(strikes), max(strikes), len(set(strikes))) if strikes else None,
+        checks=_checks(session, known),
+        pins=known.peaks if known else "none",
+        odd={ours: counts[name] for ours, name in {**ODD_QUOTES, **ODD_CONTEXT}.items()},
+        duplicates={
+            table: counts["duplicate quotes"] if table == QUOTES else _repeated(inside[table], key)
+            for table, key in KEYS.items()
+        },
+        expirations=tuple(sorted({str(e) for e in inside["options_snapshots"]["expiration"]})),
+        unreadable=tuple(unreadable),
+    )
+
+
+def find_gaps(stamps: Stamps, session: Session) -> tuple[Gap, ...]:
+    """Stretches of the session over GAP_S without a quote; none when there is no quote at all."""
+    if not len(stamps):
+        return ()
+    edges = np.concatenate([[session.open_ns], stamps, [session.close_ns]])
+    steps = np.diff(edges)
+    return tuple(
+        Gap(int(edges[n]), float(steps[n]) / NS) for n in np.flatnonzero(steps > GAP_S * NS)
+    )
+
+
+def bars_priced(legs: Mapping[LegKey, LegRows], level: Prices, session: Session) -> int:
+    """Bars at which a strike near the level has both a valid call and a valid put quote.
+
+    Near: within NEAR of it; where the level is NaN every strike is. Valid and not too old, as in
+    a replay.
+    """
+    grid = session.grid()[:-1]
+    max_age_s = LoadParams().quote_max_age_s
+    priced: npt.NDArray[np.bool_] = np.zeros(len(grid), dtype=np.bool_)
+    for strike in {strike for strike, _ in legs}:
+        near = ~(np.abs(strike - level) > NEAR * level)
+        if not (near & ~priced).any():
+            continue
+        call, put = (
+            on_grid(legs.get((strike, right), NO_ROWS), grid, max_age_s).mid for right in ("C", "P")
+        )
+        priced |= near & ~np.isnan(call + put)
+    return int(priced.sum())
+
+
+def _level(known: Day | None) -> Prices:
+    """The index price at each bar, else the pin; before the first of them that one, with hindsight.
+
+    A recorder writes them some minutes after the open, when the chain is long there.
+    """
+    if known is None:
+        return np.array(np.nan)
+    level = np.where(np.isnan(known.spot), known.pin, known.spot)[:-1]
+    there = np.flatnonzero(~np.isnan(level))
+    if len(there):
+        level[: there[0]] = level[there[0]]
+    return level
+
+
+def _checks(session: Session, known: Day | None) -> tuple[Check, ...]:
+    """The check times of this session that lie before its end-of-day exit."""
+    end_of_day = end_of_day_ns(session, ExitParams())
+    found = []
+    for at in EntryParams().times:
+        row = session.bar_at(at)
+        if row is None or session.grid()[row] >= end_of_day:
+            continue
+        usable = (
+            [not np.isnan(values[row]) for values in (known.spot, known.vix, known.pin)]
+            if known
+            else [False] * 3
+        )
+        found.append(Check(at, *usable))
+    return tuple(found)
+
+
+def _repeated(rows: Series, key: Iterable[str]) -> int:
+    columns: list[list[Any]] = [rows.stamps.tolist(), *(rows[name].tolist() for name in key)]
+    return len(rows) - len(set(zip(*columns, strict=True)))
+
+
+def _sum(names: Iterable[str], counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for count in counts:
+        total.update(count)
+    return {name: total[name] for name in names}

@@ -1,0 +1,142 @@
+"""`bt-gex run`: replay a recorded market."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bt_gex.cli.common import DATE, INDEX
+from bt_gex.errors import BadValue, UsageError
+
+
+@click.command(
+    epilog="Example: bt-gex run --db blackbox.db --index SPX --start 2026-01-12 --end 2026-01-16 "
+    "--fills 0.66 --set exit.stop_loss=0.15"
+)
+@click.option("--db", "database", required=True, help="SQLite blackbox, or a SQLAlchemy URL.")
+@click.option("--index", "indexes", multiple=True, type=INDEX, help="SPX or NDX; may be repeated.")
+@click.option("--start", type=DATE, help="First session, YYYY-MM-DD.")
+@click.option("--end", type=DATE, help="Last session, inclusive.")
+@click.option("--profile", help="Named defaults: standard (default) or parity.")
+@click.option("--fills", help="natural (default), exit-mid, mid, 0.66, or 1,0.5 for entry,exit.")
+@click.option("--commission", help="Dollars a contract, leg and side.")
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
+@click.option("--config", "config_file", help="YAML file with settings; options win over it.")
+@click.option("--out", default="runs", show_default=True, help="Folder for the run's folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print summary and trades as JSON.")
+def run(
+    database: str,
+    indexes: tuple[str, ...],
+    start: date | None,
+    end: date | None,
+    profile: str | None,
+    fills: str | None,
+    commission: str | None,
+    changes: tuple[str, ...],
+    config_file: str | None,
+    out: str,
+    as_json: bool,
+) -> None:
+    """Replay recorded sessions through the live rules and report every trade, skip and doubt."""
+    from bt_gex.runs.files import ConfigFile, read_config
+
+    file = read_config(config_file) if config_file else ConfigFile()
+    options = {"start": start, "end": end, "profile": profile}
+    given = {**file.plain, **{name: value for name, value in options.items() if value}}
+    settings = {**file.settings, **_settings(fills, commission, changes)}
+    symbols = list(dict.fromkeys(indexes)) or [str(given.get("index", "SPX"))]
+    given.pop("index", None)
+    for name in ("start", "end"):
+        if name not in given:
+            raise UsageError(f"--{name} is missing; give the {name} session as YYYY-MM-DD")
+    _run_all(database, symbols, given, settings, file.indexes, Path(out), as_json)
+
+
+def _settings(
+    fills: str | None, commission: str | None, changes: tuple[str, ...]
+) -> dict[str, Any]:
+    from bt_gex.runs.config import parse_fills
+
+    settings: dict[str, Any] = dict(parse_fills(fills)) if fills else {}
+    if commission is not None:
+        settings["fills.commission"] = commission
+    for change in changes:
+        name, equals, value = change.partition("=")
+        if not equals or not name.strip():
+            raise BadValue(f"--set takes NAME=VALUE such as exit.stop_loss=0.15, got {change!r}")
+        settings[name.strip()] = value.strip()
+    return settings
+
+
+def _run_all(
+    database: str,
+    symbols: list[str],
+    given: dict[str, Any],
+    settings: dict[str, Any],
+    own_indexes: dict[str, Any],
+    out: Path,
+    as_json: bool,
+) -> None:
+    from bt_gex.reports.console import make_console, print_combined, print_report
+    from bt_gex.reports.figures import combined_figure, equity_figure, save_png
+    from bt_gex.runs.combine import combine, save_combined
+    from bt_gex.runs.config import RunConfig
+    from bt_gex.runs.replay import replay
+    from bt_gex.runs.result import check_writable
+
+    configs = [
+        RunConfig(index=symbol, settings=settings, indexes=own_indexes, **given)
+        for symbol in symbols
+    ]
+    check_writable(out)
+    console = make_console()
+    results = []
+    for config in configs:
+        with _progress(config.index) as progress:
+            result = replay(database, config, progress=progress)
+        result = result.save(out, {"equity.png": partial(save_png, equity_figure(result))})
+        results.append(result)
+        if not as_json:
+            print_report(result, console)
+            _list_files(result.folder)
+    if len(results) > 1:
+        summary, equity = combine(results)
+        extras = {"equity.png": partial(save_png, combined_figure(results))}
+        folder = save_combined(results, summary, equity, out, extras)
+        if as_json:
+            runs = [json.loads(result.to_json()) for result in results]
+            click.echo(json.dumps({"runs": runs, "combined": summary}, indent=1, allow_nan=False))
+        else:
+            print_combined(results, summary, console)
+            _list_files(folder)
+    elif as_json:
+        click.echo(results[0].to_json(), nl=False)
+
+
+def _list_files(folder: Path | None) -> None:
+    if folder:
+        click.echo(f"\n{folder}")
+        for file in sorted(folder.iterdir()):
+            click.echo(f"  {file}")
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on the terminal, none when the output goes elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"replaying {name}", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,52 @@
+"""`bt-gex show` and `bt-gex trade`: look at a saved run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bt_gex.reports.console import make_console, print_report
+from bt_gex.runs.result import RunResult
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("run_folder", type=FOLDER)
+@click.option("--json", "as_json", is_flag=True, help="Print summary and trades as JSON instead.")
+def show(run_folder: Path, as_json: bool) -> None:
+    """Print the report of a saved run.
+
+    Example: bt-gex show runs/SPX-20260112-20260116-0123456789
+    """
+    result = RunResult.load(run_folder)
+    if as_json:
+        click.echo(result.to_json(), nl=False)
+    else:
+        print_report(result, make_console())
+
+
+@click.command()
+@click.argument("run_folder", type=FOLDER)
+@click.argument("order_id")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="PNG file to draw; without it ORDER_ID.png in the current folder.",
+)
+def trade(run_folder: Path, order_id: str, output: Path | None) -> None:
+    """Explain one trade of a saved run, and draw it.
+
+    Example: bt-gex trade runs/SPX-20260112-20260116-0123456789
+    SPX-2026-01-12-093600-6955-6945 -o loss.png
+    """
+    from bt_gex.reports.figures import save_png, trade_figure
+    from bt_gex.reports.trade_view import print_trade
+
+    result = RunResult.load(run_folder)
+    print_trade(result, order_id, make_console())
+    target = output or Path(f"{order_id}.png")
+    save_png(trade_figure(result, order_id), target)
+    click.echo(f"\npicture: {target}")

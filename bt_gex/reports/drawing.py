@@ -1,0 +1,181 @@
+"""The parts that pictures are made of.
+
+Time axes are New York time; sessions stand side by side, so that nights and weekends take no
+room. Colours can be told apart by colour-blind readers and never carry a meaning alone.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bt_gex.market.calendar import NEW_YORK
+from bt_gex.reports.words import count, dollars, gain
+from bt_gex.stats.summary import drawdown_dollars
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Numbers = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = (
+    "#0072B2", "#D55E00", "#009E73", "#B97A00", "#CC79A7", "#56B4E9",
+)  # fmt: skip
+GREY, PALE = "#6B6B6B", "#D9D9D9"
+OUTCOMES = {  # marker, colour
+    "won": ("^", BLUE),
+    "lost": ("v", VERMILION),
+    "even": ("o", GREY),
+    "unresolved": ("X", "#000000"),
+}
+MAX_DATES = 10  # labels on a time axis
+CROWD = 250  # trades too many to mark on the account
+TITLE_WIDTH = 120  # characters
+
+
+def two_panels(upper: str, lower: str) -> tuple[Figure, Axes, Axes]:
+    """A figure with a large panel over a small one, both in dollars over one time axis."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 7), dpi=100, layout="constrained")
+    panels = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    for axes, name in zip(panels, (upper, lower), strict=True):
+        axes.set_ylabel(name)
+        axes.yaxis.set_major_formatter(lambda amount, _: _axis_dollars(amount))
+        plain_frame(axes)
+    panels[1].set_xlabel("New York time")
+    return figure, panels[0], panels[1]
+
+
+def plain_frame(axes: Axes) -> None:
+    """Horizontal grid lines, and no frame at the top and right."""
+    axes.grid(axis="y", color=PALE, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def plain(text: str) -> str:
+    """Words with dollars in them, as they are: two dollar signs would enclose a formula."""
+    return text.replace("$", r"\$")
+
+
+def title(axes: Axes, first: str, second: str) -> None:
+    """Two lines at the left, with room for the legend below them."""
+    lines = [textwrap.fill(text, TITLE_WIDTH) for text in (first, second)]
+    axes.set_title(plain("\n".join(lines)), loc="left", fontsize=11, pad=28)
+
+
+def legend(axes: Axes) -> None:
+    """One row under the title, where it hides nothing."""
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=8, fontsize=9, frameon=False,
+        borderaxespad=0.2, columnspacing=1.6, handletextpad=0.5,
+    )  # fmt: skip
+
+
+def say(axes: Axes, text: str) -> None:
+    """Words in an otherwise empty picture."""
+    words = plain(textwrap.fill(text, 70))
+    axes.text(0.5, 0.75, words, transform=axes.transAxes, ha="center", va="center", fontsize=12)
+
+
+def no_axis(axes: Axes) -> None:
+    """No ticks where there is no time."""
+    axes.set_xticks([])
+    axes.set_yticks([0.0])
+
+
+def nanoseconds(times: pd.Series[Any]) -> Rows:
+    """Instants as nanoseconds since 1970 UTC."""
+    return pd.DatetimeIndex(times).as_unit("ns").asi8
+
+
+def outcome(trade: Mapping[str, Any]) -> str:
+    """Which of OUTCOMES a trade is."""
+    pnl = trade["pnl_dollars"]
+    if pnl is None:
+        return "unresolved"
+    return "won" if pnl > 0 else "lost" if pnl < 0 else "even"
+
+
+def mark_exits(
+    axes: Axes, trades: Sequence[Mapping[str, Any]], stamps: Rows, heights: Numbers
+) -> None:
+    """A marker for each trade at its exit; many trades stand in a strip at the foot."""
+    crowd = len(trades) > CROWD
+    axes.margins(y=0.15 if crowd else 0.05)
+    for strip, (name, (marker, colour)) in enumerate(OUTCOMES.items()):
+        exits = [t["timestamp_exit"] for t in trades if outcome(t) == name]
+        if not exits:
+            continue
+        found = np.searchsorted(stamps, nanoseconds(pd.Series(pd.to_datetime(exits, utc=True))))
+        rows = np.minimum(found, len(stamps) - 1)
+        axes.scatter(
+            rows,
+            np.full(len(rows), 0.08 - 0.025 * strip) if crowd else heights[rows],
+            transform=axes.get_xaxis_transform() if crowd else axes.transData,
+            s=14 if crowd else 60 if len(trades) <= CROWD / 4 else 25,
+            marker=marker,
+            color=colour,
+            edgecolors="white",
+            linewidths=0.0 if crowd else 0.5,
+            zorder=3,
+            label=f"{name} ({len(exits):,})",
+        )
+
+
+def draw_drawdown(axes: Axes, rows: Rows, start: float, equity: Numbers) -> None:
+    """The distance to the highest equity so far, downwards; the worst point is named."""
+    below = -drawdown_dollars([start, *equity])[1:]
+    axes.fill_between(rows, below, 0.0, color=VERMILION, alpha=0.35, linewidth=0.0)
+    axes.plot(rows, below, color=VERMILION, linewidth=0.8)
+    worst = int(below.argmin())
+    if below[worst] >= 0:
+        axes.set_yticks([0.0])
+        return
+    axes.plot([worst], below[[worst]], color=VERMILION, marker="o", markersize=5)
+    axes.annotate(
+        plain(f"worst {gain(float(below[worst]))}"),
+        (worst, float(below[worst])),
+        xytext=(8 if worst < len(below) / 2 else -8, 8),
+        textcoords="offset points",
+        ha="left" if worst < len(below) / 2 else "right",
+        fontsize=9,
+        bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+    )
+
+
+def session_axis(axes: Axes, stamps: Rows) -> None:
+    """Label the rows of ticks: dates at the starts of sessions, hours where there is room."""
+    clock = pd.DatetimeIndex(stamps, tz="UTC").tz_convert(NEW_YORK)
+    starts = np.flatnonzero(np.diff(clock.normalize().asi8, prepend=0))
+    hours = (clock.minute == 0) & (clock.second == 0)
+    axes.set_xlim(0, max(len(stamps) - 1, 1))
+    if len(starts) == 1:
+        ticks = np.append(0, np.flatnonzero(hours))
+        axes.set_xticks(ticks, clock[ticks].strftime("%H:%M"))
+        axes.set_xlabel(f"New York time, {clock[0]:%a %Y-%m-%d}")
+        return
+    every = math.ceil(len(starts) / MAX_DATES)
+    shown = starts[::every]
+    form = "%a\n%Y-%m-%d" if every == 1 else "%Y-%m-%d"
+    axes.set_xticks(shown, clock[shown].strftime(form), ha="left")
+    if len(starts) <= 5:
+        ticks = np.flatnonzero(hours & np.isin(clock.hour, (12, 14)))
+        axes.set_xticks(ticks, clock[ticks].strftime("%H:%M"), minor=True)
+        axes.tick_params(axis="x", which="minor", labelsize=8, labelcolor=GREY)
+    for panel in axes.figure.axes:
+        for row in starts if len(starts) <= 30 else shown:
+            panel.axvline(row, color=PALE, linewidth=0.8, zorder=0)
+    axes.set_xlabel(f"New York time, {count(len(starts), 'session')} side by side")
+
+
+def _axis_dollars(amount: float) -> str:
+    return plain(dollars(amount).removesuffix(".00"))

@@ -1,0 +1,133 @@
+"""Pictures of results: the account, one trade, several indexes.
+
+matplotlib is imported when the first picture is drawn, and pyplot never.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bt_gex.errors import OutputError
+from bt_gex.reports import drawing, trade_drawing
+from bt_gex.reports.words import (
+    count,
+    dates,
+    fills,
+    find_trade,
+    gain,
+    verdict,
+    why_no_trades,
+)
+from bt_gex.runs.combine import combined_equity
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from bt_gex.runs.result import RunResult
+
+LINES = (
+    (drawing.BLUE, "-"),
+    (drawing.VERMILION, "--"),
+    (drawing.GREEN, "-."),
+    (drawing.PURPLE, ":"),
+    (drawing.ORANGE, "-"),
+    (drawing.SKY, "--"),
+)
+
+
+def equity_figure(result: RunResult) -> Figure:
+    """The account bar by bar and at closes, each trade at its exit, and the drawdown below."""
+    figure, top, bottom = drawing.two_panels("account ($)", "drawdown ($)")
+    drawing.title(top, verdict(result), f"fills {fills(result)}")
+    equity = result.equity
+    start = float(result.config["account"]["balance"])
+    top.axhline(start, color=drawing.GREY, linewidth=0.8, linestyle=":", label="start")
+    if len(equity):
+        rows = np.arange(len(equity))
+        closed, marked = equity["closed_equity"].to_numpy(), equity["equity"].to_numpy()
+        top.plot(
+            rows, marked, color=drawing.SKY, linewidth=1.0, label="account, open spreads at mid"
+        )
+        top.plot(
+            rows, closed, color="black", linewidth=1.3, drawstyle="steps-post", label="closed only"
+        )
+        stamps = drawing.nanoseconds(equity["time"])
+        drawing.mark_exits(top, result.trade_records, stamps, closed)
+        drawing.draw_drawdown(bottom, rows, start, marked)
+        drawing.session_axis(bottom, stamps)
+    else:
+        drawing.no_axis(bottom)
+    if not result.trade_records:
+        drawing.say(top, f"no trades: {why_no_trades(result.summary)}")
+    drawing.legend(top)
+    return figure
+
+
+def combined_figure(results: Sequence[RunResult]) -> Figure:
+    """Profit and loss since the start of each index and of all together, with their drawdown."""
+    figure, top, bottom = drawing.two_panels("profit and loss ($)", "drawdown\nof the total ($)")
+    equity = combined_equity(results)
+    starts = {str(r.config["index"]): float(r.config["account"]["balance"]) for r in results}
+    total = equity["total"].to_numpy(np.float64) - sum(starts.values())
+    made = gain(total[-1] if len(total) else 0.0)
+    trades = sum(len(result.trade_records) for result in results)
+    what = f"{' + '.join(starts)} {dates(results[0])}: {made} with {count(trades, 'trade')}"
+    drawing.title(top, what, f"fills {fills(results[0])}")
+    top.axhline(0.0, color=drawing.GREY, linewidth=0.8, linestyle=":")
+    rows = np.arange(len(equity))
+    for (name, start), (colour, line) in zip(starts.items(), cycle(LINES), strict=False):
+        values = equity[name].to_numpy(np.float64) - start
+        label = drawing.plain(f"{name} {gain(values[-1] if len(values) else 0.0)}")
+        top.plot(rows, values, color=colour, linestyle=line, linewidth=1.2, label=label)
+    top.plot(rows, total, color="black", linewidth=1.8, label=drawing.plain(f"total {made}"))
+    if len(equity):
+        drawing.draw_drawdown(bottom, rows, 0.0, total)
+        drawing.session_axis(bottom, drawing.nanoseconds(equity["time"]))
+    else:
+        drawing.no_axis(bottom)
+    if not trades:
+        drawing.say(top, "no trades")
+    drawing.legend(top)
+    return figure
+
+
+def trade_figure(result: RunResult, order_id: str) -> Figure:
+    """The value of one spread while it was open, with the values at which the rules close it.
+
+    Raises UnknownName when the result has no such trade.
+    """
+    trade = find_trade(result, order_id)
+    path = result.marks[result.marks["order_id"] == order_id]
+    return trade_drawing.draw(trade, path, result)
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """The picture as PNG; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def save_png(figure: Figure, path: str | Path) -> None:
+    """Write the picture; the file appears whole or not at all. Raises OutputError."""
+    target = Path(path)
+    content = png_bytes(figure)
+    work: str | None = None
+    try:
+        handle, work = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(work, 0o644)
+        os.replace(work, target)
+    except OSError as error:
+        if work:
+            Path(work).unlink(missing_ok=True)
+        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error

@@ -1,0 +1,81 @@
+"""Configuration files: YAML with the dotted setting names, flat or nested."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bt_gex.errors import BadValue, DataError, UnknownName
+from bt_gex.runs.config import SECTIONS, parse_fills, setting_names
+
+PLAIN_KEYS = ("index", "start", "end", "profile")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigFile:
+    """What a file says: index, start, end and profile where given; settings by dotted name."""
+
+    plain: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    indexes: dict[str, Any] = field(default_factory=dict)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 scalars only: 10:00 is a text, not the number 600, and a date stays a text."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _form, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+", list("-+0123456789")),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_form})$"), _first)
+
+
+def read_config(path: str | Path) -> ConfigFile:
+    """Read a configuration file, or the config.yaml of a run.
+
+    Raises DataError when it cannot be read, UnknownName and BadValue for what it says.
+    """
+    try:
+        content = yaml.load(Path(path).read_text("utf-8"), _Loader)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: is not YAML: {str(error).splitlines()[0]}") from error
+    if content is None:
+        return ConfigFile()
+    if not isinstance(content, Mapping):
+        raise BadValue(f"{path}: must hold settings by name, got a {type(content).__name__}")
+    if "run_id" in content and isinstance(content.get("config"), Mapping):
+        content = content["config"]
+    return _sorted_out(content)
+
+
+def _sorted_out(content: Mapping[Any, Any]) -> ConfigFile:
+    found = ConfigFile()
+    for raw, value in content.items():
+        key = str(raw)
+        if key in PLAIN_KEYS:
+            found.plain[key] = value
+        elif key == "indexes" and isinstance(value, Mapping):
+            found.indexes.update(value)
+        elif key == "index_facts" and isinstance(value, Mapping):  # as a run writes it
+            facts = {name: fact for name, fact in value.items() if name != "symbol"}
+            found.indexes[str(value["symbol"])] = facts
+        elif key == "fills" and not isinstance(value, Mapping):
+            found.settings.update(parse_fills(str(value)))
+        elif key in SECTIONS and isinstance(value, Mapping):
+            found.settings.update({f"{key}.{name}": setting for name, setting in value.items()})
+        elif "." in key:
+            found.settings[key] = value
+        else:
+            raise UnknownName("setting", key, [*PLAIN_KEYS, "indexes", *SECTIONS, *setting_names()])
+    return found
