@@ -326,7 +326,10 @@ def measure(
 
 
 def find_gaps(stamps: Stamps, session: Session) -> tuple[Gap, ...]:
-    """Stretches of the session over GAP_S without a quote; none when there is no quote at all."""
+    """Stretches of the session over GAP_S without a quote; none when there is no quote at all.
+
+    stamps  distinct, ascending, from open to close
+    """
     if not len(stamps):
         return ()
     edges = np.concatenate([[session.open_ns], stamps, [session.close_ns]])
@@ -339,8 +342,7 @@ def find_gaps(stamps: Stamps, session: Session) -> tuple[Gap, ...]:
 def bars_priced(legs: Mapping[LegKey, LegRows], level: Prices, session: Session) -> int:
     """Bars at which a strike near the level has both a valid call and a valid put quote.
 
-    Near: within NEAR of it; where the level is NaN every strike is. Valid and not too old, as in
-    a replay.
+    Near: within NEAR of it; where the level is NaN every strike is. Valid and young as in a replay.
     """
     grid = session.grid()[:-1]
     max_age_s = LoadParams().quote_max_age_s
@@ -357,33 +359,30 @@ def bars_priced(legs: Mapping[LegKey, LegRows], level: Prices, session: Session)
 
 
 def _level(known: Day | None) -> Prices:
-    """The index price at each bar, else the pin; before the first of them that one, with hindsight.
+    """At each bar the newest index price, else pin, of any age; before the first of them that one.
 
-    A recorder writes them some minutes after the open, when the chain is long there.
+    A recorder writes the first some minutes after the open, when the chain has long been there.
     """
     if known is None:
         return np.array(np.nan)
     level = np.where(np.isnan(known.spot), known.pin, known.spot)[:-1]
     there = np.flatnonzero(~np.isnan(level))
-    if len(there):
-        level[: there[0]] = level[there[0]]
-    return level
+    if not len(there):
+        return level
+    newest = np.searchsorted(there, np.arange(len(level)), side="right") - 1
+    return level[there[np.maximum(newest, 0)]]
 
 
 def _checks(session: Session, known: Day | None) -> tuple[Check, ...]:
     """The check times of this session that lie before its end-of-day exit."""
     end_of_day = end_of_day_ns(session, ExitParams())
+    values = (known.spot, known.vix, known.pin) if known else ()
     found = []
     for at in EntryParams().times:
         row = session.bar_at(at)
-        if row is None or session.grid()[row] >= end_of_day:
-            continue
-        usable = (
-            [not np.isnan(values[row]) for values in (known.spot, known.vix, known.pin)]
-            if known
-            else [False] * 3
-        )
-        found.append(Check(at, *usable))
+        if row is not None and session.grid()[row] < end_of_day:
+            there = [not np.isnan(value[row]) for value in values] or [False] * 3
+            found.append(Check(at, *there))
     return tuple(found)
 
 

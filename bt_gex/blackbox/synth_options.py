@@ -37,7 +37,7 @@ SMILE_SLOPE, SMILE_TILT, STEEPENING = 0.35, -0.45, 0.3
 
 # Quotes, in points.
 TICK, WIDE_TICK, WIDE_FROM = 0.05, 0.10, 3.0
-SPREAD, SPREAD_OF_PRICE, LATE_SPREAD = 0.05, 0.011, 0.5
+SPREAD, SPREAD_OF_PRICE, LATE_SPREAD = 0.03, 0.011, 0.5
 SPREAD_NOISE, MID_NOISE = 0.2, 0.001
 NO_BID, NO_ASK, LOCKED, CROSSED = 0.003, 0.0015, 0.0004, 0.0001
 
@@ -55,8 +55,8 @@ IN_MONEY_IDLE = 4.0  # how fast trading dies out in the money
 class Market:
     """One index on one session of one synthetic market.
 
-    vix            long-run VIX
-    strikes_within points either side of the pin that are quoted
+    vix             long-run VIX
+    strikes_within  points either side of the pin that are quoted; the market is the same
     """
 
     seed: int
@@ -108,9 +108,8 @@ class Book(NamedTuple):
 @lru_cache(maxsize=4)
 def listing(market: Market) -> Listing:
     """Strikes around the last close, dense enough for every pin of the session."""
-    index, random = market.index, market.generator("listing")
-    model = underlying(index.symbol)
-    level = previous_level(market.seed, index.symbol, market.session.day, market.vix)
+    model = underlying(market.index.symbol)
+    level = previous_level(market.seed, market.index.symbol, market.session.day, market.vix)
     day = model.beta * daily_deviation(market.vix)
     strikes = _strikes(market, level, day)
     distance = (strikes / level - 1) / day
@@ -119,10 +118,11 @@ def listing(market: Market) -> Listing:
         weight[strikes % step == 0] = factor
     centres = np.array([CALL_CENTRE, PUT_CENTRE])
     bell = np.exp(-0.5 * ((distance[:, None] - centres) / OPEN_INTEREST_WIDTH) ** 2)
-    noise = np.exp(OPEN_INTEREST_NOISE * random.standard_normal(bell.shape))
+    held, traded = _noise(market, strikes, level)
+    noise = np.exp(OPEN_INTEREST_NOISE * held)
     open_interest = model.contracts * weight[:, None] * (bell + 0.02) * noise
     in_money = np.maximum(distance[:, None] * np.array([-1, 1]), 0.0)
-    activity = np.exp(random.standard_normal(bell.shape) - IN_MONEY_IDLE * in_money)
+    activity = np.exp(traded - IN_MONEY_IDLE * in_money)
     turnover = activity * (open_interest + model.contracts * bell)
     return Listing(strikes, open_interest.astype(np.int64), turnover.astype(np.int64))
 
@@ -136,6 +136,15 @@ def _strikes(market: Market, level: float, day: float) -> Floats:
     near = np.abs(strikes / level - 1) < EVERY_STRIKE_WITHIN * max(1.0, market.vix / 15)
     found: Floats = strikes[(strikes > 0) & (near | (strikes % (2 * increment) == 0))]
     return found
+
+
+def _noise(market: Market, strikes: Floats, level: float) -> tuple[Floats, Floats]:
+    """Two normal variables a strike and right, the same however many strikes are listed."""
+    increment = market.index.strike_increment
+    steps = np.round((strikes - round_to_grid(level, increment)) / increment).astype(np.int64)
+    outward = (int(np.abs(steps).max()) + 1, 2, 2, 2)
+    drawn = market.generator("listing").standard_normal(outward)[np.abs(steps), (steps < 0) * 1]
+    return drawn[:, 0], drawn[:, 1]
 
 
 def book(market: Market, second: Ints, centre: Floats, within: float, purpose: str) -> Book:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, Literal
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -21,19 +21,24 @@ from bt_gex.blackbox.coverage import (
     IndexCoverage,
     SessionCoverage,
 )
+from bt_gex.blackbox.day import LoadParams
 from bt_gex.market.calendar import new_york
 from bt_gex.market.indexes import BUILT_IN
 from bt_gex.reports.words import NOTHING, count, percent
 from bt_gex.rules.params import CHECK_TIMES
 
+AGES = LoadParams()
 WELL_PRICED = 0.95
 NAMED_DAYS = 5
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MEANINGS = (
-    f"Gaps: more than {GAP_S} s without a quote of any option between open and close.",
-    "Priced: share of the 30-second bars at which at least one strike within "
-    f"{100 * NEAR:g} % of the index price has both a valid call and a valid put quote, as a replay "
-    "reads them (the newest, at most 120 s old). Without an index price the pin stands in for it.",
+    f"Gaps: more than {GAP_S} s between open and close without a quote of any option.",
+    f"Priced: share of the 30-second bars at which at least one strike within {100 * NEAR:g} % of "
+    "the newest index price (or else pin; without either, any strike) has both a valid call and a "
+    f"valid put quote, the newest of each and at most {AGES.quote_max_age_s:g} s old.",
+    "Checks ready: check times at whose bar index price, VIX and pin are known, at most "
+    f"{AGES.context_max_age_s:g} s old. Outside: rows of all tables before the open and after the "
+    "close; the total has those of days without a session too.",
 )
 # Oddity -> what it is, and what a replay makes of it.
 ODD_WORDS = {
@@ -50,40 +55,47 @@ ODD_WORDS = {
 
 
 def print_coverage(found: Sequence[IndexCoverage], database: str, console: Console) -> None:
-    """Tables and sentences of every index."""
+    """Tables and sentences of every index, and last what the columns mean."""
     if not found:
         console.print(Text(f"{database}: holds no rows at all"))
     for index in found:
         console.print(Text(verdict(index), style="bold"))
-        if index.sessions:
-            _print_quotes(index, console)
-            _print_context(index, console)
-            _print_missing(index, console)
-            for meaning in MEANINGS:
-                console.print(Text(meaning, style="dim"))
-            console.print()
-        _print_remarks(remarks(index), console)
         console.print()
+        if index.sessions:
+            for table in (_quotes(index), _context(index), *_missing(index)):
+                console.print(table)
+                console.print()
+        lines = Table.grid(padding=(0, 1, 0, 0))
+        lines.add_column()
+        lines.add_column(overflow="fold")
+        for remark in remarks(index):
+            lines.add_row(Text("-"), Text(remark))
+        console.print(lines)
+        console.print()
+    for meaning in MEANINGS if any(index.sessions for index in found) else ():
+        console.print(Text(meaning, style="dim"))
 
 
 def verdict(index: IndexCoverage) -> str:
     """The index in one line."""
-    head = f"{index.symbol}{_range(index)}"
+    dates = dict.fromkeys(str(day) for day in (index.start, index.end) if day)
+    head = f"{index.symbol} {' to '.join(dates)}".rstrip()
     if not index.sessions:
         return f"{head}: no rows on any session"
     totals = index.totals()
     return (
         f"{head}: {count(len(index.sessions), 'session')}, "
         f"{count(totals.rows[QUOTES], 'quote')}, "
-        f"{percent(totals.bars_priced / totals.bars)} of bars priced, "
+        f"{percent(totals.bars_priced / totals.bars)} priced, "
         f"{totals.ready:,} of {count(totals.checks, 'check')} ready"
     )
 
 
-def _print_quotes(index: IndexCoverage, console: Console) -> None:
+def _quotes(index: IndexCoverage) -> Table:
     names = ("Quotes", "First", "Last", "Every", "Gaps", "Longest gap", "Priced", "Strikes")
     table = _table("Session", *(f">{name}" for name in names))
     for one in index.sessions:
+        gap = one.longest_gap
         table.add_row(
             _day(one.session.day),
             f"{one.rows[QUOTES]:,}",
@@ -91,59 +103,41 @@ def _print_quotes(index: IndexCoverage, console: Console) -> None:
             _clock(one.last_quote_ns),
             NOTHING if one.cadence_s is None else f"{one.cadence_s:.3g} s",
             f"{len(one.gaps):,}",
-            _gap(one.longest_gap) if one.longest_gap else "",
+            f"{_length(gap.length_s)} from {_clock(gap.start_ns)}" if gap else "",
             percent(one.bars_priced / one.session.bars),
             f"{one.strikes[2]:,}" if one.strikes else "0",
         )
-    totals = index.totals()
-    longest = max(
-        (g for s in index.sessions for g in s.gaps), key=lambda g: g.length_s, default=None
-    )
+    totals, longest = index.totals(), _longest_gap(index)
+    cells = [f"{totals.rows[QUOTES]:,}", "", "", "", f"{totals.gaps:,}"]
+    cells += [_length(longest.length_s) if longest else ""]
+    cells += [percent(totals.bars_priced / totals.bars), ""]
     table.add_section()
-    table.add_row(
-        "Total",
-        f"{totals.rows[QUOTES]:,}",
-        "",
-        "",
-        "",
-        f"{totals.gaps:,}",
-        _length(longest.length_s) if longest else "",
-        percent(totals.bars_priced / totals.bars),
-        "",
-        style="bold",
-    )
-    console.print(table)
+    table.add_row("Total", *cells, style="bold")
+    return table
 
 
-def _print_context(index: IndexCoverage, console: Console) -> None:
+def _context(index: IndexCoverage) -> Table:
     tables = [table for table in KEYS if table != QUOTES]
-    table = _table(
-        "Session", ">Chains", ">Peaks", ">Competing", ">Context", "Pin", ">Checks ready", ">Outside"
-    )
+    names = (">Chains", ">Peaks", ">Competing", ">Context", "Pin", ">Checks ready", ">Outside")
+    table = _table("Session", *names)
     for one in index.sessions:
-        ready = sum(check.ready for check in one.checks)
         table.add_row(
             _day(one.session.day),
             *(f"{one.rows[name]:,}" for name in tables),
             one.pins,
-            f"{ready} of {len(one.checks)}",
-            f"{_outside(one):,}",
+            f"{sum(check.ready for check in one.checks)} of {len(one.checks)}",
+            f"{sum(one.before.values()) + sum(one.after.values()):,}",
         )
     totals = index.totals()
+    cells = [*(f"{totals.rows[name]:,}" for name in tables), ""]
+    cells += [f"{totals.ready:,} of {totals.checks:,}", f"{totals.outside:,}"]
     table.add_section()
-    table.add_row(
-        "Total",
-        *(f"{totals.rows[name]:,}" for name in tables),
-        "",
-        f"{totals.ready:,} of {totals.checks:,}",
-        f"{totals.outside:,}",
-        style="bold",
-    )
-    console.print(table)
+    table.add_row("Total", *cells, style="bold")
+    return table
 
 
-def _print_missing(index: IndexCoverage, console: Console) -> None:
-    """Session by check time, where something is missing; one letter for each value."""
+def _missing(index: IndexCoverage) -> Iterator[RenderableType]:
+    """Sessions by check time, where something is missing; a letter for each value."""
     lacking = [one for one in index.sessions if not all(check.ready for check in one.checks)]
     if not lacking:
         return
@@ -151,9 +145,8 @@ def _print_missing(index: IndexCoverage, console: Console) -> None:
     for one in lacking:
         checks = {check.at: check for check in one.checks}
         table.add_row(_day(one.session.day), *(_letters(checks.get(at)) for at in CHECK_TIMES))
-    console.print(table)
-    legend = "Missing at the check times: I index price, V VIX, P pin; - no check at that time."
-    console.print(Text(legend, style="dim"))
+    yield table
+    yield Text("Missing then: I index price, V VIX, P pin; - no check at that time", style="dim")
 
 
 def _letters(check: Check | None) -> str:
@@ -182,6 +175,9 @@ def _absent(index: IndexCoverage) -> Iterator[str]:
     if index.without_rows:
         missing = count(len(index.without_rows), "session")
         yield f"No rows between open and close on {missing}: {_days(index.without_rows)}."
+    elif not index.sessions:
+        whole_range = index.start and index.end
+        yield f"These dates hold no {'session (weekends or holidays)' if whole_range else 'rows'}."
     for one in index.sessions:
         for reason in one.unreadable:
             yield f"{_day(one.session.day)} can't be replayed: {reason}."
@@ -276,25 +272,14 @@ def _day(day: date) -> str:
     return f"{WEEKDAYS[day.weekday()]} {day}"
 
 
-def _range(index: IndexCoverage) -> str:
-    if index.start == index.end:
-        return "" if index.start is None else f" {_day(index.start)}"
-    since = f" from {index.start}" if index.start else ""
-    return since + (f" to {index.end}" if index.end else "")
-
-
 def _clock(ns: int | None) -> str:
     return NOTHING if ns is None else f"{new_york(ns):%H:%M:%S}"
 
 
 def _length(seconds: float) -> str:
-    """Minutes and seconds, or hours and minutes."""
+    """4m50s, from an hour on 1h05m."""
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _gap(gap: Gap) -> str:
-    return f"{_length(gap.length_s)} from {_clock(gap.start_ns)}"
+    return f"{minutes}m{rest:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
 
 
 def _longest_gap(index: IndexCoverage) -> Gap | None:
@@ -302,13 +287,9 @@ def _longest_gap(index: IndexCoverage) -> Gap | None:
     return max(gaps, key=lambda gap: gap.length_s, default=None)
 
 
-def _outside(one: SessionCoverage) -> int:
-    return sum(one.before.values()) + sum(one.after.values())
-
-
 def _table(*columns: str) -> Table:
     """A plain table; `>` before a name aligns its column to the right."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
     for name in columns:
         justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"
         table.add_column(Text(name.removeprefix(">")), justify=justify, overflow="fold")

@@ -161,11 +161,8 @@ def _print_end(trade: Mapping[str, Any], result: RunResult, console: Console) ->
     if value is None:
         pairs.append(("P&L", "unknown: there was no price to settle on; outside all figures"))
     else:
-        how = (
-            "settled in cash at" if trade["exit_reason"] == SETTLEMENT_REASON else "bought back at"
-        )
         pairs += [
-            ("Value", f"{how} {number(value)} points"),
+            ("Value", f"{_how(trade)} {number(value)} points{_mid_then(trade, result)}"),
             (
                 "P&L",
                 f"({number(credit)} - {number(value)}) x "

@@ -14,6 +14,8 @@ UNPRICED_SHARE = 0.10  # of the bars with an open trade
 BAD_QUOTE_SHARE = 0.01  # of the recorded quotes read
 REFUSED_SHARE = 0.80  # of the checks
 MISSING_SHARE = 0.10  # of the checks
+AT_ONCE_SHARE = 0.10  # of the trades
+STOPS = ("Stop Loss", "Emergency Stop")
 MISSING_DATA = ("no index price", "no vix", "no gex peak", "no quote")
 BAD_QUOTES = {
     "crossed": "bid above ask; they count as no quote, so entries and exits are missed",
@@ -38,6 +40,7 @@ def warnings(
     taken, days = list(trades), list(sessions)
     return [
         *_too_good(summary, max_drawdown_mtm, taken),
+        *_stopped_at_once(taken),
         *_ends(taken),
         *_prices(funnel, taken),
         *_quotes(days),
@@ -65,6 +68,20 @@ def _too_good(
         yield (
             f"{_of(instant, len(trades), 'trade')} closed in the minute of entry (0.0 minutes "
             "alive): no exit rule looks before the next bar, so the time stamps are doubtful."
+        )
+
+
+def _stopped_at_once(trades: Sequence[Record]) -> Iterator[str]:
+    at_once = sum(
+        1
+        for trade in trades
+        if trade["exit_reason"] in STOPS and trade["time_alive_minutes"] <= 1 / BARS_A_MINUTE
+    )
+    if at_once > AT_ONCE_SHARE * len(trades):
+        yield (
+            f"{_of(at_once, len(trades), 'trade')} stopped out on the first bar after the entry: "
+            "what the fills cost is more than the stop allows, so this measures the bid-ask "
+            "spread, not the market."
         )
 
 

@@ -27,7 +27,7 @@ from bt_gex.market.calendar import sessions
 MONDAY, TUESDAY = date(2026, 1, 12), date(2026, 1, 13)
 EARLY_CLOSE = date(2025, 11, 28)
 SUMMER = date(2025, 7, 1)
-SEED = 7
+SEED = 6
 POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 CHECKS = [
     "9:36",
@@ -177,10 +177,12 @@ class TestStrikes:
     def test_they_surround_the_latest_pin_and_before_the_first_check_yesterdays(
         self, spx, next_spx
     ):
-        pins = [(p["timestamp"], p["strike"]) for p in spx.peaks if p["peak_rank"] == 1]
-        pins = pins[-1:] + [
-            (p["timestamp"], p["strike"]) for p in next_spx.peaks if p["peak_rank"] == 1
-        ]
+        pins, of_today = (
+            [(p["timestamp"], p["strike"]) for p in day.peaks if p["peak_rank"] == 1]
+            for day in (spx, next_spx)
+        )
+        assert pins[0][1] != pins[-1][1] != of_today[0][1]
+        pins = pins[-1:] + of_today
         for stamp, quotes in next_spx.by_time.items():
             pin = [strike for at, strike in pins if at <= stamp][-1]
             strikes = {quote["strike"] for quote in quotes}
@@ -476,6 +478,12 @@ class TestDeterminism:
         assert one[schema.context] != two[schema.context]
         assert one[schema.quotes] != two[schema.quotes]
 
+    def test_quoting_more_strikes_leaves_the_market_as_it_is(self, spx):
+        few = Day(MONDAY, strikes_within=20)
+        for name in ("peaks", "competing", "context"):
+            assert getattr(few, name) == getattr(spx, name)
+        assert few.by_time.keys() == spx.by_time.keys()
+
     def test_a_day_depends_neither_on_the_range_nor_on_the_other_indexes(self, tmp_path):
         wide = stored(tmp_path / "a.db", date(2026, 1, 9), TUESDAY, ("NDX", "SPX"))
         alone = stored(tmp_path / "b.db", MONDAY, MONDAY, ("SPX",))
@@ -492,7 +500,7 @@ class TestDeterminism:
             "from bt_gex.blackbox.synth import SynthConfig, day_rows\n"
             "from bt_gex.market.calendar import sessions\n"
             "day = date(2026, 1, 13)\n"
-            "config = SynthConfig(start=day, end=day, seed=7, strikes_within=20)\n"
+            "config = SynthConfig(start=day, end=day, seed=6, strikes_within=20)\n"
             "(session,) = sessions(day, day)\n"
             "(market,) = config.markets(session)\n"
             "print(hashlib.sha256(repr(list(day_rows(market).values())).encode()).hexdigest())\n"

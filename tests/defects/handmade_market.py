@@ -38,7 +38,7 @@ MID = {"fills.entry_slippage": 0, "fills.exit_slippage": 0}
 SHORT, LONG = (5980, "put"), (5975, "put")
 
 
-def put_spread(mid: float, half: float = 0.0) -> Book:
+def put_spread(mid: float, half: float = 0.0, long: int = 5975) -> Book:
     """Quotes of the put spread with this value at mid.
 
     `half` is the half-spread of each leg: sold at the natural side it brings mid − 2·half, bought
@@ -46,7 +46,7 @@ def put_spread(mid: float, half: float = 0.0) -> Book:
     """
     return {
         SHORT: (round(1 + mid - half, 6), round(1 + mid + half, 6)),
-        LONG: (round(1 - half, 6), round(1 + half, 6)),
+        (long, "put"): (round(1 - half, 6), round(1 + half, 6)),
     }
 
 

@@ -35,7 +35,7 @@ def trade(order_id: str, **other: Any) -> dict[str, Any]:
     return {
         "order_id": order_id,
         "timestamp_entry": "2026-01-12T14:36:00+00:00",
-        "timestamp_exit": "2026-01-12T14:41:00+00:00",
+        "timestamp_exit": "2026-01-12T14:38:30+00:00",
         "strategy": "PUT",
         "direction": "BULLISH",
         "confidence": "MEDIUM",
@@ -48,7 +48,7 @@ def trade(order_id: str, **other: Any) -> dict[str, Any]:
         "pnl_dollars": -45.0,
         "pnl_percent": -19.15,
         "exit_reason": "Stop Loss",
-        "time_alive_minutes": 5.0,
+        "time_alive_minutes": 2.5,
         "pin": 6985.0,
         "spot_entry": 6962.16,
         "vix_entry": 14.62,
@@ -188,7 +188,7 @@ def two_trades() -> RunResult:
 def no_trades() -> RunResult:
     """Twelve checks, none of which became a trade."""
     result = two_trades()
-    zero = {
+    zero: dict[str, Any] = {
         name: {} if isinstance(value, dict) else 0
         for name, value in result.summary.items()
         if name not in ("funnel", "sessions", "warnings", "data_quality")
@@ -206,23 +206,21 @@ def no_trades() -> RunResult:
 
 
 def equity(sessions: list[tuple[str, int]]) -> pd.DataFrame:
-    """A flat account that wins $170 half way through its first session."""
+    """Ticks of sessions of so many bars; $45 are lost at 09:38:30 and $215 won at 10:30."""
     frames = []
     for day, bars in sessions:
         first = pd.Timestamp(f"{day} 09:30", tz="America/New_York").tz_convert("UTC")
-        frames.append(
-            pd.DataFrame(
-                {"time": pd.date_range(first, periods=bars + 1, freq="30s"), "session": day}
-            )
-        )
+        times = pd.date_range(first, periods=bars + 1, freq="30s", unit="ns")
+        frames.append(pd.DataFrame({"time": times, "session": day}))
     table = pd.concat(frames, ignore_index=True)
-    made = np.where(np.arange(len(table)) < 390, 0.0, 170.0)
+    row = np.arange(len(table))
+    closed = 25_000.0 - np.where(row >= 17, 45.0, 0.0) + np.where(row >= 120, 215.0, 0.0)
     return table.assign(
-        equity=25_000.0 + made,
-        cash=25_000.0 + made,
+        equity=np.where(row == 15, 24_940.0, closed),
+        cash=closed,
         margin_dollars=0.0,
+        closed_equity=closed,
         open_spreads=0,
-        closed_equity=25_000.0 + made,
     )
 
 

@@ -21,7 +21,12 @@ def doubts(**given: Any) -> list[str]:
         "unpriced_bars": 0,
         "clamped": 0,
     } | given.get("funnel", {})
-    trade = {"pnl_dollars": 10.0, "time_alive_minutes": 15.0, "flags": []}
+    trade = {
+        "pnl_dollars": 10.0,
+        "time_alive_minutes": 15.0,
+        "exit_reason": "Stop Loss",
+        "flags": [],
+    }
     trades = [trade] * 4 + [trade | given.get("trade", {})]
     sessions = given.get("sessions", [SESSION])
     return warnings(summary, funnel, sessions, given.get("drawdown", 110.0), trades=trades)
@@ -36,11 +41,18 @@ def test_an_ordinary_result_raises_none() -> None:
     [
         ({"summary": {"winners": 5}}, "All 5 trades won"),
         ({"drawdown": 0.0}, "never fell below an earlier high in 5 trades"),
-        ({"trade": {"time_alive_minutes": 0.0}}, "1 of 5 trades (20.0 %) closed in the minute"),
+        (
+            {"trade": {"time_alive_minutes": 0.0, "exit_reason": "Profit Target"}},
+            "1 of 5 trades (20.0 %) closed in the minute",
+        ),
+        (
+            {"trade": {"time_alive_minutes": 0.5}},
+            "1 of 5 trades (20.0 %) stopped out on the first bar",
+        ),
         ({"trade": {"flags": ["stale_settlement"]}}, "1 of 5 trades (20.0 %) settled on an index"),
         ({"trade": {"flags": ["parity_settlement"]}}, "1 of 5 trades (20.0 %) settled on a price"),
         (
-            {"trade": {"pnl_dollars": None, "time_alive_minutes": None}},
+            {"trade": {"pnl_dollars": None, "exit_reason": "Unresolved"}},
             "1 of 5 trades (20.0 %) could not be resolved",
         ),
         # 5 trades of 15 minutes are 150 bars
@@ -80,6 +92,8 @@ def test_says_what_and_how_many(given: dict[str, Any], said: str) -> None:
     [
         {"summary": {"total_trades": 4, "winners": 4}, "drawdown": 0.0},
         {"funnel": {"unpriced_bars": 15}},
+        {"trade": {"time_alive_minutes": 1.0}},
+        {"trade": {"time_alive_minutes": 0.5, "exit_reason": "Profit Target"}},
         {"sessions": [{**SESSION, "quality": {"quote rows": 1000, "crossed": 10}}]},
         {"funnel": {"checks": 11, "skips": 11}},
         {"sessions": []},

@@ -1,0 +1,318 @@
+"""`bt-gex inspect` from the outside: what it prints, its exit status, and that it only reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from bt_gex.blackbox import schema, writer
+from bt_gex.cli.main import main
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+TABLES = (
+    "options_snapshots",
+    "gex_peaks",
+    "competing_peaks",
+    "market_context",
+    "options_prices_live",
+)
+ODD = (
+    "crossed",
+    "locked",
+    "null_bid",
+    "null_ask",
+    "ask_not_positive",
+    "negative_bid",
+    "unknown_option",
+    "null_index_price",
+    "null_vix",
+)
+NONE = dict.fromkeys(TABLES, 0)
+
+
+def quote(stamp, kind, bid, ask):
+    return (stamp, "SPX", 6000.0, kind, bid, ask, None, None, None, None)
+
+
+# The half day after Thanksgiving: 14:30 to 18:00 UTC, checks 09:36 to 12:00.
+ROWS = {
+    schema.quotes: [
+        quote("2025-11-28 14:00:00", "call", 2.0, 2.2),
+        quote("2025-11-28 14:30:00", "call", 2.0, 2.2),
+        quote("2025-11-28 14:30:00", "put", 2.0, 2.2),
+        quote("2025-11-28 14:31:00", "call", 2.0, 2.2),
+        quote("2025-11-28 14:31:00", "put", 2.3, 2.2),
+        quote("2025-11-29 15:00:00", "put", 2.0, 2.2),
+    ],
+    schema.context: [
+        ("2025-11-28 14:35:00", "SPX", 6010.0, 15.0, None, None),
+        ("2025-12-02 15:00:00", "SPX", 6010.0, 15.0, None, None),
+    ],
+    schema.peaks: [("2025-11-28 14:35:00", "SPX", 1, 6005.0, 1e9, 5.0, 0.1, 1.0)],
+}
+GAP = {"start": "2025-11-28T09:31:00-05:00", "length_s": 12_540.0}
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory):
+    path = tmp_path_factory.mktemp("inspect") / "box.db"
+    engine = writer.create(path)
+    with engine.begin() as connection:
+        for table, rows in ROWS.items():
+            writer.insert(connection, table, rows)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def run(capsys):
+    def call(*words):
+        with pytest.raises(SystemExit) as ended:
+            main(["inspect", *map(str, words)])
+        out, err = capsys.readouterr()
+        return ended.value.code, out, err
+
+    return call
+
+
+def words_of(out):
+    """The text without its line breaks and column padding."""
+    return " ".join(out.split())
+
+
+def test_the_tables(run, box):
+    status, out, _ = run(box)
+    assert status == 0
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[0] == (
+        "SPX 2025-11-28 to 2025-12-02: 2 sessions, 4 quotes, 0.2 % priced, 2 of 18 checks ready"
+    )
+    # 2 of 420 bars: 09:30:00 and 09:30:30
+    assert "Fri 2025-11-28 4 09:30:00 09:31:00 60 s 1 3h29m from 09:31:00 0.5 % 1" in lines
+    assert "Tue 2025-12-02 0 n/a n/a n/a 0 0.0 % 0" in lines
+    assert "Total 4 1 3h29m 0.2 %" in lines
+    assert "Fri 2025-11-28 0 1 0 1 recorded 2 of 6 1" in lines
+    assert "Tue 2025-12-02 0 0 0 1 none 0 of 12 0" in lines
+    assert "Total 0 1 0 2 2 of 18 2" in lines
+    assert "Fri 2025-11-28 IVP IVP IVP IVP - - - - - -" in lines
+    assert "Tue 2025-12-02 IVP P P IVP IVP IVP IVP IVP IVP IVP IVP IVP" in lines
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_the_sentences(run, box):
+    _, out, _ = run(box)
+    text = words_of(out)
+    for sentence in (
+        "No rows between open and close on 1 session: Mon 2025-12-01.",
+        "Other rows but no quotes on 1 session: Tue 2025-12-02.",
+        "No gamma peaks and no chains on 1 session: Tue 2025-12-02.",
+        "Gaps of more than 120 s in the quotes: 1 on Fri 2025-11-28; "
+        "the longest 3h29m, Fri 2025-11-28 from 09:31:00.",
+        "Fewer than 95 % of the bars are priced on 2 sessions, fewest on Tue 2025-12-02 (0.0 %).",
+        "Check times without pin: 16 on 2 days, most on Tue 2025-12-02 (12).",
+        "Crossed quotes (bid above ask): 1 on Fri 2025-11-28; a replay sees no quote there.",
+        "Rows before the open: 1 on Fri 2025-11-28; not used.",
+        "Rows on days without a session: 1 on Sat 2025-11-29; not used.",
+    ):
+        assert sentence in text
+
+
+def test_json(run, box):
+    status, out, _ = run(box, "--json", "--end", "2025-11-30")
+    assert status == 0
+    found = json.loads(out, parse_constant=pytest.fail)
+    remarks = found["indexes"][0].pop("remarks")
+    assert "Rows before the open: 1 on Fri 2025-11-28; not used." in remarks
+    one = {
+        "session": "2025-11-28",
+        "open": "2025-11-28T09:30:00-05:00",
+        "close": "2025-11-28T13:00:00-05:00",
+        "rows": {**NONE, "options_prices_live": 4, "market_context": 1, "gex_peaks": 1},
+        "rows_before_open": {**NONE, "options_prices_live": 1},
+        "rows_after_close": NONE,
+        "first_quote": "2025-11-28T09:30:00-05:00",
+        "last_quote": "2025-11-28T09:31:00-05:00",
+        "cadence_s": 60.0,
+        "gaps": [GAP],
+        "longest_gap": GAP,
+        "bars": 420,
+        "bars_priced": 2,
+        "priced_pct": 0.4762,
+        "strikes": 1,
+        "lowest_strike": 6000.0,
+        "highest_strike": 6000.0,
+        "checks": [
+            {"time": at, "index_price": early, "vix": early, "pin": early}
+            for at, early in (
+                ("09:36", True),
+                ("10:00", True),
+                ("10:30", False),
+                ("11:00", False),
+                ("11:30", False),
+                ("12:00", False),
+            )
+        ],
+        "pins": "recorded",
+        "odd": {**dict.fromkeys(ODD, 0), "crossed": 1},
+        "duplicates": NONE,
+        "expirations": [],
+        "unreadable": [],
+    }
+    assert found == {
+        "database": str(box),
+        "indexes": [
+            {
+                "index": "SPX",
+                "start": "2025-11-28",
+                "end": "2025-11-30",
+                "totals": {
+                    "rows": one["rows"],
+                    "rows_outside": 2,
+                    "bars": 420,
+                    "bars_priced": 2,
+                    "priced_pct": 0.4762,
+                    "gaps": 1,
+                    "checks": 6,
+                    "checks_ready": 2,
+                    "odd": one["odd"],
+                    "duplicates": NONE,
+                },
+                "sessions": [one],
+                "sessions_without_rows": [],
+                "rows_off_session": [
+                    {"date": "2025-11-29", "rows": {**NONE, "options_prices_live": 1}}
+                ],
+            }
+        ],
+    }
+
+
+def test_json_of_a_session_without_quotes_holds_nulls(run, box):
+    _, out, _ = run(box, "--json", "--start", "2025-12-02")
+    (one,) = json.loads(out, parse_constant=pytest.fail)["indexes"][0]["sessions"]
+    names = ("first_quote", "last_quote", "cadence_s", "longest_gap", "lowest_strike")
+    assert [one[name] for name in names] == [None] * 5
+    assert (one["gaps"], one["priced_pct"]) == ([], 0.0)
+
+
+def test_an_index_in_lower_case(run, box):
+    status, out, _ = run(box, "--index", "spx")
+    assert status == 0
+    assert out.startswith("SPX ")
+
+
+def test_an_index_that_is_not_there(run, box):
+    status, out, err = run(box, "--index", "NDX")
+    assert (status, out) == (1, "")
+    assert err == f"error: {box}: no rows of index NDX; it holds SPX\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "says"),
+    [
+        ("2025-12-06", "2025-12-07", "These dates hold no session (weekends or holidays)."),
+        ("2025-12-08", "2025-12-09", "No rows between open and close on 2 sessions: Mon"),
+    ],
+)
+def test_a_range_without_rows_is_no_error(run, box, start, end, says):
+    status, out, _ = run(box, "--start", start, "--end", end)
+    assert status == 0
+    assert out.startswith(f"SPX {start} to {end}: no rows on any session\n")
+    assert says in words_of(out)
+    status, out, _ = run(box, "--start", start, "--end", end, "--json")
+    (index,) = json.loads(out, parse_constant=pytest.fail)["indexes"]
+    assert (status, index["sessions"], index["totals"]["priced_pct"]) == (0, [], None)
+
+
+def test_rows_after_the_last_are_none(run, box):
+    status, out, _ = run(box, "--start", "2026-01-01")
+    assert status == 0
+    assert "These dates hold no rows." in out
+
+
+def test_a_blackbox_without_rows(run, tmp_path):
+    writer.create(tmp_path / "empty.db").dispose()
+    status, out, _ = run(tmp_path / "empty.db")
+    assert (status, words_of(out)) == (0, f"{tmp_path}/empty.db: holds no rows at all")
+    status, out, _ = run(tmp_path / "empty.db", "--json")
+    assert json.loads(out)["indexes"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        (["--start", "2026-01-16", "--end", "2026-01-12"], 2, "lies before start"),
+        (["--start", "12.1.2026"], 2, "YYYY-MM-DD"),
+    ],
+)
+def test_dates_that_make_no_sense(run, box, words, status, says):
+    got, _, err = run(box, *words)
+    assert (got, says in err) == (status, True)
+
+
+def test_no_such_file(run, tmp_path):
+    status, _, err = run(tmp_path / "nothing.db")
+    assert (status, err) == (1, f"error: {tmp_path}/nothing.db: no such database file\n")
+
+
+def test_a_url_and_that_nothing_is_written(run, box):
+    before = hashlib.sha256(box.read_bytes()).hexdigest()
+    status, out, _ = run(f"sqlite:///{box}")
+    assert status == 0
+    assert out == run(box)[1]
+    assert [path.name for path in box.parent.iterdir()] == ["box.db"]
+    assert hashlib.sha256(box.read_bytes()).hexdigest() == before
+
+
+def test_a_recorder_at_work_is_not_disturbed(run, box, tmp_path):
+    busy = tmp_path / "busy.db"
+    busy.write_bytes(box.read_bytes())
+    engine = writer.create(busy)
+    with engine.connect() as recorder:
+        writer.insert(
+            recorder, schema.context, [("2025-12-02 15:01:00", "SPX", 1.0, 1.0, None, None)]
+        )
+        status, out, _ = run(busy)
+        recorder.commit()
+    engine.dispose()
+    assert status == 0
+    assert out == run(box)[1]
+
+
+def test_help_has_an_example(run):
+    status, out, _ = run("--help")
+    assert status == 0
+    assert "Example: bt-gex inspect" in words_of(out)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        (
+            "blackbox_spx_20180105.db",
+            [
+                "SPX 2018-01-05: 1 session, 58,500 quotes, 99.7 % priced, 12 of 12 checks ready",
+                "Nothing is missing or odd.",
+            ],
+        ),
+        (
+            "blackbox_spxw_lean_202101.db",
+            [
+                "No rows between open and close on 2 sessions: Tue 2021-01-05, Thu 2021-01-07.",
+                "Crossed quotes (bid above ask): 68 on 2 days, most on Fri 2021-01-08 (53)",
+            ],
+        ),
+    ],
+)
+def test_recorded_days(run, name, says):
+    if not (DATA / name).exists():
+        pytest.skip(f"{DATA / name} is not here")
+    status, out, _ = run(DATA / name)
+    assert status == 0
+    for sentence in says:
+        assert sentence in words_of(out)
+    status, out, _ = run(DATA / name, "--json")
+    assert json.loads(out, parse_constant=pytest.fail)["database"] == str(DATA / name)

@@ -1,0 +1,131 @@
+"""`show` and `trade` on a saved run."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from bt_gex.cli.main import cli, main
+from bt_gex.runs.config import RunConfig
+from bt_gex.runs.result import RunResult
+from bt_gex.stats.summary import funnel, summarise
+
+ORDER = "SPX-2026-01-12-100000-6955-6945"
+TRADE = {
+    "order_id": ORDER,
+    "timestamp_entry": "2026-01-12T15:00:00+00:00",
+    "timestamp_exit": "2026-01-12T15:05:00+00:00",
+    "strategy": "PUT",
+    "direction": "BULLISH",
+    "confidence": "MEDIUM",
+    "strikes": [6955.0, 6945.0],
+    "entry_credit": 2.35,
+    "exit_value": 2.80,
+    "quantity": 1,
+    "index_symbol": "SPX",
+    "expiration": "2026-01-12",
+    "pnl_dollars": -45.0,
+    "pnl_percent": -19.15,
+    "exit_reason": "Stop Loss",
+    "time_alive_minutes": 5.0,
+    "pin": 6985.0,
+    "spot_entry": 6962.16,
+    "vix_entry": 14.62,
+    "distance": -23,
+    "width": 10.0,
+    "commission_dollars": 0.0,
+    "mae_dollars": -40.0,
+    "mfe_dollars": 5.0,
+    "max_loss_dollars": 765.0,
+    "flags": [],
+    "unpriced_bars": 0,
+    "clamped_bars": 0,
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A saved run of one trade."""
+    times = pd.date_range("2026-01-12 15:00", periods=11, freq="30s", tz="UTC", unit="ns")
+    money = dict.fromkeys(("equity", "cash", "margin_dollars", "closed_equity"), 25_000.0)
+    summary = summarise([TRADE], balance=25_000.0) | {
+        "max_drawdown_mtm": 45.0,
+        "funnel": funnel([{"outcome": "entry"}], [TRADE], 780),
+        "sessions": [],
+        "data_quality": {},
+        "warnings": [],
+    }
+    result = RunResult(
+        run_id="SPX-test",
+        config=RunConfig(start=date(2026, 1, 12), end=date(2026, 1, 12)).resolved(),
+        source={},
+        summary=summary,
+        trade_records=[TRADE],
+        decision_records=[],
+        equity=pd.DataFrame({"time": times, "session": "2026-01-12", **money, "open_spreads": 0}),
+        marks=pd.DataFrame({"order_id": ORDER, "time": times, "value": 2.40}),
+    )
+    saved = result.save(tmp_path).folder
+    assert saved is not None
+    return saved
+
+
+def test_show_prints_the_report_again(folder: Path) -> None:
+    shown = CliRunner().invoke(cli, ["show", str(folder)])
+    assert shown.exit_code == 0
+    assert shown.output.startswith("SPX 2026-01-12: -$45.00 (-0.18 %), 1 trade, 0 won, 1 lost")
+    assert f"run SPX-test in {folder}" in "".join(shown.output.splitlines())
+
+
+def test_show_json_prints_what_is_saved(folder: Path) -> None:
+    shown = CliRunner().invoke(cli, ["show", str(folder), "--json"])
+    assert shown.output == (folder / "trades.json").read_text()
+    assert json.loads(shown.output)["trades"] == [TRADE]
+
+
+def test_trade_explains_and_draws(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "loss.png"
+    shown = CliRunner().invoke(cli, ["trade", str(folder), ORDER, "-o", str(target)])
+    assert shown.exit_code == 0
+    assert shown.output.startswith(f"{ORDER}: PUT 6955/6945, -$45.00")
+    assert f"picture: {target}" in shown.output
+    assert target.read_bytes().startswith(b"\x89PNG")
+
+
+def test_trade_draws_into_the_current_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(folder.iterdir())
+    CliRunner().invoke(cli, ["trade", str(folder), ORDER])
+    assert (tmp_path / f"{ORDER}.png").exists()
+    assert sorted(folder.iterdir()) == before
+
+
+def exit_status(argv: list[str]) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        main(argv)
+    return int(stopped.value.code or 0)
+
+
+def test_an_unknown_trade(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_status(["trade", str(folder), "SPX-2026-01-12-100000"]) == 2
+    assert capsys.readouterr().err == (
+        f"error: unknown trade 'SPX-2026-01-12-100000'; did you mean {ORDER}?\n"
+    )
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_status(["show", str(tmp_path)]) == 1
+    assert "is not the folder of a run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["show", "trade"])
+def test_help_has_an_example(verb: str) -> None:
+    shown = CliRunner().invoke(cli, [verb, "--help"])
+    assert f"Example: bt-gex {verb} runs/" in shown.output

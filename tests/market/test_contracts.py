@@ -1,0 +1,98 @@
+"""Option legs, the spreads made of them, OCC symbols."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bt_gex.errors import UnknownName
+from bt_gex.market.contracts import LONG, SHORT, Leg, Right, make_spread, occ_symbol
+from bt_gex.market.indexes import BUILT_IN, NDX, SPX, Index, find_index
+
+DAY = date(2026, 1, 12)
+
+
+@pytest.mark.parametrize(
+    ("root", "right", "strike", "symbol"),
+    [
+        # root + YYMMDD + C/P + strike · 1000 in eight digits
+        ("SPXW", "C", 6070, "SPXW260112C06070000"),
+        ("SPXW", "P", 5975.0, "SPXW260112P05975000"),
+        ("NDXP", "C", 21600, "NDXP260112C21600000"),
+        ("SPY", "P", 602.5, "SPY260112P00602500"),
+        ("XSP", "C", 0.5, "XSP260112C00000500"),
+        ("X", "P", 57.29, "X260112P00057290"),  # 57.29 · 1000 is 57289.999… in floats
+    ],
+)
+def test_occ_symbol(root: str, right: Right, strike: float, symbol: str) -> None:
+    assert occ_symbol(root, DAY, right, strike) == symbol
+
+
+@given(st.integers(1, 99_999_999))
+def test_the_strike_of_an_occ_symbol_reads_back(thousandths: int) -> None:
+    symbol = occ_symbol("SPXW", DAY, "C", thousandths / 1000)
+    assert int(symbol[-8:]) == thousandths
+    assert len(symbol) == 4 + 6 + 1 + 8
+
+
+def test_condor() -> None:
+    spread = make_spread("IC", [6070, 6080, 6030, 6015])
+    assert spread.legs == (
+        Leg(6070, "C", SHORT),
+        Leg(6080, "C", LONG),
+        Leg(6030, "P", SHORT),
+        Leg(6015, "P", LONG),
+    )
+    assert (spread.width, spread.narrowest) == (15, 10)  # the larger of its two widths
+    assert spread.label == "IC 6070/6080/6030/6015"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "strikes", "right"), [("CALL", [6065, 6070], "C"), ("PUT", [6035, 6030], "P")]
+)
+def test_verticals(strategy: str, strikes: list[float], right: str) -> None:
+    spread = make_spread(strategy, strikes)  # type: ignore[arg-type]
+    assert [(leg.strike, leg.right, leg.side) for leg in spread.legs] == [
+        (strikes[0], right, SHORT),
+        (strikes[1], right, LONG),
+    ]
+    assert spread.width == spread.narrowest == 5
+
+
+def test_zero_width_is_seen() -> None:
+    assert make_spread("CALL", [21580, 21580]).narrowest == 0
+    condor = make_spread("IC", [21600, 21600, 21400, 21390])
+    assert (condor.width, condor.narrowest) == (10, 0)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "strikes"), [("IC", [1, 2]), ("CALL", [1, 2, 3, 4]), ("PUT", [1]), ("PUT", [])]
+)
+def test_wrong_number_of_strikes(strategy: str, strikes: list[float]) -> None:
+    with pytest.raises(ValueError, match="strikes, got"):
+        make_spread(strategy, strikes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("strike", "label"), [(6070, "6070C"), (6070.0, "6070C"), (602.5, "602.5C")])
+def test_label(strike: float, label: str) -> None:
+    assert Leg(strike, "C", SHORT).label == label
+
+
+def test_facts_of_the_built_in_indexes() -> None:
+    """facts.md A2 and A3."""
+    assert BUILT_IN == {"SPX": SPX, "NDX": NDX}
+    assert (SPX.strike_increment, SPX.scale, SPX.option_root) == (5, 1, "SPXW")
+    assert (NDX.strike_increment, NDX.scale, NDX.option_root) == (10, 5, "NDXP")
+    assert SPX.multiplier == NDX.multiplier == 100
+    assert (SPX.peak_window_fraction, NDX.peak_window_fraction) == (0.015, 0.020)
+
+
+def test_find_index() -> None:
+    own = Index(symbol="SPX", strike_increment=25)
+    assert find_index("SPX") is SPX
+    assert find_index("SPX", {"SPX": own}) is own
+    with pytest.raises(UnknownName, match="unknown index 'NDXX'; did you mean NDX"):
+        find_index("NDXX")

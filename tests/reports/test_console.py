@@ -1,0 +1,182 @@
+"""What a person reads on the terminal, or finds in a pipe."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from report_fakes import CONFIG, UNRESOLVED, no_trades, two_trades
+from rich.console import Console
+
+from bt_gex.reports.console import make_console, print_combined, print_report
+from bt_gex.reports.words import dollars, gain, number, ratio
+
+
+def printed(show: Callable[[Console], Any]) -> str:
+    file = io.StringIO()
+    show(make_console(file))
+    return file.getvalue()
+
+
+def report(result: Any) -> str:
+    return printed(lambda console: print_report(result, console))
+
+
+def words(text: str) -> list[str]:
+    """Lines without what only aligns them."""
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+class TestReport:
+    def test_the_verdict_comes_first(self) -> None:
+        assert report(two_trades()).splitlines()[0].strip() == (
+            "SPX 2026-01-12 to 2026-01-13: +$170.00 (+0.68 %), 2 trades, 1 won, 1 lost, "
+            "drawdown $60.00"
+        )
+
+    def test_says_what_it_rests_on(self) -> None:
+        text = " ".join(words(report(two_trades())))
+        assert "fills natural (100 % of the half-spread at entry, 100 % at exit)" in text
+        assert "commission $0.00 a contract, leg and side" in text
+        assert "balance at start $25,000.00" in text
+        assert "run SPX-20260112-20260113-a1b2c3, not saved" in text
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "Profit and loss +$170.00 Return +0.68 %",
+            "Average win $215.00 Average loss $45.00",
+            "Profit factor 4.78 Final balance $25,170.00",
+            "Drawdown at closes $45.00 Drawdown marked per bar $60.00",
+            "12 entry attempts on 780 bars: 2 entered (16.7 %), 10 skipped",
+            "7 58.3 % too far from pin",
+            "3 no quote: 6955P",
+            "1 for 1 other reason",
+            "IC 1 1 100.0 % +$215.00",
+            "MEDIUM 1 0 0.0 % -$45.00",
+            "Stop Loss 1 0 0.0 % -$45.00",
+            "10:00 1 1 100.0 % +$215.00",
+            "Mon 2 1 50.0 % +$170.00",
+            "Tue 2026-01-13 no data 0 0",
+            "quote rows 4,000, crossed 120",
+        ],
+    )
+    def test_has_the_line(self, line: str) -> None:
+        assert line in words(report(two_trades()))
+
+    def test_session_lines_have_profit_share_priced_and_notes(self) -> None:
+        text = " ".join(words(report(two_trades())))
+        assert "Mon 2026-01-12 traded 12 2 +$170.00 97.1 % peaks computed from" in text
+
+    def test_warnings_come_last(self) -> None:
+        lines = words(report(two_trades()))
+        assert lines[-2:] == [
+            "1 warning",
+            "! 1 of 2 sessions (50.0 %) had no data (2026-01-13): it covers less.",
+        ]
+
+    def test_warnings_are_yellow_on_a_terminal(self) -> None:
+        file = io.StringIO()
+        console = Console(file=file, force_terminal=True, color_system="standard", width=100)
+        print_report(two_trades(), console)
+        last = file.getvalue().splitlines()[-1]
+        assert "\x1b[33m" in last
+
+    def test_a_pipe_gets_plain_text_of_at_most_100_columns(self) -> None:
+        text = report(two_trades())
+        assert "\x1b" not in text
+        assert max(map(len, text.splitlines())) <= 100
+
+    def test_texts_are_printed_as_they_are(self) -> None:
+        assert "SPX 61pts from pin [zone] too far, skip (limit: 50pts)" in report(two_trades())
+
+    @pytest.mark.parametrize("width", [60, 80])
+    def test_a_narrow_console_loses_nothing(self, width: int) -> None:
+        file = io.StringIO()
+        console = make_console(file)
+        console.width = width
+        print_report(two_trades(), console)
+        assert "…" not in file.getvalue()
+        together = "".join(file.getvalue().split())
+        assert "SPX61ptsfrompin[zone]toofar,skip(limit:50pts)" in together
+        assert "(2026-01-13):itcoversless." in together
+
+    def test_unresolved_trades_are_named(self) -> None:
+        result = two_trades()
+        result.summary["unresolved"] = 1
+        assert "Unresolved 1 trade, outside all figures" in words(report(result))
+
+
+class TestNoTrades:
+    def test_says_why(self) -> None:
+        lines = words(report(no_trades()))
+        assert " ".join(lines[:2]) == (
+            "SPX 2026-01-12 to 2026-01-13: no trades - 12 checks, all skipped, most often: "
+            "too far from pin (9), no quote (3)"
+        )
+        assert "9 75.0 % too far from pin" in lines
+        assert "Tue 2026-01-13 no data 0 0" in lines
+        assert "Statistics" not in lines
+
+    def test_dates_without_sessions(self) -> None:
+        result = no_trades()
+        result.summary["sessions"] = []
+        assert "no trades - the dates hold no session (weekends or holidays)" in report(result)
+
+    def test_sessions_without_data(self) -> None:
+        result = no_trades()
+        result.summary["sessions"] = [result.summary["sessions"][1]] * 3
+        assert "no trades - no data for 3 sessions" in report(result)
+
+    def test_nothing_but_unresolved_trades(self) -> None:
+        result = replace(no_trades(), trade_records=[UNRESOLVED])
+        result.summary["funnel"] |= {"entries": 1, "unresolved": 1}
+        assert "no trades - 1 trade entered, none could be resolved" in report(result)
+
+
+def test_combined_has_a_row_for_each_index_and_a_total() -> None:
+    ndx = replace(no_trades(), config=CONFIG | {"index": "NDX"})
+    spx = two_trades()
+    total = spx.summary | {"return_pct": 0.34}
+    lines = words(printed(lambda console: print_combined([spx, ndx], total, console)))
+    assert lines[0] == "SPX + NDX 2026-01-12 to 2026-01-13: +$170.00 with 2 trades"
+    assert "SPX 2 1 50.0 % +$170.00 +0.68 % 4.78 $60.00" in lines
+    assert "NDX 0 0 n/a $0.00 +0.00 % n/a $0.00" in lines
+    assert "Total 2 1 50.0 % +$170.00 +0.34 % 4.78 $60.00" in lines
+    assert (
+        "NDX: no trades - 12 checks, all skipped, most often: too far from pin (9), no quote (3)"
+        in lines
+    )
+    assert "! SPX: 1 of 2 sessions (50.0 %) had no data (2026-01-13): it covers less." in lines
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("amount", "text"),
+        [(1234.5, "$1,234.50"), (-45.0, "-$45.00"), (0.0, "$0.00"), (-0.001, "$0.00")],
+    )
+    def test_dollars(self, amount: float, text: str) -> None:
+        assert dollars(amount) == text
+
+    def test_profits_are_signed(self) -> None:
+        assert (gain(215.0), gain(-45.0), gain(0.0)) == ("+$215.00", "-$45.00", "$0.00")
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (6980.0, "6,980.00"),
+            (2.5, "2.50"),
+            (2.585, "2.585"),
+            (2.0250000004, "2.025"),
+            (0.1 + 0.2, "0.30"),
+            (2.58504, "2.585"),
+        ],
+    )
+    def test_points(self, value: float, text: str) -> None:
+        assert number(value) == text
+
+    def test_what_does_not_exist(self) -> None:
+        assert dollars(None) == gain(None) == number(None) == ratio(None) == "n/a"
