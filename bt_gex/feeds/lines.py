@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
+import weakref
 from array import array
 from typing import Any
 
@@ -35,8 +37,13 @@ class BulkFeed(bt.feed.DataBase):
     exactbars, filters, resampling). Travels to forked processes as a key, not as a copy.
     """
 
-    _registry: dict[int, Any] = {}
+    _registry: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
     _keys = itertools.count()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._key = next(BulkFeed._keys)
+        BulkFeed._registry[self._key] = self
 
     def bulk_lines(self) -> dict[str, npt.NDArray[np.float64]]:
         """Values by line name, `datetime` among them; lines not named stay 0."""
@@ -58,6 +65,7 @@ class BulkFeed(bt.feed.DataBase):
             if line.extension:
                 raise EngineError("lookahead bars cannot be added to a recorded market")
             line.array = array("d", self._bulk.get(name, np.zeros(size)).tobytes())
+        self._next_row = size
         self.home()
 
     def _load(self) -> bool:
@@ -71,19 +79,16 @@ class BulkFeed(bt.feed.DataBase):
         return True
 
     def __reduce__(self) -> Any:
-        # One feed is a few hundred kilobytes and backtrader pickles it for every variant.
-        if not hasattr(self, "_key"):
-            self._key = next(BulkFeed._keys)
-            BulkFeed._registry[self._key] = self
+        # backtrader pickles every feed for every variant; a forked process has it already.
+        if multiprocessing.get_start_method() != "fork":
+            raise EngineError(
+                "feeds are shared with forked processes only; run the optimizer with maxcpus=1, "
+                "or call multiprocessing.set_start_method('fork') first"
+            )
         return _from_key, (self._key,)
 
 
 def _from_key(key: int) -> Any:
-    feed = BulkFeed._registry.get(key)
-    if feed is None:
-        raise EngineError(
-            "a feed can only be shared with forked processes; run the optimizer with maxcpus=1 "
-            "where processes are spawned"
-        )
+    feed = BulkFeed._registry[key]
     feed.home()
     return feed

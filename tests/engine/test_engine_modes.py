@@ -35,7 +35,9 @@ COMMISSION = 0.65
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("modes") / "market.db"
-    nasty.make(path, 5, start=str(START), end=str(END), nasty=nasty.only("null_bid", "crossed"))
+    nasty.make(
+        path, 5, start=str(START), end=str(END), nasty=nasty.only("null_bid", "crossed", "quiet")
+    )
     return path
 
 
@@ -47,6 +49,16 @@ def days(market: Path) -> Iterator[tuple[Day, ...]]:
             load_day(box, config.index_facts, session, config.load_params)
             for session in sessions(START, END)
         )
+
+
+def quoted_calls(day: Day) -> tuple[float, float]:
+    """Two call strikes, the higher 10 points up, with quotes on bars 99 to 201."""
+    rows = day.box.quotes_between("SPX", day.session.open_ns, day.session.close_ns)
+    for strike in sorted(set(rows["strike"])):
+        legs = [day.leg(k, "C").mid[99:202] for k in (strike, strike + 10)]
+        if not any((mids != mids).any() for mids in legs) and legs[0][1] - legs[1][1] > 0.5:
+            return float(strike), float(strike + 10)
+    raise AssertionError("the market has no such pair")
 
 
 def by_hand(days: tuple[Day, ...], **params: Any) -> bt.Cerebro:
@@ -208,7 +220,7 @@ def test_wrong_wiring_is_an_error(days: tuple[Day, ...]) -> None:
 
 def test_leg_feeds_beside_the_clock_share_its_bars(days: tuple[Day, ...]) -> None:
     """A stamp that differs in its last bit would give twice the bars."""
-    strike = 5.0 * round(float(days[0].spot[100]) / 5.0)
+    strike, _ = quoted_calls(days[0])
 
     class Count(bt.Strategy):
         def __init__(self) -> None:
@@ -231,7 +243,7 @@ def test_leg_feeds_beside_the_clock_share_its_bars(days: tuple[Day, ...]) -> Non
         cerebro.addstrategy(Count)
         (strategy,) = cerebro.run()
         assert strategy.bars == 2 * 781
-        assert strategy.priced > 700
+        assert strategy.priced > 100
 
 
 def test_stock_broker_with_our_commission_keeps_the_books_on_one_leg(days: tuple[Day, ...]) -> None:
@@ -249,7 +261,7 @@ def test_stock_broker_with_our_commission_keeps_the_books_on_one_leg(days: tuple
                     assert self.broker.getvalue() == pytest.approx(worth)
                     self.checked = True
 
-    strike = 5.0 * round(float(days[0].spot[100]) / 5.0)
+    strike, _ = quoted_calls(days[0])
     cerebro = bt.Cerebro(stdstats=False)
     cerebro.adddata(ClockFeed(days=days[:1]))
     cerebro.adddata(OptionLegFeed(days=days[:1], strike=strike, right="C", name="leg"))
@@ -284,8 +296,7 @@ class Manual(bt.Strategy):
 
 
 def run_manual(days: tuple[Day, ...], script: dict[int, Any], **broker: Any) -> Any:
-    spot = float(days[0].spot[100])
-    strikes = [5.0 * round(spot / 5.0) + 15.0, 5.0 * round(spot / 5.0) + 25.0]
+    strikes = quoted_calls(days[0])
     cerebro = bt.Cerebro(stdstats=False)
     cerebro.adddata(ClockFeed(days=days[:1]))
     cerebro.setbroker(SpreadBroker(**broker))
