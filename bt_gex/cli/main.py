@@ -58,3 +58,7 @@ def main(argv: list[str] | None = None) -> Any:
         click.echo(f"error: {error}", err=True)
         status = 2 if isinstance(error, UsageError) else 1
     sys.exit(status or 0)
+
+
+if __name__ == "__main__":
+    main()
