@@ -6,10 +6,7 @@ from pathlib import Path
 
 import click
 
-from bt_gex.reports.console import make_console, print_report
-from bt_gex.runs.result import RunResult
-
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FOLDER = click.Path(path_type=Path)
 
 
 @click.command()
@@ -20,6 +17,9 @@ def show(run_folder: Path, as_json: bool) -> None:
 
     Example: bt-gex show runs/SPX-20260112-20260116-0123456789
     """
+    from bt_gex.reports.console import make_console, print_report
+    from bt_gex.runs.result import RunResult
+
     result = RunResult.load(run_folder)
     if as_json:
         click.echo(result.to_json(), nl=False)
@@ -40,10 +40,12 @@ def trade(run_folder: Path, order_id: str, output: Path | None) -> None:
     """Explain one trade of a saved run, and draw it.
 
     Example: bt-gex trade runs/SPX-20260112-20260116-0123456789
-    SPX-2026-01-12-093600-6955-6945 -o loss.png
+    SPX-20260112-093600-PUT-6955-6945 -o loss.png
     """
+    from bt_gex.reports.console import make_console
     from bt_gex.reports.figures import save_png, trade_figure
     from bt_gex.reports.trade_view import print_trade
+    from bt_gex.runs.result import RunResult
 
     result = RunResult.load(run_folder)
     print_trade(result, order_id, make_console())

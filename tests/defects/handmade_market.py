@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,21 @@ Book = Mapping[tuple[float, str], Quote]  # (strike, "call" or "put") -> bid, as
 AT_0936 = {"entry.times": ["09:36"]}
 MID = {"fills.entry_slippage": 0, "fills.exit_slippage": 0}
 
+TWELVE = [
+    "09:36",
+    "10:00",
+    "10:30",
+    "11:00",
+    "11:30",
+    "12:00",
+    "12:30",
+    "13:00",
+    "13:30",
+    "14:00",
+    "14:30",
+    "15:00",
+]
+
 SHORT, LONG = (5980, "put"), (5975, "put")
 
 
@@ -53,6 +68,18 @@ def put_spread(mid: float, half: float = 0.0, long: int = 5975) -> Book:
 def naive(moment: datetime) -> str:
     """The recorder's own form: naive UTC with a space."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+
+
+INDIA = timezone(timedelta(hours=5, minutes=30))
+FORMS: dict[str, Callable[[datetime], str]] = {
+    "space": naive,
+    "T": lambda m: naive(m).replace(" ", "T"),
+    "space Z": lambda m: naive(m) + "Z",
+    "T +00:00": lambda m: m.astimezone(UTC).isoformat(),
+    "T microseconds": lambda m: m.astimezone(UTC).isoformat(timespec="microseconds"),
+    "New York": lambda m: m.astimezone(NEW_YORK).isoformat(),
+    "India": lambda m: m.astimezone(INDIA).isoformat(sep=" "),
+}
 
 
 @cache
@@ -96,9 +123,7 @@ class Market:
     def pin(self, clock: str, strike: float, rank: int = 1) -> None:
         """A gamma peak."""
         numbers = dict.fromkeys(("gex", "distance_from_price", "distance_pct"), 1.0)
-        self.put(
-            "gex_peaks", clock, peak_rank=rank, strike=strike, proximity_score=1.0, **numbers
-        )
+        self.put("gex_peaks", clock, peak_rank=rank, strike=strike, proximity_score=1.0, **numbers)
 
     def chain(
         self,

@@ -8,23 +8,23 @@ points, dollars = points · 100. `MID` fills at mid, otherwise at the natural si
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from handmade_market import (
     AT_0936,
+    FORMS,
     LONG,
     MID,
     MONDAY,
     NEW_YORK,
     SHORT,
+    TWELVE,
     Market,
     entry_clocks,
     left,
-    naive,
     only_trade,
     put_spread,
     reasons,
@@ -40,38 +40,11 @@ from bt_gex.rules.exits import decide_exit
 from bt_gex.rules.params import ExitParams, find_profile
 from bt_gex.rules.sizing import KellyParams, half_kelly_size
 
-TWELVE = "09:36 10:00 10:30 11:00 11:30 12:00 12:30 13:00 13:30 14:00 14:30 15:00".split()
-INDIA = timezone(timedelta(hours=5, minutes=30))
-FORMS: dict[str, Callable[[datetime], str]] = {
-    "space": naive,
-    "T": lambda m: naive(m).replace(" ", "T"),
-    "space Z": lambda m: naive(m) + "Z",
-    "T +00:00": lambda m: m.astimezone(UTC).isoformat(),
-    "T microseconds": lambda m: m.astimezone(UTC).isoformat(timespec="microseconds"),
-    "New York": lambda m: m.astimezone(NEW_YORK).isoformat(),
-    "India": lambda m: m.astimezone(INDIA).isoformat(sep=" "),
-}
-
-
-@pytest.fixture
-def market(tmp_path: Path) -> Market:
-    return Market(tmp_path)
-
-
-@pytest.fixture
-def known(market: Market) -> Market:
-    """With index price, VIX and pin of the put spread all day."""
-    market.known_all_day()
-    return market
-
-
 PAIRS = [(form, "space") for form in FORMS] + [("space", form) for form in FORMS][1:]
 
 
 @pytest.mark.parametrize(("early", "late"), PAIRS)
-def test_D1_no_look_ahead_through_the_text_of_stamps(
-    known: Market, early: str, late: str
-) -> None:
+def test_D1_no_look_ahead_through_the_text_of_stamps(known: Market, early: str, late: str) -> None:
     known.form = FORMS[early]
     known.quotes("09:35:30", "09:44:30", put_spread(1.2, 0.05))
     known.form = FORMS[late]
@@ -144,7 +117,9 @@ def test_D3_slippage_is_paid_on_both_ways(
     """Half-spread 0.1 a leg, two legs: each way costs slippage · 0.2."""
     known.quotes("09:31", "15:59", put_spread(1.2, 0.1))
     fills = {"fills.entry_slippage": entry, "fills.exit_slippage": leave}
-    trade = only_trade(known.run({**AT_0936, **fills, "exit.stop_loss": 9, "exit.emergency_stop": 9}))
+    trade = only_trade(
+        known.run({**AT_0936, **fills, "exit.stop_loss": 9, "exit.emergency_stop": 9})
+    )
     assert trade["entry_credit"] == pytest.approx(credit)
     assert left(trade) == (
         "End of Day Auto-Close",
@@ -341,7 +316,17 @@ def test_D16_a_trade_without_a_result_is_no_loser(
 
 CHANCE = {"random", "uuid", "secrets"}
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("date", "today"), ("time", "time")}
-DECIDING = "market rules stats feeds brokers sizers analyzers strategies runs".split()
+DECIDING = [
+    "market",
+    "rules",
+    "stats",
+    "feeds",
+    "brokers",
+    "sizers",
+    "analyzers",
+    "strategies",
+    "runs",
+]
 
 
 def test_D17_nothing_is_left_to_chance_or_the_clock_on_the_wall() -> None:
@@ -508,9 +493,7 @@ def test_D27_a_trade_never_crosses_into_the_next_session(known: Market) -> None:
         ("09:33:59.999999", "no quote: 5980P"),
     ],
 )
-def test_D28_entry_quotes_are_never_from_the_future(
-    known: Market, clock: str, reason: str
-) -> None:
+def test_D28_entry_quotes_are_never_from_the_future(known: Market, clock: str, reason: str) -> None:
     known.quotes(clock, clock, put_spread(1.2))
     assert reasons(known.run({**AT_0936, **MID})) == [reason]
 

@@ -76,7 +76,9 @@ def test_wrong_number_of_strikes(strategy: str, strikes: list[float]) -> None:
         make_spread(strategy, strikes)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("strike", "label"), [(6070, "6070C"), (6070.0, "6070C"), (602.5, "602.5C")])
+@pytest.mark.parametrize(
+    ("strike", "label"), [(6070, "6070C"), (6070.0, "6070C"), (602.5, "602.5C")]
+)
 def test_label(strike: float, label: str) -> None:
     assert Leg(strike, "C", SHORT).label == label
 

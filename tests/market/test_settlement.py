@@ -100,7 +100,10 @@ def test_overlapping_sides_are_clamped_and_say_so() -> None:
 
 @settings(deadline=None)
 @given(
-    st.sampled_from(["CALL", "PUT"]), st.integers(100, 2000), st.integers(1, 8), st.floats(0, 12_000)
+    st.sampled_from(["CALL", "PUT"]),
+    st.integers(100, 2000),
+    st.integers(1, 8),
+    st.floats(0, 12_000),
 )
 def test_a_vertical_is_worth_from_0_to_its_width(
     strategy: str, steps: int, width: int, price: float

@@ -159,7 +159,9 @@ def test_an_unknown_name_suggests_the_nearest(name: str, near: str) -> None:
     assert isinstance(caught.value, UsageError)
 
 
-@pytest.mark.parametrize("name", ["", ".", "exit", "exit.", ".stop_loss", "exit.stop_loss.x", "x.y"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "exit", "exit.", ".stop_loss", "exit.stop_loss.x", "x.y"]
+)
 def test_names_that_are_none(name: str) -> None:
     with pytest.raises(UnknownName):
         config({name: 1})
