@@ -11,6 +11,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from oracle import nasty, semantics
 
@@ -122,6 +123,22 @@ def test_nasty_markets(seed: int, tmp_path: Path) -> None:
     nasty.make(path, seed, indexes=(index,), start=start, end=end)
     for settings in ({}, random_settings(rng)):
         assert_same(*both(path, index, start, end, settings))
+
+
+@pytest.mark.parametrize("seed", range(100, 105))
+def test_visiting_every_bar_changes_nothing(seed: int, tmp_path: Path) -> None:
+    rng = random.Random(seed)
+    start, end = RANGES[seed % len(RANGES)]
+    path = tmp_path / "nasty.db"
+    nasty.make(path, seed, start=start, end=end)
+    for _ in range(3):
+        config = RunConfig(start=start, end=end, settings=random_settings(rng))
+        some, every = replay(path, config), replay(path, config, every_bar=True)
+        assert some.run_id == every.run_id
+        assert some.to_json() == every.to_json()
+        assert some.decision_records == every.decision_records
+        pd.testing.assert_frame_equal(some.equity, every.equity, check_exact=True)
+        pd.testing.assert_frame_equal(some.marks, every.marks, check_exact=True)
 
 
 @pytest.mark.parametrize(

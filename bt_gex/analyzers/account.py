@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 from typing import Any
 
 import backtrader as bt
+import numpy as np
 
-from bt_gex.feeds.legs import SpreadFeed
+from bt_gex.analyzers.trades import Marks
+from bt_gex.feeds.legs import SpreadFeed, carried_forward
+from bt_gex.market.calendar import Stamps
+from bt_gex.market.quotes import Prices
 from bt_gex.stats.summary import profit_factor
 
 
@@ -40,6 +45,29 @@ class Equity(bt.Analyzer):
     def get_analysis(self) -> dict[str, list[float]]:
         """The columns as lists."""
         return {name: list(values) for name, values in self.columns.items()}
+
+
+def rebuild_equity(stamps: Stamps, marks: Iterable[Marks], balance: float) -> dict[str, Prices]:
+    """The columns of `Equity` from the trades alone, for ticks that were not all visited.
+
+    stamps: instants of all ticks, nanoseconds UTC, ascending. Between two ticks the account
+    changes only by what trades did and by the marks of the open ones, so nothing is lost.
+    """
+    names = ("cash", "value", "margin", "open_spreads", "closed_equity")
+    columns = {name: np.zeros(len(stamps)) for name in names}
+    for mark in marks:
+        entry, leave = np.searchsorted(stamps, [mark.stamps[0], mark.stamps[-1]])
+        held = slice(int(entry), int(leave))
+        columns["cash"][held] += mark.booked
+        columns["cash"][leave:] += mark.pnl
+        columns["closed_equity"][leave:] += mark.pnl
+        columns["value"][held] -= carried_forward(mark.values)[:-1] * mark.dollars
+        columns["margin"][held] += mark.margin
+        columns["open_spreads"][held] += 1
+    columns["cash"] += balance
+    columns["closed_equity"] += balance
+    columns["equity"] = columns["cash"] + columns.pop("value")
+    return columns
 
 
 class _Closed(bt.Analyzer):

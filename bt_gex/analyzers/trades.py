@@ -25,16 +25,27 @@ class Entry:
     tick: Tick
     credit: float
     quantity: int
+    booked: float
     decision: Decision | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
-    """Value of an open spread from its entry bar to its exit; NaN where it could not be priced."""
+    """An open spread from its entry bar to its exit.
+
+    values            points on each tick, NaN where it could not be priced
+    dollars           dollars a point is worth for the whole position
+    booked, pnl       dollars: what the entry did to the cash, and what the trade made
+    margin            dollars reserved while it was open
+    """
 
     order_id: str
     stamps: Stamps
     values: Prices
+    dollars: float
+    booked: float
+    pnl: float
+    margin: float
 
 
 class TradeReport(bt.Analyzer):
@@ -57,13 +68,28 @@ class TradeReport(bt.Analyzer):
         if order.issell():
             decision = order.info.get("decision")
             credit, quantity = order.executed.price, int(-order.executed.size)
-            self._entries[feed.name] = Entry(feed, feed.clock.now(), credit, quantity, decision)
+            self._entries[feed.name] = Entry(
+                feed, feed.clock.now(), credit, quantity, order.info.booked_dollars, decision
+            )
             return
         entry = self._entries.pop(feed.name)
         self.records.append(trade_record(entry, order))
         stop = feed.clock.now().row + 1
         rows = slice(entry.tick.row, stop)
-        self.marks.append(Marks(feed.name, feed.day.grid[rows], feed.value[rows]))
+        dollars = float(feed.day.index.multiplier * entry.quantity)
+        margin = (feed.spread.width - entry.credit) * dollars
+        pnl = float(order.info.get("pnl_dollars", 0.0))
+        self.marks.append(
+            Marks(
+                order_id=feed.name,
+                stamps=feed.day.grid[rows],
+                values=feed.value[rows],
+                dollars=dollars,
+                booked=entry.booked,
+                pnl=pnl,
+                margin=margin,
+            )
+        )
 
     def stop(self) -> None:
         def by_entry(record: dict[str, Any]) -> tuple[str, str]:

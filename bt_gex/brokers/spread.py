@@ -194,6 +194,7 @@ class SpreadBroker(bt.BrokerBase):
             order.margin()
             order.addinfo(why=f"margin: needs ${needs:,.2f}, ${free:,.2f} free")
             return
+        order.addinfo(booked_dollars=new.booked)
         self._cash += new.booked
         self._holdings[feed] = new
         value = order.comminfo.getvaluesize(-quantity, credit)

@@ -31,6 +31,7 @@ from bt_gex.errors import BadValue, UsageError
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
 @click.option("--config", "config_file", help="YAML file with settings; options win over it.")
 @click.option("--out", default="runs", show_default=True, help="Folder for the run's folder.")
+@click.option("--every-bar", is_flag=True, help="Visit every bar; the same result, slower.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary and trades as JSON.")
 def run(
     database: str,
@@ -43,6 +44,7 @@ def run(
     changes: tuple[str, ...],
     config_file: str | None,
     out: str,
+    every_bar: bool,
     as_json: bool,
 ) -> None:
     """Replay recorded sessions through the live rules and report every trade, skip and doubt."""
@@ -57,7 +59,7 @@ def run(
     for name in ("start", "end"):
         if name not in given:
             raise UsageError(f"--{name} is missing; give the {name} session as YYYY-MM-DD")
-    _run_all(database, symbols, given, settings, file.indexes, Path(out), as_json)
+    _run_all(database, symbols, given, settings, file.indexes, Path(out), every_bar, as_json)
 
 
 def _settings(
@@ -83,6 +85,7 @@ def _run_all(
     settings: dict[str, Any],
     own_indexes: dict[str, Any],
     out: Path,
+    every_bar: bool,
     as_json: bool,
 ) -> None:
     from bt_gex.reports.console import make_console, print_combined, print_report
@@ -101,7 +104,7 @@ def _run_all(
     results = []
     for config in configs:
         with _progress(config.index) as progress:
-            result = replay(database, config, progress=progress)
+            result = replay(database, config, every_bar=every_bar, progress=progress)
         result = result.save(out, {"equity.png": partial(save_png, equity_figure(result))})
         results.append(result)
         if not as_json:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import backtrader as bt
@@ -32,18 +34,37 @@ class Tick(NamedTuple):
         return self.row == len(self.day.grid) - 1
 
 
+class Schedule:
+    """The ticks worth visiting: some known from the start, some asked for on the way."""
+
+    def __init__(self, ticks: Iterable[int]) -> None:
+        self._ticks = sorted(set(ticks))
+
+    def wake(self, tick: int) -> None:
+        """Visit this tick, too."""
+        heapq.heappush(self._ticks, tick)
+
+    def next_from(self, tick: int) -> int | None:
+        """The first tick to visit at or after the given one; None when there is none left."""
+        while self._ticks and self._ticks[0] < tick:
+            heapq.heappop(self._ticks)
+        return self._ticks[0] if self._ticks else None
+
+
 class ClockFeed(BulkFeed):
     """Drives a replay: sessions of one index, each bar and then the closing tick.
 
     Lines besides backtrader's own (open, high, low, close: the index price; stamps naive UTC):
     vix, pin and `tick`, the number of the tick since the start. NaN is missing.
 
-    days: the sessions in order, of one index.
+    days     the sessions in order, of one index
+    events   visit only the ticks of `schedule`, which the strategy sets in its start()
     """
 
     lines = ("vix", "pin", "tick")
     params = (
         ("days", ()),
+        ("events", False),
         ("timeframe", bt.TimeFrame.Seconds),
         ("compression", BAR_S),
         ("name", "clock"),
@@ -56,7 +77,9 @@ class ClockFeed(BulkFeed):
         if not days or len(symbols) > 1:
             got = ", ".join(sorted(symbols)) or "no session"
             raise EngineError(f"a clock takes sessions of exactly one index, got {got}")
+        self.schedule: Schedule | None = None
         self._day_of = [n for n, day in enumerate(days) for _ in day.grid]
+        self._first = [0, *accumulate(len(day.grid) for day in days)]
         self._row_of = [row for day in days for row in range(len(day.grid))]
 
     def bulk_lines(self) -> dict[str, npt.NDArray[np.float64]]:
@@ -69,6 +92,34 @@ class ClockFeed(BulkFeed):
             "pin": np.concatenate([day.pin for day in days]),
             "tick": np.arange(len(spot), dtype=np.float64),
         }
+
+    def islive(self) -> bool:
+        """With events the next bar depends on the last one: backtrader must not preload."""
+        return bool(self.p.events)
+
+    def _load(self) -> bool:
+        if self.p.events:
+            if self.schedule is None:
+                raise EngineError(
+                    "a clock with events=True needs a strategy that sets its schedule"
+                )
+            tick = self.schedule.next_from(self._next_row)
+            if tick is None:
+                return False
+            self._next_row = tick
+        return super()._load()
+
+    def wake(self, row: int) -> None:
+        """Visit this row of the current session; without effect when every tick is visited."""
+        if self.schedule is not None:
+            self.schedule.wake(int(self.lines.tick[0]) - self.now().row + row)
+
+    def visit(self, rows: Callable[[Day], Iterable[int]]) -> None:
+        """Set the schedule: these rows of each session, and every closing tick."""
+        ticks = []
+        for day, first in zip(self.p.days, self._first, strict=False):
+            ticks += [first + row for row in (*rows(day), len(day.grid) - 1)]
+        self.schedule = Schedule(ticks)
 
     def now(self) -> Tick:
         """Session and row of the current bar. Read from a line, so never ahead of the clock."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from bt_gex.market.calendar import NS, Session
+from bt_gex.market.quotes import Prices
 from bt_gex.rules.params import ExitParams
 
 TOLERANCE = 1e-9
@@ -52,6 +56,22 @@ def exit_outcome(
     if is_end_of_day:
         return END_OF_DAY
     return HOLD
+
+
+def exit_possible(
+    credit: float, values: Prices, rows_end_of_day: int, target: float, params: ExitParams
+) -> npt.NDArray[np.bool_]:
+    """Bars on which an exit rule could hold, of the values of one session; never misses one.
+
+    Only saves asking the rules on the other bars: on a possible bar `decide_exit` still decides.
+    rows_end_of_day: first row at or after the end-of-day exit.
+    """
+    margin = 10.0 * TOLERANCE * max(1.0, credit)
+    stop = credit * (1.0 + min(params.stop_loss, params.emergency_stop))
+    with np.errstate(invalid="ignore"):
+        possible = (values <= credit * (1.0 - target) + margin) | (values >= stop - margin)
+    possible[rows_end_of_day:] = True
+    return possible & ~np.isnan(values)
 
 
 def decide_exit(

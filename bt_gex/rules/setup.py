@@ -191,7 +191,9 @@ def get_gex_trade_setup(
         return Setup("SKIP", (), None, int(distance), "LOW", text, width, vix)
     if outcome == SKIP_FAR:
         limit = params.far_max * index.scale
-        text = f"{index.symbol} {abs(distance):.0f}pts from pin — too far, skip (limit: {limit:g}pts)"
+        text = (
+            f"{index.symbol} {abs(distance):.0f}pts from pin — too far, skip (limit: {limit:g}pts)"
+        )
         return Setup("SKIP", (), None, int(distance), "LOW", text, width, vix)
     strategy, direction, confidence = _MEANING[outcome]
     taken = tuple(_plain(k) for k in strikes[: 4 if strategy == "IC" else 2])

@@ -12,16 +12,15 @@ import backtrader as bt
 import numpy as np
 import pandas as pd
 
-from bt_gex.analyzers.account import Equity
+from bt_gex.analyzers.account import rebuild_equity
 from bt_gex.analyzers.funnel import Funnel
 from bt_gex.analyzers.trades import Marks, TradeReport
 from bt_gex.blackbox.day import Day, load_day
 from bt_gex.blackbox.reader import Blackbox, LegKey
 from bt_gex.brokers.fills import HalfSpreadFill
 from bt_gex.brokers.spread import SpreadBroker
-from bt_gex.feeds.clock import ClockFeed, Tick
+from bt_gex.feeds.clock import ClockFeed
 from bt_gex.market.calendar import sessions
-from bt_gex.rules.exits import end_of_day_ns
 from bt_gex.rules.setup import get_gex_trade_setup
 from bt_gex.runs.config import RunConfig
 from bt_gex.runs.result import RunResult, versions
@@ -34,12 +33,17 @@ Progress = Callable[[int, int], None]
 
 
 def replay(
-    database: str | Path, config: RunConfig, *, progress: Progress | None = None
+    database: str | Path,
+    config: RunConfig,
+    *,
+    every_bar: bool = False,
+    progress: Progress | None = None,
 ) -> RunResult:
     """Replay the sessions of a configuration through the rules.
 
-    database  path of a SQLite blackbox, or any SQLAlchemy URL
-    progress  called with sessions done and sessions in all
+    database   path of a SQLite blackbox, or any SQLAlchemy URL
+    every_bar  visit every bar, not only those on which something can happen; the same result
+    progress   called with sessions done and sessions in all
 
     A range without sessions, or without data, gives a result without trades. Raises DataError
     when the database cannot be read or holds nothing of the index.
@@ -53,22 +57,28 @@ def replay(
         for day in days:
             day.plan = partial(planned_legs, day, config)
         played = [day for day in days if day.has_data]
-        strategy = run(config, played, progress) if played else None
+        strategy = run(config, played, every_bar, progress) if played else None
         return assemble(config, Path(box.name).name, days, played, strategy)
 
 
-def run(config: RunConfig, days: Sequence[Day], progress: Progress | None = None) -> Any:
+def run(
+    config: RunConfig,
+    days: Sequence[Day],
+    every_bar: bool = False,
+    progress: Progress | None = None,
+) -> Any:
     """Run the strategy over sessions of one index; returns it with its analyzers."""
-    cerebro = build(config, days)
+    cerebro = build(config, days, every_bar)
     if progress:
         cerebro.addanalyzer(SessionProgress, report=progress, total=len(days), _name="progress")
     return cerebro.run()[0]
 
 
-def build(config: RunConfig, days: Sequence[Day]) -> bt.Cerebro:
+def build(config: RunConfig, days: Sequence[Day], every_bar: bool = False) -> bt.Cerebro:
     """A Cerebro with clock, broker, sizer, strategy and analyzers of a configuration."""
     cerebro = bt.Cerebro(stdstats=False)
-    cerebro.adddata(ClockFeed(days=tuple(days)))  # type: ignore[call-arg]
+    clock = ClockFeed(days=tuple(days), events=not every_bar)  # type: ignore[call-arg]
+    cerebro.adddata(clock)
     fills = HalfSpreadFill(
         entry_slippage=config.fills.entry_slippage, exit_slippage=config.fills.exit_slippage
     )
@@ -82,7 +92,6 @@ def build(config: RunConfig, days: Sequence[Day]) -> bt.Cerebro:
     cerebro.addstrategy(GexStrategy, setup=config.setup, entry=config.entry, exit=config.exit)
     cerebro.addanalyzer(TradeReport, _name="trades")
     cerebro.addanalyzer(Funnel, _name="funnel")
-    cerebro.addanalyzer(Equity, _name="equity")
     return cerebro
 
 
@@ -106,9 +115,7 @@ def planned_legs(day: Day, config: RunConfig) -> set[LegKey]:
     Only a hint for the reader: what is not in it is read when it is asked for.
     """
     wanted: set[LegKey] = set()
-    for row in check_rows(
-        Tick(day, 0), config.entry.times, end_of_day_ns(day.session, config.exit)
-    ):
+    for row in check_rows(day, config.entry.times, config.exit):
         pin, spot, vix = float(day.pin[row]), float(day.spot[row]), float(day.vix[row])
         if np.isnan([pin, spot, vix]).any():
             continue
@@ -133,13 +140,12 @@ def assemble(
     trades: list[dict[str, Any]] = []
     decisions: list[dict[str, Any]] = []
     marks: list[Marks] = []
-    columns: dict[str, Any] = {name: [] for name in Equity.COLUMNS}
     if strategy is not None:
         found = strategy.analyzers
         trades, marks = found.trades.records, found.trades.marks
-        decisions, columns = found.funnel.records, found.equity.columns
-    equity = equity_frame(played, columns)
+        decisions = found.funnel.records
     balance = config.account.balance
+    equity = equity_frame(played, marks, balance)
     bars = sum(day.session.bars for day in played)
     summary = summarise(trades, balance=balance)
     summary["max_drawdown_mtm"] = max_drawdown_dollars([balance, *equity["equity"]])
@@ -166,11 +172,12 @@ def assemble(
     )
 
 
-def equity_frame(days: Sequence[Day], columns: dict[str, Any]) -> pd.DataFrame:
+def equity_frame(days: Sequence[Day], marks: Sequence[Marks], balance: float) -> pd.DataFrame:
     """The account tick by tick; times UTC, money in dollars rounded to cents."""
     grids = [day.grid for day in days]
     stamps = np.concatenate(grids) if grids else np.empty(0, np.int64)
     names = [str(day.session.day) for day in days for _ in day.grid]
+    columns = rebuild_equity(stamps, marks, balance)
     money = {
         "equity": columns["equity"],
         "cash": columns["cash"],
@@ -181,8 +188,8 @@ def equity_frame(days: Sequence[Day], columns: dict[str, Any]) -> pd.DataFrame:
         {
             "time": pd.DatetimeIndex(stamps.astype("datetime64[ns]"), tz="UTC"),
             "session": pd.Series(names, dtype="str"),
-            **{name: np.round(np.array(values, np.float64), 2) for name, values in money.items()},
-            "open_spreads": np.array(columns["open_spreads"], dtype=np.int64),
+            **{name: np.round(values, 2) + 0.0 for name, values in money.items()},
+            "open_spreads": columns["open_spreads"].astype(np.int64),
         }
     )
 

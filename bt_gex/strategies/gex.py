@@ -7,7 +7,9 @@ from datetime import time
 from typing import Any
 
 import backtrader as bt
+import numpy as np
 
+from bt_gex.blackbox.day import Day
 from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.errors import EngineError, UnknownName
 from bt_gex.feeds.clock import Tick, clock_of
@@ -15,7 +17,7 @@ from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.market.calendar import new_york
 from bt_gex.market.contracts import Leg, Spread
 from bt_gex.rules.entry import Decision, Seen, Skip, decide_entry
-from bt_gex.rules.exits import decide_exit, end_of_day_ns
+from bt_gex.rules.exits import decide_exit, end_of_day_ns, exit_possible, profit_target
 from bt_gex.rules.params import EntryParams, ExitParams, SetupParams, find_profile
 from bt_gex.rules.settings import validated
 from bt_gex.rules.sizing import Size
@@ -81,6 +83,8 @@ class GexStrategy(bt.Strategy):
             raise EngineError(
                 "GexStrategy trades through a SpreadBroker; call cerebro.setbroker(SpreadBroker())"
             )
+        if self.clock.p.events:
+            self.clock.visit(self._check_rows)
 
     def next(self) -> None:
         tick = self.clock.now()
@@ -92,11 +96,13 @@ class GexStrategy(bt.Strategy):
         if tick.row in self._checks:
             self._check(tick)
 
+    def _check_rows(self, day: Day) -> list[int]:
+        return check_rows(day, self.entry_params.times, self.exit_params)
+
     def _new_session(self, tick: Tick) -> None:
-        session = tick.day.session
-        self._session = session
-        self._end_of_day_ns = end_of_day_ns(session, self.exit_params)
-        self._checks = frozenset(check_rows(tick, self.entry_params.times, self._end_of_day_ns))
+        self._session = tick.day.session
+        self._end_of_day_ns = end_of_day_ns(self._session, self.exit_params)
+        self._checks = frozenset(self._check_rows(tick.day))
 
     def _manage(self, tick: Tick) -> None:
         """Ask the exit rules about every open spread that can be priced on this bar."""
@@ -115,6 +121,23 @@ class GexStrategy(bt.Strategy):
             )
             if reason:
                 self.buy(data=feed, size=-position.size, reason=reason)
+            if feed in self._open:
+                self._plan_visit(feed, tick)
+
+    def _plan_visit(self, feed: SpreadFeed, tick: Tick) -> None:
+        """With an event clock: come back on the next bar on which this spread could be closed."""
+        if self.clock.schedule is None:
+            return
+        possible = exit_possible(
+            self.broker.getposition(feed).price,
+            feed.value,
+            int(np.searchsorted(tick.day.grid, self._end_of_day_ns)),
+            profit_target(self._open[feed], self.exit_params),
+            self.exit_params,
+        )
+        rows = np.flatnonzero(possible[tick.row + 1 : -1])
+        if len(rows):
+            self.clock.wake(tick.row + 1 + int(rows[0]))
 
     def _check(self, tick: Tick) -> None:
         """Run the entry checks, send the order, and tell the analyzers what came of it."""
@@ -152,6 +175,7 @@ class GexStrategy(bt.Strategy):
         self._open[feed] = decision.setup.confidence
         order = self.sell(data=feed, size=decision.quantity, decision=decision)
         if order.status == order.Completed:
+            self._plan_visit(feed, self.clock.now())
             return decision
         del self._open[feed]
         why = str(order.info.why)
@@ -176,10 +200,11 @@ class GexStrategy(bt.Strategy):
             self._sizer.notify_closed(order.info.pnl_dollars / order.executed.size)
 
 
-def check_rows(tick: Tick, times: tuple[time, ...], before_ns: int) -> list[int]:
+def check_rows(day: Day, times: tuple[time, ...], params: ExitParams) -> list[int]:
     """Rows of a session's check times that lie before the end-of-day exit."""
-    rows = (tick.day.session.bar_at(when) for when in times)
-    return [row for row in rows if row is not None and tick.day.grid[row] < before_ns]
+    rows = (day.session.bar_at(when) for when in times)
+    before_ns = end_of_day_ns(day.session, params)
+    return [row for row in rows if row is not None and day.grid[row] < before_ns]
 
 
 def order_id(tick: Tick, spread: Spread) -> str:

@@ -83,6 +83,9 @@ def test_the_plain_way_equals_replay(market: Path, days: tuple[Day, ...]) -> Non
     drawdown = strategy.analyzers.drawdown.get_analysis()
     assert drawdown["closed"] == expected.summary["max_drawdown"]
     assert drawdown["marked"] == expected.summary["max_drawdown_mtm"]
+    seen = strategy.analyzers.equity.get_analysis()
+    for ours, theirs in (("equity", "equity"), ("cash", "cash"), ("margin_dollars", "margin")):
+        assert list(expected.equity[ours]) == pytest.approx(seen[theirs], abs=0.0051)
     factor = strategy.analyzers.profitfactor.get_analysis()["profit_factor"]
     assert factor == expected.summary["profit_factor"]
 

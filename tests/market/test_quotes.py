@@ -1,4 +1,4 @@
-"""Arithmetic on quotes: what is known as of an instant, which quotes count, what a spread is worth."""
+"""Arithmetic on quotes: as-of lookups, which quotes count, what a spread is worth."""
 
 from __future__ import annotations
 

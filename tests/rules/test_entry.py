@@ -25,6 +25,10 @@ def short_leg_missing(spread: Spread) -> float | Leg:
     return spread.legs[0]
 
 
+STANDARD, NO_LIMITS = SetupParams(), EntryParams()
+ONE_POINT, ONE_CONTRACT = at_credit(1.0), Size(1, "")
+
+
 @dataclass(frozen=True)
 class Case:
     """One check with its surroundings; the defaults enter."""
@@ -33,11 +37,11 @@ class Case:
     vix: float = 12
     pin: float = 6000
     index: Index = SPX
-    setup: SetupParams = SetupParams()
-    entry: EntryParams = EntryParams()
+    setup: SetupParams = STANDARD
+    entry: EntryParams = NO_LIMITS
     open_positions: int = 0
-    price: Price = at_credit(1.0)
-    size: Size = Size(1, "")
+    price: Price = ONE_POINT
+    size: Size = ONE_CONTRACT
 
     def decide(self) -> Decision:
         return decide_entry(
