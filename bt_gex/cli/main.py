@@ -45,8 +45,13 @@ def main(argv: list[str] | None = None) -> Any:
     """Entry point of the console script; never shows a traceback for an error of ours."""
     try:
         status = cli.main(args=argv, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        status = error.exit_code
     except click.ClickException as error:
-        error.show()
+        context = getattr(error, "ctx", None)
+        verb = context.command_path if context else "bt-gex"
+        click.echo(f"error: {error.format_message().rstrip('.')}; see {verb} --help", err=True)
         status = error.exit_code
     except click.Abort:
         click.echo(
