@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Select, literal_column, select, text
+from sqlalchemy import Select, Text, literal_column, select, text, type_coerce
 
 from bt_gex.blackbox.source import TABLES, has_time_index, open_source, reading
 from bt_gex.blackbox.stamps import stamp_ns
@@ -185,7 +185,7 @@ class Blackbox:
             return query.where(t.c.timestamp.between(min(stamps), max(stamps)))
         query = query.where(t.c.index_symbol == index)
         if isinstance(stamps[0], str):  # text sorts by the database's locale, not by its bytes
-            return query.where(t.c.timestamp.in_(stamps))
+            return query.where(type_coerce(t.c.timestamp, Text).in_(stamps))
         return query.where(t.c.timestamp.between(min(stamps), max(stamps)))
 
     def _series(self, table: str, columns: Sequence[str], fetched: Sequence[Any]) -> Series:
