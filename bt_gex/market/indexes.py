@@ -8,7 +8,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt
 
-from bt_gex.errors import UnknownName
+from bt_gex.errors import BadValue, UnknownName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,10 @@ def find_index(symbol: str, extra: Mapping[str, Index] | None = None) -> Index:
     """The index of that symbol, a user's entry before a built-in one.
 
     Raises UnknownName: an index without a strike grid cannot be traded by guesswork.
+    BadValue: something else in the place of a symbol.
     """
+    if not isinstance(symbol, str):
+        raise BadValue(f"index symbol must be text such as 'SPX', got {symbol!r}")
     known = {**BUILT_IN, **(extra or {})}
     if symbol not in known:
         raise UnknownName("index", symbol, known)

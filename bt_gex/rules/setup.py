@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 from bt_gex.errors import BadValue
@@ -22,6 +23,7 @@ Confidence = Literal["HIGH", "MEDIUM", "LOW"]
 SKIP_VIX, SKIP_FAR, CONDOR, CALL_HIGH, PUT_HIGH, CALL_MEDIUM, PUT_MEDIUM = range(7)
 
 STANDARD = SetupParams()
+TOLERANCE = 1e-9  # distances are whole points, scaled limits may miss them by a last bit
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +99,16 @@ def choose(
 
     if vix >= vix_threshold:
         return SKIP_VIX, distance, width, 0.0, 0.0, 0.0, 0.0
-    if away <= near_pin_max * k:
+    if away <= near_pin_max * k + TOLERANCE:
         call = round_to_grid(whole_pin + ic_buffer * k, increment)
         put = round_to_grid(whole_pin - ic_buffer * k, increment)
         call_long = round_to_grid(call + width, increment)
         put_long = round_to_grid(put - width, increment)
         return CONDOR, distance, width, call, call_long, put, put_long
-    if moderate_from <= away <= moderate_max * k:
+    if moderate_from - TOLERANCE <= away <= moderate_max * k + TOLERANCE:
         pin_buffer, spot_buffer = moderate_pin_buffer * k, moderate_spot_buffer * k
         call_outcome, put_outcome = CALL_HIGH, PUT_HIGH
-    elif far_from <= away <= far_max * k:
+    elif far_from - TOLERANCE <= away <= far_max * k + TOLERANCE:
         pin_buffer, spot_buffer = far_pin_buffer * k, far_spot_buffer * k
         call_outcome, put_outcome = CALL_MEDIUM, PUT_MEDIUM
     else:
@@ -162,17 +164,14 @@ def get_gex_trade_setup(
         ("vix", vix),
         ("vix_threshold", vix_threshold),
     ):
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, (int, float))
-            or not math.isfinite(value)
-        ):
+        real = isinstance(value, Real) and not isinstance(value, bool)
+        if not real or not math.isfinite(value):
             raise BadValue(f"{name} must be a finite number, got {value!r}")
     index = index or find_index(index_symbol)
     outcome, distance, width, *strikes = choose(
-        pin,
-        spot,
-        vix,
+        float(pin),
+        float(spot),
+        float(vix),
         vix_threshold,
         index.strike_increment,
         index.scale,

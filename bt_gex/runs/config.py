@@ -127,9 +127,9 @@ class RunConfig:
         base = find_profile(self.profile)
         changes: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
         for name, value in self.settings.items():
-            section, _, rest = name.partition(".")
+            section, _, rest = str(name).partition(".")
             if section not in SECTIONS or not rest:
-                raise UnknownName("setting", name, setting_names())
+                raise UnknownName("setting", str(name), setting_names())
             changes[section][rest] = value
         return {
             name: validated(kind, changes[name], name, getattr(base, name, None))

@@ -190,7 +190,7 @@ class Market:
         end: str | None = None,
         **config: Any,
     ) -> RunResult:
-        """Replay from start to end (default: the current day)."""
+        """Replay from start to end (default: the current day), in both ways of going through it."""
         chosen = RunConfig(
             index=self.index,
             start=date.fromisoformat(start or self.day),
@@ -198,7 +198,13 @@ class Market:
             settings=settings or {},
             **config,
         )
-        return replay(self.save(), chosen)
+        path = self.save()
+        result, every_bar = (replay(path, chosen, every_bar=every) for every in (False, True))
+        assert result.to_json() == every_bar.to_json()
+        assert result.decision_records == every_bar.decision_records
+        assert result.equity.equals(every_bar.equity)
+        assert result.marks.equals(every_bar.marks)
+        return result
 
 
 def only_trade(result: RunResult) -> dict[str, Any]:
@@ -207,7 +213,7 @@ def only_trade(result: RunResult) -> dict[str, Any]:
     return trade
 
 
-def left(trade: Mapping[str, Any]) -> tuple[str, str, float, float]:
+def left(trade: Mapping[str, Any]) -> tuple[Any, ...]:
     """How a trade ended: reason, New York time, exit value, dollars."""
     when = datetime.fromisoformat(trade["timestamp_exit"]).astimezone(NEW_YORK)
     return trade["exit_reason"], f"{when:%H:%M:%S}", trade["exit_value"], trade["pnl_dollars"]

@@ -1,4 +1,4 @@
-"""The defects the authors of the original harness found in it (facts.md A9.1), one test each.
+"""The defects the authors of the original harness found in it, one test each.
 
 A test fails when its defect is put in. Markets are made by hand, and so are the figures: where
 nothing else is said it is the put spread 5980/5975 of `handmade_market`, credit and value in
@@ -22,6 +22,7 @@ from handmade_market import (
     NEW_YORK,
     SHORT,
     TWELVE,
+    Book,
     Market,
     entry_clocks,
     left,
@@ -148,9 +149,14 @@ def test_D4_credit_and_exit_value_have_one_unit(known: Market) -> None:
 def test_D5_strikes_come_from_the_live_rule(market: Market) -> None:
     """The real snapshot of 2026-01-12 15:30:07Z: PUT 6950/6940, not pin −5 and −15."""
     market.known_all_day(spot=6960.66, vix=15.49, pin=6980)
-    right = {(6950, "put"): (5.00, 5.10), (6940, "put"): (2.50, 2.55)}
-    wrong = {(6975, "put"): (20.0, 20.1), (6965, "put"): (15.9, 16.0)}
-    wrong |= {(strike, "call"): (4.0, 4.1) for strike in (6985, 6995)}
+    right: Book = {
+        (6950, "put"): (5.00, 5.10),
+        (6940, "put"): (2.50, 2.55),
+    }
+    wrong: Book = {
+        (6975, "put"): (20.0, 20.1),
+        (6965, "put"): (15.9, 16.0),
+    }
     market.quotes("09:31", "15:59", {**right, **wrong})
     trade = only_trade(market.run({"entry.times": ["10:30"]}))
     assert trade["strikes"] == [6950, 6940]
@@ -401,7 +407,7 @@ def test_D20_the_target_does_not_move_with_the_clock(known: Market) -> None:
 
 
 def test_D21_standard_is_exactly_the_design() -> None:
-    """semantics.md sections 4 to 6; a drift of one of these makes results incomparable."""
+    """The parameters, typed off; a drift of one of these makes results incomparable."""
     profile = find_profile("standard")
     assert (profile.exit.profit_target_high, profile.exit.profit_target_medium) == (0.50, 0.60)
     assert (profile.exit.stop_loss, profile.exit.emergency_stop) == (0.10, 0.40)

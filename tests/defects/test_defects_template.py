@@ -1,4 +1,4 @@
-"""The defects of the harness template that this product grew from (facts.md A9.2), one test each.
+"""The defects of the harness template that this product grew from, one test each.
 
 A test fails when its defect is put in. Markets and figures are made by hand, see
 `handmade_market`: where nothing else is said it is the put spread 5980/5975, `MID` fills at mid.
@@ -155,7 +155,7 @@ def test_T7_a_worthless_spread_can_be_valued_and_closed(known: Market, bid: floa
     assert trade["mfe_dollars"] == 110.0
 
 
-# facts.md A11.2, 2026-01-12 14:35:39Z: puts 6975 and 6970
+# recorded 2026-01-12 14:35:39Z: puts 6975 and 6970
 LADDER: Mapping[tuple[float, str], Quote] = {
     (6975, "put"): (32.90, 33.50),
     (6970, "put"): (28.60, 29.10),
@@ -552,10 +552,10 @@ class TestT23:
     def test_T23_a_mistake_in_the_rules(
         self, known: Market, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def broken(**_: Any) -> str:
+        def broken(*_: Any, **__: Any) -> str:
             raise ZeroDivisionError("a mistake")
 
-        monkeypatch.setattr("bt_gex.strategies.gex.decide_exit", broken)
+        monkeypatch.setattr("bt_gex.rules.entry.get_gex_trade_setup", broken)
         known.quotes("09:31", "09:40", put_spread(1.2))
         with pytest.raises(ZeroDivisionError, match="a mistake"):
             known.run(AT_0936)
@@ -575,7 +575,14 @@ class TestT23:
 def test_T24_a_run_without_trades_has_all_its_figures(known: Market, why: str) -> None:
     day = {"weekend": "2026-01-10", "no data": TUESDAY, "all skipped": MONDAY}[why]
     result = known.run(start=day, end=day)
-    zeros = ("total_trades", "winners", "losers", "breakeven", "win_rate", "total_pnl")
+    zeros: tuple[str, ...] = (
+        "total_trades",
+        "winners",
+        "losers",
+        "breakeven",
+        "win_rate",
+        "total_pnl",
+    )
     zeros += ("avg_win", "avg_loss", "max_win", "max_loss", "max_drawdown", "max_drawdown_mtm")
     assert {name: result.summary[name] for name in zeros} == dict.fromkeys(zeros, 0)
     assert result.summary["profit_factor"] is None

@@ -84,7 +84,7 @@ def test_label(strike: float, label: str) -> None:
 
 
 def test_facts_of_the_built_in_indexes() -> None:
-    """facts.md A2 and A3."""
+    """OCC symbols and roots."""
     assert BUILT_IN == {"SPX": SPX, "NDX": NDX}
     assert (SPX.strike_increment, SPX.scale, SPX.option_root) == (5, 1, "SPXW")
     assert (NDX.strike_increment, NDX.scale, NDX.option_root) == (10, 5, "NDXP")

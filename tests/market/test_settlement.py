@@ -89,7 +89,9 @@ def test_parity_is_told_the_last_price_and_asked_only_when_needed() -> None:
 )
 def test_settled_value(strategy: str, strikes: list[float], price: float, value: float) -> None:
     spread = make_spread(strategy, strikes)  # type: ignore[arg-type]
-    assert settled_value(spread, price) == (pytest.approx(value), False)
+    found, clamped = settled_value(spread, price)
+    assert found == pytest.approx(value)
+    assert not clamped
 
 
 def test_overlapping_sides_are_clamped_and_say_so() -> None:

@@ -1,4 +1,4 @@
-"""The pure rules: trade setup (facts A1 with the two repairs) and gamma exposure (facts A3)."""
+"""The pure rules: trade setup (golden table with the two repairs) and gamma exposure."""
 
 from __future__ import annotations
 

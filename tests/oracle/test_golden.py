@@ -1,4 +1,4 @@
-"""The setup function against the golden vectors of facts A1."""
+"""The setup function against the golden vectors."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from bt_gex.rules.exits import (
     decide_exit,
     end_of_day_ns,
     exit_outcome,
+    exit_possible,
     profit_target,
 )
 from bt_gex.rules.params import ExitParams
@@ -193,3 +195,24 @@ def test_one_value_belongs_to_one_rule(
         assert found == "Stop Loss"
     elif share > 1.4 + 1e-6:
         assert found == "Emergency Stop"
+
+
+@settings(deadline=None)
+@given(
+    credit=st.floats(0.01, 50),
+    shares=st.lists(st.floats(0, 3) | st.sampled_from([0.4, 0.5, 1.1, 1.4]), max_size=30),
+    nudge=st.floats(-3e-9, 3e-9),
+    first_of_the_end=st.integers(0, 30),
+    confidence=st.sampled_from(["HIGH", "MEDIUM"]),
+)
+def test_no_exit_is_overlooked_by_visiting_only_possible_bars(
+    credit: float, shares: list[float], nudge: float, first_of_the_end: int, confidence: str
+) -> None:
+    values = np.array([*(credit * share + nudge for share in shares), np.nan])
+    target = profit_target(confidence, STANDARD)
+    possible = exit_possible(credit, values, first_of_the_end, target, STANDARD)
+    for row, value in enumerate(values[:-1]):
+        now = END if row >= first_of_the_end else NOON
+        if reason(credit, float(value), confidence=confidence, now_ns=now):
+            assert possible[row]
+    assert not possible[-1]

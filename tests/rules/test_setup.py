@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ Vector = tuple[float, float, float, str, Strikes, str | None, str, int]
 
 CONDOR_6050 = [6070, 6080, 6030, 6020]
 
-# facts.md A1, executed on the bot's own function: pin, price, VIX → strategy, strikes,
+# Golden vectors, executed on the bot's own function: pin, price, VIX → strategy, strikes,
 # direction, confidence, distance.
 SPX_GOLDEN: list[Vector] = [
     (6050, 6050, 15, "IC", CONDOR_6050, "NEUTRAL", "HIGH", 0),
@@ -58,7 +59,7 @@ SPX_GOLDEN: list[Vector] = [
 ]
 
 CONDOR_NDX = [21600, 21610, 21400, 21390]
-HOLE = ("SKIP", [], None, "LOW")
+HOLE: tuple[str, Strikes, None, str] = ("SKIP", [], None, "LOW")
 NDX_GOLDEN: list[Vector] = [
     (21500, 21500, 14, "IC", [21600, 21600, 21400, 21400], "NEUTRAL", "HIGH", 0),
     (21500, 21500, 15, "IC", CONDOR_NDX, "NEUTRAL", "HIGH", 0),
@@ -267,6 +268,17 @@ class TestInput:
         with pytest.raises(UnknownName, match="known: NDX, SPX"):
             get_gex_trade_setup(6050, 6050, 15, 20.0, "ZZZZ")
 
+    @pytest.mark.parametrize("wrong", [{"SPX": {"strike_increment": 5}}, None, SPX, 5])
+    def test_an_index_symbol_that_is_no_text(self, wrong: Any) -> None:
+        with pytest.raises(UsageError):
+            get_gex_trade_setup(6050, 6050, 15, 20.0, wrong)
+
+    @pytest.mark.parametrize("kind", [np.int64, np.float32, np.float64])
+    def test_any_finite_number_will_do(self, kind: Any) -> None:
+        """As a data frame hands them out."""
+        found = get_gex_trade_setup(kind(6050), kind(6057), kind(12))
+        assert found.strikes == (6065, 6070)
+
 
 class TestOwnIndex:
     SPY = Index(symbol="SPY", strike_increment=1, scale=0.1)
@@ -311,6 +323,17 @@ class TestOwnIndex:
         fine = replace(self.SPY, strike_increment=2.5)
         # condor: 602 → 240.8 → 602.5; 598 → 239.2 → 597.5; width 5
         assert get_gex_trade_setup(600, 600, 12, index=fine).strikes == (602.5, 607.5, 597.5, 592.5)
+
+    def test_strikes_in_tenths_are_the_listed_ones(self) -> None:
+        tenths = Index(symbol="OWN", strike_increment=0.1, scale=0.1)
+        # max(601.5, 601.8) = 601.8, as a database writes it, not 601.8000000000001
+        assert get_gex_trade_setup(600, 601, 12, index=tenths).strikes == (601.8, 606.8)
+
+    def test_the_last_distance_of_a_zone_belongs_to_it_at_any_scale(self) -> None:
+        own = Index(symbol="OWN", strike_increment=1, scale=0.58)
+        # 50 · 0.58 = 29; in floats 28.999999999999996
+        assert get_gex_trade_setup(100, 129, 12, index=own).strategy == "CALL"
+        assert get_gex_trade_setup(100, 130, 12, index=own).strategy == "SKIP"
 
 
 def test_the_distances_are_parameters_in_spx_points() -> None:
