@@ -176,7 +176,7 @@ def load_day(box: Blackbox, index: Index, session: Session, params: LoadParams) 
         last_price_ns=fresh_first[0][1],
         peaks=source,
         has_data=bool(
-            len(context) or len(snapshots) or len(peaks) or _has_quotes(box, index, session)
+            len(context) or len(snapshots) or len(peaks) or _has_other_rows(box, index, session)
         ),
         counts=counts,
     )
@@ -198,7 +198,9 @@ def _newest(series: Series) -> tuple[float, int]:
     return float(known["underlying_price"][-1]), int(known.stamps[-1])
 
 
-def _has_quotes(box: Blackbox, index: Index, session: Session) -> bool:
+def _has_other_rows(box: Blackbox, index: Index, session: Session) -> bool:
+    if len(box.rows("competing_peaks", index.symbol, session, ())):
+        return True
     if not box.catalogue("options_prices_live").between(session.open_ns, session.close_ns):
         return False
     return bool(len(box.quotes_between(index.symbol, session.open_ns, session.close_ns)))
