@@ -156,15 +156,6 @@ def _letters(check: Check | None) -> str:
     return "".join(letter for letter, known in there if not known)
 
 
-def _print_remarks(lines: Iterable[str], console: Console) -> None:
-    table = Table.grid(padding=(0, 1, 0, 0))
-    table.add_column()
-    table.add_column(overflow="fold")
-    for line in lines:
-        table.add_row(Text("-"), Text(line))
-    console.print(table)
-
-
 def remarks(index: IndexCoverage) -> list[str]:
     """What is missing or odd, a sentence each; one that says so when nothing is."""
     found = [*_absent(index), *_thin(index), *_odd(index), *_stray(index), *_expirations(index)]
@@ -185,9 +176,11 @@ def _absent(index: IndexCoverage) -> Iterator[str]:
     if days := [s.session.day for s in whole if not s.rows[QUOTES]]:
         yield f"Other rows but no quotes on {count(len(days), 'session')}: {_days(days)}."
     if days := [s.session.day for s in whole if s.pins == "none"]:
-        yield f"No gamma peaks and no chains on {count(len(days), 'session')}: {_days(days)}."
+        where = f"{count(len(days), 'session')}: {_days(days)}"
+        yield f"No gamma peaks and no chain to compute them from on {where}."
     if days := [s.session.day for s in whole if s.pins == "computed"]:
-        guess = "" if index.symbol in BUILT_IN else f"; assumed for {index.symbol}: SPX's grid"
+        window = f"; peaks of {index.symbol} are sought where those of an SPX would be"
+        guess = "" if index.symbol in BUILT_IN else window
         yield (
             f"No gamma peaks on {count(len(days), 'session')}, so the pin is computed from the "
             f"chains: {_days(days)}{guess}."

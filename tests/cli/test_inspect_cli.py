@@ -108,7 +108,7 @@ def test_the_sentences(run, box):
     for sentence in (
         "No rows between open and close on 1 session: Mon 2025-12-01.",
         "Other rows but no quotes on 1 session: Tue 2025-12-02.",
-        "No gamma peaks and no chains on 1 session: Tue 2025-12-02.",
+        "No gamma peaks and no chain to compute them from on 1 session: Tue 2025-12-02.",
         "Gaps of more than 120 s in the quotes: 1 on Fri 2025-11-28; "
         "the longest 3h29m, Fri 2025-11-28 from 09:31:00.",
         "Fewer than 95 % of the bars are priced on 2 sessions, fewest on Tue 2025-12-02 (0.0 %).",
@@ -239,6 +239,20 @@ def test_a_blackbox_without_rows(run, tmp_path):
     assert (status, words_of(out)) == (0, f"{tmp_path}/empty.db: holds no rows at all")
     status, out, _ = run(tmp_path / "empty.db", "--json")
     assert json.loads(out)["indexes"] == []
+
+
+def test_pins_that_would_be_computed_from_chains(run, tmp_path):
+    engine = writer.create(tmp_path / "chains.db")
+    with engine.begin() as connection:
+        for symbol in ("SPX", "RUT"):
+            row = ("2025-12-02 15:00:00", symbol, 6000.0, 15.0, "2025-12-02", "[]")
+            writer.insert(connection, schema.snapshots, [row])
+    engine.dispose()
+    _, out, _ = run(tmp_path / "chains.db")
+    said = "No gamma peaks on 1 session, so the pin is computed from the chains: Tue 2025-12-02"
+    rut, spx = words_of(out).split("SPX 2025-12-02")
+    assert f"{said}; peaks of RUT are sought where those of an SPX would be." in rut
+    assert f"{said}." in spx
 
 
 @pytest.mark.parametrize(
