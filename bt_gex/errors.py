@@ -15,6 +15,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LISTED = 8  # names shown when none is near
+
 
 class BtGexError(Exception):
     """Base of all errors of this package; the message is one line for a person to act on."""
@@ -31,7 +33,9 @@ class UnknownName(UsageError):
         names = sorted(known)
         near = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.5)
         match = next((n for n in names if near and n.lower() == near[0]), None)
-        hint = f"did you mean {match}?" if match else f"known: {', '.join(names)}"
+        more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        listed = f"known: {', '.join(names[:LISTED])}{more}"
+        hint = f"did you mean {match}?" if match else listed
         super().__init__(f"unknown {kind} {name!r}; {hint}")
         self.suggestion = match
 
