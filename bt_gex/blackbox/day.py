@@ -215,61 +215,68 @@ def _pins(
     params: LoadParams,
     counts: Counter[str],
 ) -> tuple[tuple[Stamps, Prices], str]:
-    """Instants and values of the pin, and where they come from."""
-    if not len(peaks):
-        return _computed_pins(box, index, session, snapshots, params, counts)
-    ranked = peaks.where(peaks["peak_rank"] == 1)
-    counts["duplicate peaks"] += int(np.count_nonzero(np.diff(ranked.stamps) == 0))
-    pins = ranked["strike"].copy()
+    """Instants and values of the pin, and where they come from.
+
+    Peaks come from the chains only where the session has no peak row at all. The midpoint of two
+    competing peaks, where it is asked for, is the recorded one of the same instant, or else what
+    the chain gives.
+    """
+    midpoints: dict[int, float] = {}
+    if len(peaks):
+        ranked = peaks.where(peaks["peak_rank"] == 1)
+        counts["duplicate peaks"] += int(np.count_nonzero(np.diff(ranked.stamps) == 0))
+        stamps, pins, source = ranked.stamps, ranked["strike"].copy(), "recorded"
+    else:
+        chains = _chains_of_today(snapshots, session.day, counts)
+        stamps, pins, midpoints = _computed_pins(box, index, chains)
+        source = "computed" if len(chains) else "none"
     if params.use_competing_peaks:
-        columns = ("is_competing", "adjusted_pin")
-        rows = box.rows("competing_peaks", index.symbol, session, columns)
-        adjusted = {
-            int(ns): float(pin) if flag == 1 else math.nan
-            for ns, flag, pin in zip(
-                rows.stamps, rows["is_competing"], rows["adjusted_pin"], strict=True
-            )
-        }
-        for row, ns in enumerate(ranked.stamps):
-            midpoint = adjusted.get(int(ns), math.nan)
+        midpoints |= _recorded_midpoints(box, index, session)
+        for row, ns in enumerate(stamps):
+            midpoint = midpoints.get(int(ns), math.nan)
             if not math.isnan(midpoint):
                 pins[row] = round_to_grid(midpoint, index.strike_increment)
-    return (ranked.stamps, pins), "recorded"
+    return (stamps, pins), source
+
+
+def _recorded_midpoints(box: Blackbox, index: Index, session: Session) -> dict[int, float]:
+    """Adjusted pin by instant, not rounded; NaN where the recorder saw no competing peaks."""
+    columns = ("is_competing", "adjusted_pin")
+    rows = box.rows("competing_peaks", index.symbol, session, columns)
+    return {
+        int(ns): float(pin) if flag == 1 else math.nan
+        for ns, flag, pin in zip(rows.stamps, *(rows[name] for name in columns), strict=True)
+    }
+
+
+def _chains_of_today(snapshots: Series, day: date, counts: Counter[str]) -> Series:
+    """Snapshots whose chain expires this day, of equal instants the one with the highest id."""
+    own = np.array([_expires_on(text, day) for text in snapshots["expiration"]], dtype=np.bool_)
+    counts["chains of another expiry"] += int(np.count_nonzero(~own))
+    chains = snapshots.where(own)
+    return chains.where(np.diff(chains.stamps, append=np.int64(-1)) != 0)
 
 
 def _computed_pins(
-    box: Blackbox,
-    index: Index,
-    session: Session,
-    snapshots: Series,
-    params: LoadParams,
-    counts: Counter[str],
-) -> tuple[tuple[Stamps, Prices], str]:
-    """Pins from the chains expiring today, by the recorder's own rule."""
-    own = np.array(
-        [_expires_on(text, session.day) for text in snapshots["expiration"]], dtype=np.bool_
-    )
-    counts["chains of another expiry"] += int(np.count_nonzero(~own))
-    chains = snapshots.where(own)
-    chains = chains.where(np.diff(chains.stamps, append=np.int64(-1)) != 0)  # the highest id counts
-    pins = np.full(len(chains), np.nan)
-    for row, (row_id, spot) in enumerate(
-        zip(chains["id"], chains["underlying_price"], strict=True)
+    box: Blackbox, index: Index, chains: Series
+) -> tuple[Stamps, Prices, dict[int, float]]:
+    """Pins of chains by the recorder's own rule, and midpoints where two peaks compete.
+
+    Where the recorder finds no peak it writes no row, so such a chain gives no pin.
+    """
+    found: list[tuple[int, float]] = []
+    midpoints: dict[int, float] = {}
+    for ns, row_id, spot in zip(
+        chains.stamps, chains["id"], chains["underlying_price"], strict=True
     ):
-        if math.isnan(spot):
-            continue
-        found = find_peaks(
-            exposure_by_strike(chain_rows(box.chain(int(row_id))), spot), spot, index
-        )
-        if not found:
-            continue
-        pins[row] = found[0].strike
-        rival = competing(found, spot) if params.use_competing_peaks else None
-        if rival and rival.is_competing and rival.adjusted_pin is not None:
-            pins[row] = round_to_grid(rival.adjusted_pin, index.strike_increment)
-    found_one = ~np.isnan(pins)  # where the recorder finds no peak it writes no row
-    pins_there = (chains.stamps[found_one], pins[found_one])
-    return pins_there, "computed" if len(chains) else "none"
+        rows = [] if math.isnan(spot) else chain_rows(box.chain(int(row_id)))
+        peaks = find_peaks(exposure_by_strike(rows, spot), spot, index) if rows else ()
+        if peaks:
+            found.append((int(ns), peaks[0].strike))
+            midpoint = competing(peaks, spot).adjusted_pin
+            midpoints[int(ns)] = math.nan if midpoint is None else midpoint
+    stamps = np.array([ns for ns, _ in found], dtype=np.int64)
+    return stamps, np.array([pin for _, pin in found], dtype=np.float64), midpoints
 
 
 def _expires_on(text: object, day: date) -> bool:

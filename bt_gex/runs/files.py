@@ -65,17 +65,25 @@ def _sorted_out(content: Mapping[Any, Any]) -> ConfigFile:
         key = str(raw)
         if key in PLAIN_KEYS:
             found.plain[key] = value
-        elif key == "indexes" and isinstance(value, Mapping):
-            found.indexes.update(value)
-        elif key == "index_facts" and isinstance(value, Mapping):  # as a run writes it
-            facts = {name: fact for name, fact in value.items() if name != "symbol"}
-            found.indexes[str(value["symbol"])] = facts
         elif key == "fills" and not isinstance(value, Mapping):
-            found.settings.update(parse_fills(str(value)))
-        elif key in SECTIONS and isinstance(value, Mapping):
-            found.settings.update({f"{key}.{name}": setting for name, setting in value.items()})
+            numbers = value if isinstance(value, list) else [value]
+            found.settings.update(parse_fills(",".join(map(str, numbers))))
+        elif key in SECTIONS:
+            named = _named(key, value)
+            found.settings.update({f"{key}.{name}": setting for name, setting in named.items()})
+        elif key == "indexes":
+            found.indexes.update(_named(key, value))
+        elif key == "index_facts":  # as a run writes it
+            facts = dict(_named(key, value))
+            found.indexes[str(facts.pop("symbol", content.get("index", "")))] = facts
         elif "." in key:
             found.settings[key] = value
         else:
             raise UnknownName("setting", key, [*PLAIN_KEYS, "indexes", *SECTIONS, *setting_names()])
     return found
+
+
+def _named(key: str, value: Any) -> Mapping[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise BadValue(f"{key} must hold settings by name, got {value!r}")
+    return value

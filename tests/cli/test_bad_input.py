@@ -53,6 +53,7 @@ def place(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         db.close()
     (tmp_path / "list.yaml").write_text("- 1\n", "utf-8")
     (tmp_path / "torn.yaml").write_text("exit: {stop_loss: [", "utf-8")
+    (tmp_path / "number.yaml").write_text("entry: 5\n", "utf-8")
     (tmp_path / "unknown.yaml").write_text("exit: {stop_los: 0.2}\n", "utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -100,6 +101,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     ((*RUN, "--config", "none.yaml"), 1, "none.yaml: cannot be read"),
     ((*RUN, "--config", "torn.yaml"), 1, "torn.yaml: is not YAML"),
     ((*RUN, "--config", "list.yaml"), 2, "must hold settings by name, got a list"),
+    ((*RUN, "--config", "number.yaml"), 2, "entry must hold settings by name, got 5"),
     ((*RUN, "--config", "unknown.yaml"), 2, "did you mean exit.stop_loss?"),
     ((*RUN, "--out", "text.db"), 1, "cannot write text.db"),
     ((*RUN, "--out", "text.db/runs"), 1, "cannot write text.db/runs"),

@@ -177,10 +177,13 @@ def test_competing_peaks_replace_the_pin_when_asked(
 
 def test_competing_peaks_of_computed_pins_come_from_the_chain(market: Market) -> None:
     market.chain("09:31", 6000, 12, [call(6010, 1000), call(5985, 1500)])
-    market.put("competing_peaks", "09:31", is_competing=1, adjusted_pin=5950)
+    competing = {**AT_0936, "entry.use_competing_peaks": True}
     assert seen(market, AT_0936)[0][2] == 5985
     # the midpoint 5997.5, to the even multiple of 5
-    assert seen(market, {**AT_0936, "entry.use_competing_peaks": True})[0][2] == 6000
+    assert seen(market, competing)[0][2] == 6000
+    market.put("competing_peaks", "09:31", is_competing=1, adjusted_pin=5950)
+    assert seen(market, AT_0936)[0][2] == 5985
+    assert seen(market, competing)[0][2] == 5950
 
 
 # ------------------------------------------------------------------------------- figures
