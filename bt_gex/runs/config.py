@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt, Le
 
 from bt_gex.blackbox.day import LoadParams
 from bt_gex.errors import BadValue, UnknownName
-from bt_gex.market.indexes import Index, find_index
+from bt_gex.market.indexes import BUILT_IN, Index, find_index
 from bt_gex.rules.params import EntryParams, ExitParams, SetupParams, find_profile
 from bt_gex.rules.settings import hints, validated
 from bt_gex.rules.sizing import KellyParams
@@ -141,8 +141,9 @@ class RunConfig:
         for symbol, facts in self.indexes.items():
             if not isinstance(facts, Mapping):
                 raise BadValue(f"indexes.{symbol} must name the facts of the index, got {facts!r}")
-            plain = {"option_root": symbol, **facts, "symbol": symbol}
-            found[symbol] = validated(Index, plain, f"indexes.{symbol}")
+            base = BUILT_IN.get(symbol, Index(symbol=symbol, option_root=symbol))
+            named = {**facts, "symbol": symbol}
+            found[symbol] = validated(Index, named, f"indexes.{symbol}", base)
         return found
 
     @property

@@ -86,6 +86,11 @@ class GexStrategy(bt.Strategy):
         if self.clock.p.events:
             self.clock.visit(self._check_rows)
 
+    def prenext(self) -> None:
+        # Backtrader holds next() back until every feed and indicator has a value; a check does not
+        # wait for a feed it does not read.
+        self.next()
+
     def next(self) -> None:
         tick = self.clock.now()
         if tick.is_close:

@@ -97,7 +97,13 @@ def test_a_later_line_wins_in_a_file(tmp_path: Path) -> None:
     assert (found.entry.max_open, found.entry.min_credit) == (None, None)
 
 
-def test_a_built_in_index_is_replaced_whole(tmp_path: Path) -> None:
+def test_an_entry_changes_the_named_facts_of_a_built_in_index(tmp_path: Path) -> None:
     days = "start: 2026-01-12\nend: 2026-01-12\n"
     found = config_of(f"{days}index: NDX\nindexes: {{NDX: {{scale: 4}}}}\n", tmp_path)
-    assert found.index_facts == Index(symbol="NDX", scale=4, option_root="NDX")
+    assert found.index_facts == Index(
+        symbol="NDX",
+        scale=4,
+        strike_increment=10,
+        option_root="NDXP",
+        peak_window_fraction=0.02,
+    )

@@ -194,6 +194,21 @@ def test_broker_agrees_with_the_trade_records_on_every_bar(days: tuple[Day, ...]
         assert open_spreads == count
 
 
+def test_a_slow_feed_beside_the_clock_delays_no_check(days: tuple[Day, ...]) -> None:
+    """Hourly bars begin at 10:30; the checks of 9:36 and 10:00 are made all the same."""
+    found = []
+    for slow in (False, True):
+        cerebro = by_hand(days)
+        if slow:
+            clock = cerebro.datas[0]
+            cerebro.resampledata(clock, timeframe=bt.TimeFrame.Minutes, compression=60)
+        cerebro.addstrategy(GexStrategy)
+        (strategy,) = cerebro.run()
+        found.append(strategy.analyzers.tradereport.records)
+    assert len(found[0]) >= 10
+    assert found[1] == found[0]
+
+
 def test_a_misspelt_parameter_is_an_error(days: tuple[Day, ...]) -> None:
     cerebro = by_hand(days)
     cerebro.addstrategy(GexStrategy, stop_los=0.2)
