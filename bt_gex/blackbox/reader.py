@@ -184,14 +184,15 @@ class Blackbox:
             query = query.where(literal_column("+index_symbol") == index)
             return query.where(t.c.timestamp.between(min(stamps), max(stamps)))
         query = query.where(t.c.index_symbol == index)
-        if isinstance(stamps[0], str):  # text sorts by the database's locale, not by its bytes
-            return query.where(type_coerce(t.c.timestamp, Text).in_(stamps))
+        if isinstance(stamps[0], str) and self.engine.dialect.name == "postgresql":
+            as_bytes = type_coerce(t.c.timestamp, Text).collate("C")  # not by the locale's order
+            return query.where(as_bytes.between(min(stamps), max(stamps)))
         return query.where(t.c.timestamp.between(min(stamps), max(stamps)))
 
     def _series(self, table: str, columns: Sequence[str], fetched: Sequence[Any]) -> Series:
         instant = self.catalogue(table).instant
         turned = list(zip(*fetched, strict=True)) or [()] * (len(columns) + 2)
-        ids = np.array(turned[0], dtype=np.int64)
+        ids = self._ids(table, turned[0])
         stamps = np.fromiter(map(instant, turned[1]), np.int64, len(fetched))
         order = np.lexsort((ids, stamps))
         values = {
@@ -199,6 +200,15 @@ class Blackbox:
             for name, column in zip(columns, turned[2:], strict=True)
         }
         return Series(stamps[order], {"id": ids[order], **values})
+
+    def _ids(self, table: str, values: Sequence[Any]) -> npt.NDArray[np.int64]:
+        for value in values:
+            if not isinstance(value, int):
+                raise DataError(
+                    f"{self.name}, table {table}: id {'NULL' if value is None else repr(value)} "
+                    "is not a whole number; it says which of two equal rows is the newer"
+                )
+        return np.array(values, dtype=np.int64)
 
     def _column(
         self, table: str, name: str, values: Sequence[Any], ids: npt.NDArray[np.int64]
@@ -250,12 +260,16 @@ class Blackbox:
             stored = connection.execute(select(t.c.chain_data).where(t.c.id == row_id)).scalar_one()
         try:
             chain = json.loads(stored)
-        except (TypeError, ValueError) as error:
-            chain = error
-        if not isinstance(chain, list):
+        except (TypeError, ValueError, RecursionError):
+            chain = None
+        if not isinstance(chain, list) or not all(map(_is_option, chain)):
             where = f"{self.name}, table options_snapshots, id {row_id}"
-            raise DataError(f"{where}: chain_data is not a JSON list")
+            raise DataError(f"{where}: chain_data is not a JSON list of options")
         return chain
+
+
+def _is_option(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("greeks") or {}, dict)
 
 
 def split_legs(rows: Series, counts: Counter[str]) -> dict[LegKey, LegRows]:

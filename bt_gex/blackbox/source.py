@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sqlite3
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SAWarning, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from bt_gex.blackbox.schema import metadata
@@ -26,6 +29,13 @@ NEEDED = {
 }
 KEY = ("id", "timestamp", "index_symbol")
 WAL_VERSION = b"\x02"
+URL_FORMS = "write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+# What SQLite says -> what it means for somebody who only reads.
+MEANING = {
+    "database is locked": "a writer is busy with it; try again",
+    "attempt to write a readonly database": "a writer ended in the middle and left a -journal "
+    "file; let sqlite3, or the recorder, open the database once to put it right",
+}
 
 
 def open_source(database: str | Path) -> tuple[Engine, str]:
@@ -53,7 +63,9 @@ def reading(engine: Engine, name: str) -> Iterator[Connection]:
         with engine.connect() as connection:
             yield connection
     except SQLAlchemyError as error:
-        raise DataError(f"{name}: cannot be read: {_first_line(error)}") from error
+        said = _first_line(error)
+        meaning = f"; {MEANING[said]}" if said in MEANING else ""
+        raise DataError(f"{name}: cannot be read: {said}{meaning}") from error
 
 
 def _from_url(url: str) -> tuple[Engine, str]:
@@ -64,15 +76,28 @@ def _from_url(url: str) -> tuple[Engine, str]:
         if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
             return _from_file(Path(str(parsed.database)))
         engine = create_engine(parsed, poolclass=NullPool)
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise DataError(f"{url!r} is not a database URL: {_first_line(error)}") from error
+    except NoSuchModuleError as error:
+        kind = parsed.drivername
+        raise DataError(
+            f"{_without_password(url)!r} is not a database URL: no database is called {kind}; "
+            f"{URL_FORMS}"
+        ) from error
+    except (ArgumentError, ValueError) as error:  # a ValueError is about the port
+        raise DataError(
+            f"{_without_password(url)!r} is not a database URL; {URL_FORMS}, "
+            "with %40, %3A and %2F for @, : and / in a password"
+        ) from error
     except ModuleNotFoundError as error:
         raise DataError(
-            f"the driver for {parsed.drivername} is missing ({error.name}); "
-            "for PostgreSQL install bt-gex[postgres]"
+            f"the driver {error.name} for {parsed.drivername} is not installed; "
+            "for PostgreSQL write postgresql+psycopg:// and install bt-gex[postgres]"
         ) from error
     engine = engine.execution_options(isolation_level="AUTOCOMMIT")
     return engine, parsed.render_as_string(hide_password=True)
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(://[^:@]*):.*@", r"\1:***@", url)
 
 
 def _from_file(path: Path) -> tuple[Engine, str]:
@@ -88,20 +113,37 @@ def _from_file(path: Path) -> tuple[Engine, str]:
         raise DataError(f"{name}: cannot be read: {error.strerror}") from error
     if head and not head.startswith(b"SQLite format 3\0"):
         raise DataError(f"{name}: is not a SQLite database")
-    uri = f"file:{quote(str(path.resolve()))}?mode=ro"
-    # A reader of a database in WAL mode makes files beside it, unless it may take the database
-    # as unchanging. With a -wal file there a recorder is at work, and those files are its own.
-    if head[18:19] == WAL_VERSION and not Path(f"{path.resolve()}-wal").exists():
+    place = path.resolve()
+    return create_engine("sqlite://", creator=lambda: _connect(place), poolclass=NullPool), name
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """A connection to a SQLite file that leaves no file beside it.
+
+    In WAL mode a reader would make -wal and -shm files. Without a log it takes the database as
+    unchanging instead; a log nobody has open (there is no -shm file: it was copied, or its writer
+    died) it reads with the log's index in memory. Beside a recorder at work it does as SQLite does.
+    """
+    uri = f"file:{quote(os.fsencode(path))}?mode=ro"
+    log, shared = Path(f"{path}-wal"), Path(f"{path}-shm")
+    with path.open("rb") as file:
+        in_wal_mode = file.read(20)[18:19] == WAL_VERSION
+    left_alone = in_wal_mode and not shared.exists()
+    in_memory = False
+    if in_wal_mode and (not log.exists() or (left_alone and not log.stat().st_size)):
         uri += "&immutable=1"
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(uri, uri=True, check_same_thread=False)
-
-    return create_engine("sqlite://", creator=connect, poolclass=NullPool), name
+    elif left_alone and os.name == "posix":
+        uri += "&vfs=unix-none"
+        in_memory = True
+    connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+    if in_memory:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    return connection
 
 
 def _check_schema(engine: Engine, name: str) -> None:
-    with reading(engine, name) as connection:
+    with reading(engine, name) as connection, warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # of types and indexes nobody reads here
         if engine.dialect.name == "sqlite":
             connection.execute(text("SELECT count(*) FROM sqlite_master"))
         inspector: Any = inspect(connection)
@@ -118,9 +160,12 @@ def _check_schema(engine: Engine, name: str) -> None:
 
 
 def has_time_index(connection: Connection, table: str) -> bool:
-    """Whether an index starts with the timestamp, so that distinct stamps can be hopped along."""
-    indexes = inspect(connection).get_indexes(table)
-    return any(index["column_names"][:1] == ["timestamp"] for index in indexes)
+    """Whether SQLite can hop along the distinct stamps: an index over all rows begins with them."""
+    query = text(
+        "SELECT 1 FROM pragma_index_list(:table) AS list JOIN pragma_index_info(list.name) AS info "
+        "WHERE NOT list.partial AND info.seqno = 0 AND info.name = 'timestamp'"
+    )
+    return connection.execute(query, {"table": table}).first() is not None
 
 
 def _first_line(error: BaseException) -> str:

@@ -28,11 +28,11 @@ def stamp_ns(raw: Any, where: str) -> int:
         zone = (offset or "+00:00").upper().replace("Z", "+00:00")
         try:
             whole = instant_ns(datetime.fromisoformat(f"{day}T{clock}{zone}"))
-        except ValueError:
+        except (ValueError, OverflowError):  # no such date, or out of Python's years by the offset
             match = None
         else:
             return whole + int((fraction or "0").ljust(9, "0"))
     raise DataError(
-        f"{where}: timestamp {raw!r} is not readable; "
+        f"{where}: timestamp {'NULL' if raw is None else repr(raw)} is not readable; "
         "write YYYY-MM-DD HH:MM:SS[.ffffff], UTC unless it carries an offset"
     )

@@ -61,6 +61,7 @@ class GexStrategy(bt.Strategy):
             ExitParams, given["exit"], "exit", self.p.exit or profile.exit
         )
         self.clock = clock_of(self)
+        self._ticks_done = 0
         self._session: Any = None
         self._checks: frozenset[int] = frozenset()
         self._end_of_day_ns = 0
@@ -92,6 +93,9 @@ class GexStrategy(bt.Strategy):
         self.next()
 
     def next(self) -> None:
+        if len(self.clock) == self._ticks_done:
+            return  # another feed has moved, the clock has not
+        self._ticks_done = len(self.clock)
         tick = self.clock.now()
         if tick.is_close:
             return

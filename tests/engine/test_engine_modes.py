@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import backtrader as bt
+import pandas as pd
 import pytest
 from oracle import nasty
 
@@ -206,6 +207,22 @@ def test_a_slow_feed_beside_the_clock_delays_no_check(days: tuple[Day, ...]) -> 
         (strategy,) = cerebro.run()
         found.append(strategy.analyzers.tradereport.records)
     assert len(found[0]) >= 10
+    assert found[1] == found[0]
+
+
+def test_a_feed_with_stamps_of_its_own_changes_nothing(days: tuple[Day, ...]) -> None:
+    """It starts before the clock and moves between two of its ticks: no check is made twice."""
+    stamps = pd.date_range("2026-01-12 14:00:15", "2026-01-13 21:00:15", freq="30s")
+    prices = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close"), 1.0), index=stamps)
+    found = []
+    for other in (False, True):
+        cerebro = by_hand(days, stdstats=False)
+        if other:
+            cerebro.adddata(bt.feeds.PandasData(dataname=prices))
+        cerebro.addstrategy(GexStrategy)
+        (strategy,) = cerebro.run()
+        found.append((strategy.analyzers.tradereport.records, strategy.analyzers.funnel.records))
+    assert len(found[0][0]) >= 10
     assert found[1] == found[0]
 
 
