@@ -186,7 +186,7 @@ class Blackbox:
         query = query.where(t.c.index_symbol == index)
         if isinstance(stamps[0], str) and self.engine.dialect.name == "postgresql":
             as_bytes = type_coerce(t.c.timestamp, Text).collate("C")  # not by the locale's order
-            return query.where(as_bytes.between(min(stamps), max(stamps)))
+            return query.where(as_bytes >= min(stamps), as_bytes <= max(stamps))
         return query.where(t.c.timestamp.between(min(stamps), max(stamps)))
 
     def _series(self, table: str, columns: Sequence[str], fetched: Sequence[Any]) -> Series:

@@ -126,8 +126,11 @@ def _connect(path: Path) -> sqlite3.Connection:
     """
     uri = f"file:{quote(os.fsencode(path))}?mode=ro"
     log, shared = Path(f"{path}-wal"), Path(f"{path}-shm")
-    with path.open("rb") as file:
-        in_wal_mode = file.read(20)[18:19] == WAL_VERSION
+    try:
+        with path.open("rb") as file:
+            in_wal_mode = file.read(20)[18:19] == WAL_VERSION
+    except OSError as error:  # it was there when the run began
+        raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
     left_alone = in_wal_mode and not shared.exists()
     in_memory = False
     if in_wal_mode and (not log.exists() or (left_alone and not log.stat().st_size)):

@@ -31,5 +31,17 @@ class IndexSymbol(click.ParamType):
         return str(value).strip().upper()
 
 
+class Filled(click.ParamType):
+    """Text, but not an empty one: an unset shell variable is no wish for the default."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not str(value).strip():
+            self.fail("it is empty; give a value, or leave the option out", param, ctx)
+        return str(value)
+
+
 DATE = SessionDate()
 INDEX = IndexSymbol()
+FILLED = Filled()

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bt_gex.errors import BtGexError, UsageError
+from bt_gex.errors import BtGexError, UnknownName, UsageError
 
 # verb -> module that defines a click command of that name; imported only when it is called.
 COMMANDS = {
@@ -25,6 +25,13 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise UnknownName("command", args[0], COMMANDS)
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
@@ -62,6 +69,9 @@ def main(argv: list[str] | None = None) -> Any:
     except BtGexError as error:
         click.echo(f"error: {error}", err=True)
         status = 2 if isinstance(error, UsageError) else 1
+    except OSError as error:  # files of ours have errors of ours; this is the terminal or the pipe
+        click.echo(f"error: the output cannot be written: {error.strerror or error}", err=True)
+        status = 1
     sys.exit(status or 0)
 
 

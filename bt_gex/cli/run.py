@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from bt_gex.cli.common import DATE, INDEX
+from bt_gex.cli.common import DATE, FILLED, INDEX
 from bt_gex.errors import BadValue, UsageError
 
 
@@ -21,16 +21,29 @@ from bt_gex.errors import BadValue, UsageError
     epilog="Example: bt-gex run --db blackbox.db --index SPX --start 2026-01-12 --end 2026-01-16 "
     "--fills 0.66 --set exit.stop_loss=0.15"
 )
-@click.option("--db", "database", required=True, help="SQLite blackbox, or a SQLAlchemy URL.")
+@click.option(
+    "--db", "database", required=True, type=FILLED, help="SQLite blackbox, or a SQLAlchemy URL."
+)
 @click.option("--index", "indexes", multiple=True, type=INDEX, help="SPX or NDX; may be repeated.")
 @click.option("--start", type=DATE, help="First session, YYYY-MM-DD.")
 @click.option("--end", type=DATE, help="Last session, inclusive.")
-@click.option("--profile", help="Named defaults: standard (default) or parity.")
-@click.option("--fills", help="natural (default), exit-mid, mid, 0.66, or 1,0.5 for entry,exit.")
+@click.option("--profile", type=FILLED, help="Named defaults: standard (default) or parity.")
+@click.option(
+    "--fills",
+    type=FILLED,
+    help="natural (default), exit-mid, mid, 0.66, or 1,0.5 for entry,exit.",
+)
 @click.option("--commission", help="Dollars a contract, leg and side.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
-@click.option("--config", "config_file", help="YAML file with settings; options win over it.")
-@click.option("--out", default="runs", show_default=True, help="Folder for the run's folder.")
+@click.option(
+    "--config",
+    "config_file",
+    type=FILLED,
+    help="YAML file with settings; options win over it.",
+)
+@click.option(
+    "--out", default="runs", type=FILLED, show_default=True, help="Folder for the run's folder."
+)
 @click.option("--every-bar", is_flag=True, help="Visit every bar; the same result, slower.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary and trades as JSON.")
 def run(
@@ -54,18 +67,31 @@ def run(
     options = {"start": start, "end": end, "profile": profile}
     given = {**file.plain, **{name: value for name, value in options.items() if value}}
     settings = {**file.settings, **_settings(fills, commission, changes)}
-    symbols = list(dict.fromkeys(indexes)) or [str(given.get("index", "SPX"))]
-    given.pop("index", None)
+    symbols = _symbols(indexes, given.pop("index", "SPX"), file.indexes)
     for name in ("start", "end"):
         if name not in given:
             raise UsageError(f"--{name} is missing; give the {name} session as YYYY-MM-DD")
     _run_all(database, symbols, given, settings, file.indexes, Path(out), every_bar, as_json)
 
 
+def _symbols(typed: tuple[str, ...], said: Any, own: dict[str, Any]) -> list[str]:
+    """Each index once, spelt as the configuration file spells its own.
+
+    typed, said  symbols from the command line, in upper case; the symbol of the file
+    """
+    if not isinstance(said, str):
+        raise BadValue(
+            f"index must be one symbol such as SPX, got {said!r}; for several repeat --index"
+        )
+    spelling = {name.upper(): name for name in own if isinstance(name, str)}
+    return [spelling.get(s.upper(), s.upper()) for s in dict.fromkeys(typed or (said,))]
+
+
 def _settings(
     fills: str | None, commission: str | None, changes: tuple[str, ...]
 ) -> dict[str, Any]:
     from bt_gex.runs.config import parse_fills
+    from bt_gex.runs.files import PLAIN_KEYS
 
     settings: dict[str, Any] = dict(parse_fills(fills)) if fills else {}
     if commission is not None:
@@ -74,6 +100,8 @@ def _settings(
         name, equals, value = change.partition("=")
         if not equals or not name.strip():
             raise BadValue(f"--set takes NAME=VALUE such as exit.stop_loss=0.15, got {change!r}")
+        if name.strip() in PLAIN_KEYS:
+            raise UsageError(f"{name.strip()} is no setting; give --{name.strip()} instead")
         settings[name.strip()] = value.strip()
     return settings
 
@@ -88,6 +116,7 @@ def _run_all(
     every_bar: bool,
     as_json: bool,
 ) -> None:
+    from bt_gex.blackbox.reader import Blackbox
     from bt_gex.reports.console import make_console, print_combined, print_report
     from bt_gex.reports.figures import combined_figure, equity_figure, save_png
     from bt_gex.runs.combine import combine, save_combined
@@ -100,6 +129,9 @@ def _run_all(
         for symbol in symbols
     ]
     check_writable(out)
+    with Blackbox(database) as box:  # none of the runs begins when one of them cannot
+        for config in configs:
+            box.require_index(config.index)
     console = make_console()
     results = []
     for config in configs:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from bt_gex.errors import UsageError
+
 FOLDER = click.Path(path_type=Path)
 
 
@@ -48,7 +50,9 @@ def trade(run_folder: Path, order_id: str, output: Path | None) -> None:
     from bt_gex.runs.result import RunResult
 
     result = RunResult.load(run_folder)
+    if not result.trade_records:
+        raise UsageError(f"{run_folder} has no trades; bt-gex show tells why")
     print_trade(result, order_id, make_console())
-    target = output or Path(f"{order_id}.png")
+    target = output or Path(f"{order_id.replace('/', '_')}.png")
     save_png(trade_figure(result, order_id), target)
     click.echo(f"\npicture: {target}")

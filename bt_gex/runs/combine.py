@@ -45,7 +45,7 @@ def save_combined(
     extras: Mapping[str, Writer],
 ) -> Path:
     """Write summary.json, equity.parquet and the extras as a folder beside the runs'."""
-    names = "+".join(result.config["index"] for result in results)
+    names = "+".join(result.config["index"].replace("/", "_") for result in results)
     joined = " ".join(result.run_id for result in results)
     digest = hashlib.sha256(joined.encode()).hexdigest()[:10]
     content = {"runs": [result.run_id for result in results], "summary": summary}

@@ -15,7 +15,7 @@ from annotated_types import Ge, Gt, Le
 from bt_gex.blackbox.day import LoadParams
 from bt_gex.errors import BadValue, UnknownName
 from bt_gex.market.indexes import BUILT_IN, Index, find_index
-from bt_gex.rules.params import EntryParams, ExitParams, SetupParams, find_profile
+from bt_gex.rules.params import PROFILES, EntryParams, ExitParams, SetupParams, find_profile
 from bt_gex.rules.settings import hints, validated
 from bt_gex.rules.sizing import KellyParams
 
@@ -98,6 +98,8 @@ class RunConfig:
         self._set("end", as_date(self.end, "end"))
         self._set("settings", dict(self.settings))
         self._set("indexes", dict(self.indexes))
+        if not isinstance(self.profile, str):
+            raise BadValue(f"profile must be {' or '.join(PROFILES)}, got {self.profile!r}")
         if self.end < self.start:
             raise BadValue(f"end {self.end} lies before start {self.start}; end is inclusive")
         for section, params in self._resolved_sections().items():
@@ -129,7 +131,8 @@ class RunConfig:
         for name, value in self.settings.items():
             section, _, rest = str(name).partition(".")
             if section not in SECTIONS or not rest:
-                raise UnknownName("setting", str(name), setting_names())
+                own = [n for n in setting_names() if n.startswith(f"{name}.")]
+                raise UnknownName("setting", str(name), own or setting_names())
             changes[section][rest] = value
         return {
             name: validated(kind, changes[name], name, getattr(base, name, None))
@@ -177,7 +180,8 @@ class RunConfig:
         """Name of the run: readable, and the same for the same configuration and data."""
         text = canonical({"config": self.resolved(), "data": data_fingerprint})
         digest = hashlib.sha256(text.encode()).hexdigest()[:10]
-        return f"{self.index}-{self.start:%Y%m%d}-{self.end:%Y%m%d}-{digest}"
+        symbol = self.index.replace("/", "_")  # as in BRK/B; the run id names a folder
+        return f"{symbol}-{self.start:%Y%m%d}-{self.end:%Y%m%d}-{digest}"
 
 
 def canonical(values: Any) -> str:

@@ -28,6 +28,16 @@ class ConfigFile:
 class _Loader(yaml.SafeLoader):
     """YAML 1.2 scalars only: 10:00 is a text, not the number 600, and a date stays a text."""
 
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        groups: set[str] = set()
+        for key, value in node.value:
+            if isinstance(value, yaml.MappingNode):  # the parser would drop the first one whole
+                if str(key.value) in groups:
+                    twice = f"{key.value} is there twice; put its settings together"
+                    raise yaml.MarkedYAMLError(problem=twice, problem_mark=key.start_mark)
+                groups.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
 
 _Loader.yaml_implicit_resolvers = {}
 for _tag, _form, _first in (
@@ -48,15 +58,27 @@ def read_config(path: str | Path) -> ConfigFile:
         content = yaml.load(Path(path).read_text("utf-8"), _Loader)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: is not YAML: {str(error).splitlines()[0]}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: is not YAML: {_reason(error)}") from error
     if content is None:
         return ConfigFile()
     if not isinstance(content, Mapping):
-        raise BadValue(f"{path}: must hold settings by name, got a {type(content).__name__}")
+        raise BadValue(
+            f"{path}: must hold settings by name, got a {type(content).__name__}; "
+            "write for instance exit.stop_loss: 0.15"
+        )
     if "run_id" in content and isinstance(content.get("config"), Mapping):
         content = content["config"]
     return _sorted_out(content)
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a YAML text, and in which line."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}: " if mark else ""
+    return where + (getattr(error, "problem", None) or str(error).splitlines()[0])
 
 
 def _sorted_out(content: Mapping[Any, Any]) -> ConfigFile:
@@ -84,6 +106,8 @@ def _sorted_out(content: Mapping[Any, Any]) -> ConfigFile:
 
 
 def _named(key: str, value: Any) -> Mapping[Any, Any]:
+    if value is None:  # all its lines are commented out
+        return {}
     if not isinstance(value, Mapping):
         raise BadValue(f"{key} must hold settings by name, got {value!r}")
     return value

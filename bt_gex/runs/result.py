@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import metadata
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from bt_gex.errors import OutputError
+from bt_gex.stats.summary import summarise
 
 Writer = Callable[[Path], None]
 
@@ -49,6 +50,18 @@ DECISION_COLUMNS = {
     **dict.fromkeys(("distance", "width", "credit"), _NUMBER),
     "quantity": _COUNT,
     "order_id": _TEXT,
+}
+MONEY_COLUMNS = ("equity", "cash", "margin_dollars", "closed_equity")
+EQUITY_COLUMNS = ("time", "session", *MONEY_COLUMNS, "open_spreads")
+MARKS_COLUMNS = ("order_id", "time", "value")
+FILES = ("trades.json", "config.yaml", "decisions.jsonl", "equity.parquet", "marks.parquet")
+CONFIG_PARTS = ("index", "start", "end", "profile", "exit", "fills", "account", "index_facts")
+SUMMARY_PARTS: dict[str, Any] = {
+    "max_drawdown_mtm": 0.0,
+    "funnel": {},
+    "sessions": [],
+    "data_quality": {},
+    "warnings": [],
 }
 
 
@@ -131,11 +144,13 @@ class RunResult:
     def load(cls, folder: str | Path) -> RunResult:
         """Read a saved run again. Raises OutputError when the folder is none."""
         place = Path(folder)
+        _check_is_run(place)
         try:
-            content = json.loads((place / "trades.json").read_text("utf-8"))
+            text = (place / "trades.json").read_text("utf-8")
+            content = json.loads(text, parse_constant=_refuse_constant)
             about = yaml.safe_load((place / "config.yaml").read_text("utf-8"))
             lines = (place / "decisions.jsonl").read_text("utf-8").splitlines()
-            return cls(
+            result = cls(
                 run_id=content["run_id"],
                 config=about["config"],
                 source={k: v for k, v in about.items() if k not in ("run_id", "config")},
@@ -146,19 +161,57 @@ class RunResult:
                 marks=pq.read_table(place / "marks.parquet").to_pandas(),
                 folder=place,
             )
-        except FileNotFoundError as error:
-            missing = Path(error.filename or place).name
-            raise OutputError(f"{place} is not the folder of a run: no {missing} in it") from error
+            _check_whole(result)
+            return result
+        except KeyError as error:
+            raise OutputError(f"{place} is not a readable run: {error} is missing in it") from error
         except (
             OSError,
             ValueError,
-            KeyError,
             TypeError,
+            AttributeError,
+            RecursionError,
             yaml.YAMLError,
             pa.ArrowException,
         ) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise OutputError(f"{place} is not a readable run: {reason}") from error
+
+
+def _check_is_run(place: Path) -> None:
+    if place.is_file():
+        raise OutputError(f"{place} is a file; give the folder of a run")
+    if (place / "summary.json").exists():
+        raise OutputError(f"{place} is the sum of several runs; give the folder of one of them")
+    for name in FILES:
+        if not (place / name).exists():
+            raise OutputError(f"{place} is not the folder of a run: no {name} in it")
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} in trades.json is not a number")
+
+
+def _check_whole(result: RunResult) -> None:
+    """Raise KeyError, TypeError or pyarrow's errors where a report would find a part missing."""
+    shapes = {**summarise([], balance=1.0), **SUMMARY_PARTS}
+    needed: list[tuple[Iterable[Any], Iterable[str]]] = [
+        (result.summary, shapes),
+        (result.config, CONFIG_PARTS),
+        (result.equity.columns, EQUITY_COLUMNS),
+        (result.marks.columns, MARKS_COLUMNS),
+        *((record, TRADE_COLUMNS) for record in result.trade_records),
+    ]
+    for parts, names in needed:
+        for name in names:
+            if name not in list(parts):
+                raise KeyError(name)
+    for name, example in shapes.items():
+        kind = type(example) if isinstance(example, dict | list) else (int, float, type(None))
+        if not isinstance(result.summary[name], kind):
+            raise TypeError(f"{name} of the summary is {result.summary[name]!r}")
+    _table(result.trade_records, TRADE_COLUMNS)
+    _table(result.decision_records, DECISION_COLUMNS)
 
 
 def write_folder(parent: str | Path, name: str, write: Callable[[Path], None]) -> Path:
@@ -169,13 +222,14 @@ def write_folder(parent: str | Path, name: str, write: Callable[[Path], None]) -
     target = Path(parent) / name
     try:
         Path(parent).mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
+        hidden = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
         try:
+            work = hidden / "new"
+            work.mkdir()
             write(work)
-            work.chmod(0o755)
-            replace_folder(work, target)
+            replace_folder(work, target, hidden / "old")
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            shutil.rmtree(hidden, ignore_errors=True)
     except OSError as error:
         raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
     return target
@@ -192,19 +246,21 @@ def check_writable(folder: Path) -> None:
         raise OutputError(f"cannot write {folder}: no permission in {place}")
 
 
-def replace_folder(work: Path, target: Path) -> None:
-    """Put a finished folder in the place of another by renaming; never a mixture of both."""
+def replace_folder(work: Path, target: Path, old: Path) -> None:
+    """Put a finished folder in the place of another, which goes to `old`; never a mixture of both.
+
+    Whatever stops it, Ctrl-C too, one of the two is there.
+    """
     if not target.exists():
         os.rename(work, target)
         return
-    old = work.with_name(f"{work.name}.old")
-    os.rename(target, old)
     try:
+        os.rename(target, old)
         os.rename(work, target)
-    except OSError:
-        os.rename(old, target)
+    except BaseException:
+        if not target.exists():
+            os.rename(old, target)
         raise
-    shutil.rmtree(old)
 
 
 def versions() -> dict[str, str]:

@@ -107,7 +107,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     ((*RUN, "--out", "text.db/runs"), 1, "cannot write text.db/runs"),
     ((*RUN, "--out", "/proc/runs"), 1, "cannot write /proc/runs"),
     ((*RUN, "--bogus"), 2, "No such option '--bogus'"),
-    (("rnu",), 2, "No such command 'rnu'"),
+    (("rnu",), 2, "unknown command 'rnu'; did you mean run?"),
     (("show", "nowhere"), 1, "nowhere is not the folder of a run"),
     (("trade", ".", "SPX-1"), 1, "is not the folder of a run"),
 ]
