@@ -22,6 +22,7 @@ NS = 1_000_000_000
 BAR_S = 30
 BAR_NS = BAR_S * NS
 EXCHANGE = "XNYS"
+FIRST_YEAR, LAST_YEAR = 1900, 2199
 
 Stamps = npt.NDArray[np.int64]
 
@@ -70,6 +71,8 @@ def sessions(start: date, end: date) -> list[Session]:
     """All sessions from start to end, both inclusive; weekends and holidays are none."""
     if end < start:
         raise BadValue(f"end {end} lies before start {start}; give an end on or after the start")
+    if start.year < FIRST_YEAR or end.year > LAST_YEAR:
+        raise BadValue(f"sessions are known from {FIRST_YEAR} to {LAST_YEAR}, got {start} to {end}")
     found: list[Session] = []
     for year in range(start.year, end.year + 1):
         found += [s for s in _year(year) if start <= s.day <= end]
