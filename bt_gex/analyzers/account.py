@@ -27,7 +27,6 @@ class Equity(bt.Analyzer):
 
     def start(self) -> None:
         self.columns = {name: array("d") for name in self.COLUMNS}
-        self._last = (0.0, 0.0, 0.0, 0.0, 0.0)
 
     def next(self) -> None:
         broker = self.strategy.broker

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
-from datetime import date, time, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -35,8 +35,8 @@ from bt_gex.market.gamma import (
 )
 from bt_gex.market.grid import round_to_grid
 from bt_gex.market.indexes import find_index
+from bt_gex.rules.params import CHECK_TIMES
 
-CHECK_TIMES = (time(9, 36), *(time(n // 2, n % 2 * 30) for n in range(20, 31)))
 MISSED_MINUTE = 0.05
 QUOTE_STEP_S = (30, 34)
 GAPS, GAP_S = (1, 5), (60, 360)
