@@ -84,16 +84,7 @@ def decide_entry(
     missing = _missing(seen)
     if missing:
         return Decision("skip", seen, missing, missing.value)
-    setup = get_gex_trade_setup(
-        seen.pin,
-        seen.spot,
-        seen.vix,
-        setup_params.vix_threshold,
-        index.symbol,
-        parity=setup_params.parity,
-        params=setup_params,
-        index=index,
-    )
+    setup = setup_for(seen, index, setup_params)
     spread = setup.spread
     if spread is None:
         kind = Skip.VIX_TOO_HIGH if seen.vix >= setup_params.vix_threshold else Skip.TOO_FAR
@@ -114,6 +105,20 @@ def decide_entry(
         reason = f"{Skip.SIZE_ZERO.value}: {sized.why}"
         return Decision("skip", seen, Skip.SIZE_ZERO, reason, setup, spread, priced)
     return Decision("enter", seen, None, "", setup, spread, priced, sized.quantity)
+
+
+def setup_for(seen: Seen, index: Index, params: SetupParams) -> Setup:
+    """The trade setup of what is seen, by a whole parameter set; nothing may be missing."""
+    return get_gex_trade_setup(
+        seen.pin,
+        seen.spot,
+        seen.vix,
+        params.vix_threshold,
+        index.symbol,
+        parity=params.parity,
+        params=params,
+        index=index,
+    )
 
 
 def _missing(seen: Seen) -> Skip | None:

@@ -21,7 +21,7 @@ from bt_gex.brokers.fills import HalfSpreadFill
 from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.feeds.clock import ClockFeed
 from bt_gex.market.calendar import sessions
-from bt_gex.rules.setup import get_gex_trade_setup
+from bt_gex.rules.entry import Seen, setup_for
 from bt_gex.runs.config import RunConfig
 from bt_gex.runs.result import RunResult, versions
 from bt_gex.sizers.gex import FixedContracts, HalfKelly
@@ -116,18 +116,10 @@ def planned_legs(day: Day, config: RunConfig) -> set[LegKey]:
     """
     wanted: set[LegKey] = set()
     for row in check_rows(day, config.entry.times, config.exit):
-        pin, spot, vix = float(day.pin[row]), float(day.spot[row]), float(day.vix[row])
-        if np.isnan([pin, spot, vix]).any():
+        seen = Seen(float(day.spot[row]), float(day.vix[row]), float(day.pin[row]))
+        if np.isnan([seen.spot, seen.vix, seen.pin]).any():
             continue
-        setup = get_gex_trade_setup(
-            pin,
-            spot,
-            vix,
-            config.setup.vix_threshold,
-            parity=config.setup.parity,
-            params=config.setup,
-            index=config.index_facts,
-        )
+        setup = setup_for(seen, config.index_facts, config.setup)
         if setup.spread:
             wanted |= {(float(leg.strike), leg.right) for leg in setup.spread.legs}
     return wanted
