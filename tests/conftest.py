@@ -1,6 +1,19 @@
-"""Settings for all tests: hypothesis tries the same examples on every machine."""
+"""Settings for all tests: hypothesis tries the same examples on every machine, and the day cache of
+the user who runs them is left alone."""
 
+import os
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_day_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Programs started by tests inherit it, too."""
+    os.environ["BT_GEX_CACHE"] = str(tmp_path_factory.mktemp("day-cache"))
+    yield
+    del os.environ["BT_GEX_CACHE"]

@@ -18,7 +18,15 @@ import numpy.typing as npt
 from sqlalchemy.exc import SQLAlchemyError
 
 from bt_gex.blackbox.day import Day, LoadParams, load_day, on_grid
-from bt_gex.blackbox.reader import NO_ROWS, Blackbox, LegKey, LegRows, Series, describe, split_legs
+from bt_gex.blackbox.reader import Blackbox
+from bt_gex.blackbox.session_rows import (
+    NO_ROWS,
+    LegKey,
+    LegRows,
+    Series,
+    describe,
+    split_quotes,
+)
 from bt_gex.errors import DataError
 from bt_gex.market.calendar import NEW_YORK, NS, Session, Stamps, instant_ns, new_york, sessions
 from bt_gex.market.indexes import BUILT_IN, Index
@@ -261,7 +269,7 @@ def _read_day(box: Blackbox, symbol: str, day: date, unreadable: list[str]) -> d
             rows[table] = box.rows(table, symbol, whole_day, columns)
         except DataError as error:
             _note(error, unreadable)
-            nothing: dict[str, npt.NDArray[Any]] = {name: np.empty(0) for name in columns}
+            nothing: dict[str, npt.NDArray[Any]] = {name: np.empty(0) for name in ("id", *columns)}
             rows[table] = Series(np.empty(0, np.int64), nothing)
     return rows
 
@@ -269,7 +277,7 @@ def _read_day(box: Blackbox, symbol: str, day: date, unreadable: list[str]) -> d
 def _load(box: Blackbox, index: Index, session: Session, unreadable: list[str]) -> Day | None:
     """What a replay knows at each bar, by the replay's own reader."""
     try:
-        return load_day(box, index, session, LoadParams())
+        return load_day(box.session_rows(index.symbol, session), index, LoadParams())
     except DataError as error:
         _note(error, unreadable)
         return None
@@ -297,7 +305,9 @@ def measure(
         inside[table] = series.where(~early & ~late)
         before[table], after[table] = int(early.sum()), int(late.sum())
     counts: Counter[str] = Counter(known.counts if known else {})
-    legs = split_legs(inside[QUOTES], counts)
+    quotes = split_quotes(inside[QUOTES])
+    legs = dict(quotes.items())
+    counts["no such option"] = quotes.unknown
     for leg in legs.values():
         describe(leg, counts)
     stamps = np.unique(inside[QUOTES].stamps)

@@ -8,15 +8,15 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
 
-from bt_gex.blackbox.reader import Blackbox, LegKey, LegRows, Series, describe, split_legs
-from bt_gex.errors import DataError
-from bt_gex.market.calendar import NS, Session, Stamps
+from bt_gex.blackbox.session_rows import LegKey, LegRows, Series, SessionRows, describe
+from bt_gex.errors import DataError, EngineError
+from bt_gex.market.calendar import Session, Stamps
 from bt_gex.market.contracts import Right
 from bt_gex.market.gamma import chain_rows, competing, exposure_by_strike, find_peaks
 from bt_gex.market.grid import round_to_grid
@@ -51,10 +51,10 @@ class Day:
     last_price(_ns)  newest index price up to the close, for the settlement
     peaks            where the pins come from: recorded, computed from chains, or none
     counts           what was odd about the rows used so far, by name
-    plan             names options that will be wanted, so that they are read in one query
+    rows             everything recorded of the session; None once it has been let go
     """
 
-    box: Blackbox
+    rows: SessionRows | None
     index: Index
     session: Session
     params: LoadParams
@@ -67,25 +67,19 @@ class Day:
     peaks: str
     has_data: bool
     counts: Counter[str] = field(default_factory=Counter)
-    plan: Callable[[], Iterable[LegKey]] = tuple
-    _rows: dict[LegKey, LegRows | None] = field(default_factory=dict)
     _legs: dict[LegKey, LegQuotes] = field(default_factory=dict)
     _settlement: Settlement | None = None
+    _fingerprint: str | None = None
 
-    def prefetch(self, legs: Iterable[LegKey]) -> None:
-        """Read these options' quotes in one query; only saves time, never changes a result."""
-        missing = {key for key in legs if key not in self._rows and key not in self._legs}
-        if missing:
-            found = self.box.legs(self.index.symbol, self.session, missing, self.counts)
-            self._rows.update({key: found.get(key) for key in missing})
+    def options(self) -> list[LegKey]:
+        """All options with a recorded quote: calls by strike, then puts."""
+        return self._recorded().options()
 
     def leg(self, strike: float, right: Right) -> LegQuotes:
         """Quotes of one option on the grid; all NaN when the database has none."""
         key = (float(strike), right)
         if key not in self._legs:
-            if key not in self._rows:
-                self.prefetch([key, *self.plan()])
-            rows = self._rows.pop(key)
+            rows = self._recorded().leg(key)
             if rows is None:
                 nothing = np.full(len(self.grid), np.nan)
                 self._legs[key] = LegQuotes(nothing, nothing, nothing)
@@ -106,22 +100,33 @@ class Day:
         return self._settlement
 
     def _parity_at_close(self, price: float) -> Iterator[float]:
-        close = self.session.close_ns
-        oldest = close - round(self.params.quote_max_age_s * NS)
-        rows = self.box.quotes_between(self.index.symbol, max(oldest, self.session.open_ns), close)
-        at_close = np.array([close], dtype=np.int64)
-        mids = {
-            key: float(on_grid(leg, at_close, self.params.quote_max_age_s).mid[0])
-            for key, leg in split_legs(rows, Counter()).items()
-            if abs(key[0] - price) <= PARITY_WINDOW * price
-        }
+        rows = self._recorded()
+        at_close = np.array([self.session.close_ns], dtype=np.int64)
+        mids: dict[LegKey, float] = {}
+        for key in rows.options():
+            leg = rows.leg(key) if abs(key[0] - price) <= PARITY_WINDOW * price else None
+            if leg is not None:
+                mids[key] = float(on_grid(leg, at_close, self.params.quote_max_age_s).mid[0])
         for strike in sorted({strike for strike, _ in mids}):
             implied = strike + mids.get((strike, "C"), math.nan) - mids.get((strike, "P"), math.nan)
             if not math.isnan(implied):
                 yield implied
 
+    def _recorded(self) -> SessionRows:
+        if self.rows is None:
+            raise EngineError(f"session {self.session.day} has been let go; load it again")
+        return self.rows
+
+    def let_go(self) -> None:
+        """Free the quotes of a session that is over; its fingerprint stays."""
+        self._fingerprint = self.fingerprint()
+        self.rows = None
+        self._legs.clear()
+
     def fingerprint(self) -> str:
         """Hash of everything the replay has read of this session so far."""
+        if self._fingerprint is not None:
+            return self._fingerprint
         digest = hashlib.sha256(f"{self.index.symbol} {self.session.day}".encode())
         for values in (self.spot, self.vix, self.pin, np.array([self.last_price])):
             digest.update(np.ascontiguousarray(values).tobytes())
@@ -142,29 +147,30 @@ def on_grid(rows: LegRows, grid: Stamps, max_age_s: float) -> LegQuotes:
     return LegQuotes(bid_then, ask_then, (bid_then + ask_then) / 2.0)
 
 
-def load_day(box: Blackbox, index: Index, session: Session, params: LoadParams) -> Day:
-    """Read the index price, VIX and pin of a session; quotes are read when first asked for.
+def load_day(rows: SessionRows, index: Index, params: LoadParams) -> Day:
+    """Index price, VIX and pin of a session on its grid; quotes follow when first asked for.
 
     The index price and the VIX come from market_context and, where that has nothing usable, from
     the option snapshots. Raises DataError on anything unreadable.
     """
     counts: Counter[str] = Counter()
-    priced = ("underlying_price", "vix")
-    context = box.rows("market_context", index.symbol, session, priced)
-    snapshots = box.rows("options_snapshots", index.symbol, session, (*priced, "expiration"))
-    peaks = box.rows("gex_peaks", index.symbol, session, ("peak_rank", "strike"))
+    session = rows.session
+    context, snapshots, peaks = (
+        rows.tables[name] for name in ("market_context", "options_snapshots", "gex_peaks")
+    )
     grid = session.grid()
     age = params.context_max_age_s
     newest = [_newest(context), _newest(snapshots)]
     fresh_first = sorted(newest, key=lambda pair: -pair[1])
-    pin_series, source = _pins(box, index, session, peaks, snapshots, params, counts)
+    pin_series, source = _pins(rows, index, params, counts)
     for name, series in (("market_context", context), ("gex_peaks", peaks)):
         counts[f"rows of {name}"] += len(series)
     counts["NULL index price"] += int(np.isnan(context["underlying_price"]).sum())
     counts["NULL vix"] += int(np.isnan(context["vix"]).sum())
+    counts["no such option"] += rows.quotes.unknown
     counts["duplicate context"] += int(np.count_nonzero(np.diff(context.stamps) == 0))
     return Day(
-        box=box,
+        rows=rows,
         index=index,
         session=session,
         params=params,
@@ -175,9 +181,7 @@ def load_day(box: Blackbox, index: Index, session: Session, params: LoadParams) 
         last_price=fresh_first[0][0],
         last_price_ns=fresh_first[0][1],
         peaks=source,
-        has_data=bool(
-            len(context) or len(snapshots) or len(peaks) or _has_other_rows(box, index, session)
-        ),
+        has_data=not rows.is_empty,
         counts=counts,
     )
 
@@ -198,22 +202,8 @@ def _newest(series: Series) -> tuple[float, int]:
     return float(known["underlying_price"][-1]), int(known.stamps[-1])
 
 
-def _has_other_rows(box: Blackbox, index: Index, session: Session) -> bool:
-    if len(box.rows("competing_peaks", index.symbol, session, ())):
-        return True
-    if not box.catalogue("options_prices_live").between(session.open_ns, session.close_ns):
-        return False
-    return bool(len(box.quotes_between(index.symbol, session.open_ns, session.close_ns)))
-
-
 def _pins(
-    box: Blackbox,
-    index: Index,
-    session: Session,
-    peaks: Series,
-    snapshots: Series,
-    params: LoadParams,
-    counts: Counter[str],
+    rows: SessionRows, index: Index, params: LoadParams, counts: Counter[str]
 ) -> tuple[tuple[Stamps, Prices], str]:
     """Instants and values of the pin, and where they come from.
 
@@ -222,16 +212,17 @@ def _pins(
     the chain gives.
     """
     midpoints: dict[int, float] = {}
+    peaks = rows.tables["gex_peaks"]
     if len(peaks):
         ranked = peaks.where(peaks["peak_rank"] == 1)
         counts["duplicate peaks"] += int(np.count_nonzero(np.diff(ranked.stamps) == 0))
         stamps, pins, source = ranked.stamps, ranked["strike"].copy(), "recorded"
     else:
-        chains = _chains_of_today(snapshots, session.day, counts)
-        stamps, pins, midpoints = _computed_pins(box, index, chains)
+        chains = _chains_of_today(rows.tables["options_snapshots"], rows.session.day, counts)
+        stamps, pins, midpoints = _computed_pins(rows, index, chains)
         source = "computed" if len(chains) else "none"
     if params.use_competing_peaks:
-        midpoints |= _recorded_midpoints(box, index, session)
+        midpoints |= _recorded_midpoints(rows.tables["competing_peaks"])
         for row, ns in enumerate(stamps):
             midpoint = midpoints.get(int(ns), math.nan)
             if not math.isnan(midpoint):
@@ -239,10 +230,9 @@ def _pins(
     return (stamps, pins), source
 
 
-def _recorded_midpoints(box: Blackbox, index: Index, session: Session) -> dict[int, float]:
+def _recorded_midpoints(rows: Series) -> dict[int, float]:
     """Adjusted pin by instant, not rounded; NaN where the recorder saw no competing peaks."""
     columns = ("is_competing", "adjusted_pin")
-    rows = box.rows("competing_peaks", index.symbol, session, columns)
     return {
         int(ns): float(pin) if flag == 1 else math.nan
         for ns, flag, pin in zip(rows.stamps, *(rows[name] for name in columns), strict=True)
@@ -258,7 +248,7 @@ def _chains_of_today(snapshots: Series, day: date, counts: Counter[str]) -> Seri
 
 
 def _computed_pins(
-    box: Blackbox, index: Index, chains: Series
+    rows: SessionRows, index: Index, chains: Series
 ) -> tuple[Stamps, Prices, dict[int, float]]:
     """Pins of chains by the recorder's own rule, and midpoints where two peaks compete.
 
@@ -269,8 +259,8 @@ def _computed_pins(
     for ns, row_id, spot in zip(
         chains.stamps, chains["id"], chains["underlying_price"], strict=True
     ):
-        rows = [] if math.isnan(spot) else chain_rows(box.chain(int(row_id)))
-        peaks = find_peaks(exposure_by_strike(rows, spot), spot, index) if rows else ()
+        chain = [] if math.isnan(spot) else chain_rows(rows.chain(int(row_id)))
+        peaks = find_peaks(exposure_by_strike(chain, spot), spot, index) if chain else ()
         if peaks:
             found.append((int(ns), peaks[0].strike))
             midpoint = competing(peaks, spot).adjusted_pin

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left, bisect_right
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,15 +13,22 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Select, Text, literal_column, select, text, type_coerce
 
+from bt_gex.blackbox.fast import fetch_quotes
+from bt_gex.blackbox.session_rows import (
+    QUOTES,
+    SMALL_TABLES,
+    TEXT_COLUMNS,
+    Quotes,
+    Series,
+    SessionRows,
+    by_option,
+    columns_of,
+    split_quotes,
+)
 from bt_gex.blackbox.source import TABLES, has_time_index, open_source, reading
 from bt_gex.blackbox.stamps import stamp_ns
 from bt_gex.errors import DataError
-from bt_gex.market.calendar import Session, Stamps
-from bt_gex.market.contracts import Right
-from bt_gex.market.quotes import Prices
-
-LegKey = tuple[float, Right]
-RIGHTS: dict[str, Right] = {"call": "C", "c": "C", "put": "P", "p": "P"}
+from bt_gex.market.calendar import Session
 
 _HOP = """
 WITH RECURSIVE hop(t) AS (
@@ -34,36 +38,6 @@ WITH RECURSIVE hop(t) AS (
 )
 SELECT t FROM hop WHERE t IS NOT NULL
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """Rows of one kind in one session, ascending by instant, equal instants by id."""
-
-    stamps: Stamps
-    columns: dict[str, npt.NDArray[Any]]
-
-    def __len__(self) -> int:
-        return len(self.stamps)
-
-    def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        return self.columns[name]
-
-    def where(self, keep: npt.NDArray[np.bool_]) -> Series:
-        """The rows where `keep` holds."""
-        return Series(self.stamps[keep], {n: c[keep] for n, c in self.columns.items()})
-
-
-@dataclass(frozen=True, slots=True)
-class LegRows:
-    """Quotes of one option in one session as recorded; NaN is NULL."""
-
-    stamps: Stamps
-    bid: Prices
-    ask: Prices
-
-
-NO_ROWS = LegRows(np.empty(0, np.int64), np.empty(0), np.empty(0))
 
 
 @dataclass(slots=True)
@@ -91,7 +65,7 @@ class Blackbox:
     """A recorded market, read-only. Use as a context manager, or close() it."""
 
     def __init__(self, database: str | Path) -> None:
-        self.engine, self.name = open_source(database)
+        self.engine, self.name, self.path = open_source(database)
         self._catalogues: dict[str, Catalogue] = {}
 
     def __enter__(self) -> Blackbox:
@@ -151,20 +125,16 @@ class Blackbox:
             self._catalogues[table] = known
         return self._catalogues[table]
 
-    def rows(
-        self,
-        table: str,
-        index: str,
-        session: Session,
-        columns: Sequence[str],
-        **only: Iterable[Any],
-    ) -> Series:
-        """Rows of an index with open ≤ timestamp ≤ close; `only` keeps some values of a column."""
+    def read_catalogues(self) -> None:
+        """Read all of them now, so that threads only look things up."""
+        for table in TABLES:
+            self.catalogue(table)
+
+    def rows(self, table: str, index: str, session: Session, columns: Sequence[str]) -> Series:
+        """Rows of an index with open ≤ timestamp ≤ close."""
         query = self._query(table, index, session.open_ns, session.close_ns, columns)
         if query is None:
             return self._series(table, columns, [])
-        for column, values in only.items():
-            query = query.where(TABLES[table].c[column].in_(list(values)))
         with reading(self.engine, self.name) as connection:
             fetched = connection.execute(query).fetchall()
         series = self._series(table, columns, fetched)
@@ -213,8 +183,9 @@ class Blackbox:
     def _column(
         self, table: str, name: str, values: Sequence[Any], ids: npt.NDArray[np.int64]
     ) -> npt.NDArray[Any]:
-        if name in ("option_type", "expiration", "chain_data"):
-            return np.array(values, dtype=object)
+        if name in TEXT_COLUMNS:
+            texts = [None if value is None else str(value) for value in values]
+            return np.array(texts, dtype=object)
         try:
             numbers = np.array(values, dtype=np.float64)
         except (TypeError, ValueError):
@@ -225,83 +196,41 @@ class Blackbox:
             raise
         return np.where(np.isfinite(numbers), numbers, np.nan)
 
-    def legs(
-        self, index: str, session: Session, wanted: Iterable[LegKey], counts: Counter[str]
-    ) -> dict[LegKey, LegRows]:
-        """Recorded quotes of the wanted options in a session; adds to `counts` what was odd."""
-        keys = set(wanted)
-        if not keys:
+    def session_rows(self, index: str, session: Session, plain: bool = False) -> SessionRows:
+        """All rows of an index in a session; raises DataError on anything unreadable.
+
+        plain  read the quotes through SQLAlchemy even where there is a faster way; the same rows
+        """
+        tables = {
+            table: self.rows(table, index, session, columns)
+            for table, columns in SMALL_TABLES.items()
+        }
+        quotes = None if plain else self._fast_quotes(index, session)
+        if quotes is None:
+            quotes = split_quotes(self.rows(QUOTES, index, session, columns_of(QUOTES)))
+        wanted = [] if len(tables["gex_peaks"]) else tables["options_snapshots"]["id"].tolist()
+        return SessionRows(self.name, index, session, tables, quotes, self._chains(wanted))
+
+    def _fast_quotes(self, index: str, session: Session) -> Quotes | None:
+        """Quotes by ADBC; None where only the plain way can read them, or say what is wrong."""
+        if self.path is None:
+            return None
+        known = self.catalogue(QUOTES)
+        stamps = known.between(session.open_ns, session.close_ns)
+        if not stamps or not isinstance(stamps[0], str):
+            return None
+        found = fetch_quotes(self.path, index, min(stamps), max(stamps), known.instant)
+        if found is None:
+            return None
+        inside = (found.stamps >= session.open_ns) & (found.stamps <= session.close_ns)
+        return by_option(*(found if inside.all() else (column[inside] for column in found)))
+
+    def _chains(self, ids: Sequence[int]) -> dict[int, str | None]:
+        """Stored option chains by id of their snapshot; None for what is no text."""
+        if not ids:
             return {}
-        rows = self.rows(
-            "options_prices_live",
-            index,
-            session,
-            ("strike", "option_type", "bid", "ask"),
-            strike=sorted({strike for strike, _ in keys}),
-        )
-        return {key: leg for key, leg in split_legs(rows, counts).items() if key in keys}
-
-    def quotes_between(self, index: str, first_ns: int, last_ns: int) -> Series:
-        """All quote rows of an index with first ≤ timestamp ≤ last."""
-        columns = ("strike", "option_type", "bid", "ask")
-        query = self._query("options_prices_live", index, first_ns, last_ns, columns)
-        if query is None:
-            return self._series("options_prices_live", columns, [])
-        with reading(self.engine, self.name) as connection:
-            series = self._series(
-                "options_prices_live", columns, connection.execute(query).fetchall()
-            )
-        return series.where((series.stamps >= first_ns) & (series.stamps <= last_ns))
-
-    def chain(self, row_id: int) -> list[dict[str, Any]]:
-        """The option chain of one snapshot row."""
         t = TABLES["options_snapshots"]
+        query = select(t.c.id, t.c.chain_data).where(t.c.id.between(min(ids), max(ids)))
         with reading(self.engine, self.name) as connection:
-            stored = connection.execute(select(t.c.chain_data).where(t.c.id == row_id)).scalar_one()
-        try:
-            chain = json.loads(stored)
-        except (TypeError, ValueError, RecursionError):
-            chain = None
-        if not isinstance(chain, list) or not all(map(_is_option, chain)):
-            where = f"{self.name}, table options_snapshots, id {row_id}"
-            raise DataError(f"{where}: chain_data is not a JSON list of options")
-        return chain
-
-
-def _is_option(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("greeks") or {}, dict)
-
-
-def split_legs(rows: Series, counts: Counter[str]) -> dict[LegKey, LegRows]:
-    """Quote rows by option; types other than call, put, c, p (any case) are counted, not used."""
-    names = rows["option_type"]
-    kinds = {name: RIGHTS.get(str(name).strip().lower()) for name in set(names)}
-    found: dict[LegKey, LegRows] = {}
-    rights = np.array([kinds[name] or "?" for name in names], dtype="U1")
-    rights[np.isnan(rows["strike"])] = "?"
-    counts["no such option"] += int(np.count_nonzero(rights == "?"))
-    for right in ("C", "P"):
-        of_right = rows.where(rights == right)
-        order = np.argsort(of_right["strike"], kind="stable")
-        strikes = of_right["strike"][order]
-        edges = np.flatnonzero(np.diff(strikes, prepend=np.nan, append=np.nan) != 0)
-        for low, high in pairwise(edges):
-            picked = order[low:high]
-            found[float(strikes[low]), right] = LegRows(
-                of_right.stamps[picked], of_right["bid"][picked], of_right["ask"][picked]
-            )
-    return found
-
-
-def describe(rows: LegRows, counts: Counter[str]) -> None:
-    """Count what a person should know about an option's recorded quotes."""
-    bid = np.where(np.isnan(rows.bid), 0.0, rows.bid)
-    with np.errstate(invalid="ignore"):
-        counts["quote rows"] += len(rows.stamps)
-        counts["duplicate quotes"] += int(np.count_nonzero(np.diff(rows.stamps) == 0))
-        counts["NULL bid"] += int(np.count_nonzero(np.isnan(rows.bid)))
-        counts["NULL ask"] += int(np.count_nonzero(np.isnan(rows.ask)))
-        counts["ask not positive"] += int(np.count_nonzero(rows.ask <= 0))
-        counts["negative bid"] += int(np.count_nonzero(rows.bid < 0))
-        counts["crossed"] += int(np.count_nonzero(bid > rows.ask))
-        counts["locked"] += int(np.count_nonzero((bid == rows.ask) & (rows.ask > 0)))
+            stored = dict(map(tuple, connection.execute(query).fetchall()))
+        return {n: stored[n] if isinstance(stored.get(n), str) else None for n in ids}

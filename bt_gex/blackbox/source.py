@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 import warnings
@@ -10,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SAWarning, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from bt_gex.blackbox.schema import metadata
+from bt_gex.blackbox.sqlite_files import read_only_uri
 from bt_gex.errors import DataError
 
 # What a replay reads. The recorder writes more; a database without the rest still replays.
@@ -28,7 +27,6 @@ NEEDED = {
     "options_prices_live": ("strike", "option_type", "bid", "ask"),
 }
 KEY = ("id", "timestamp", "index_symbol")
-WAL_VERSION = b"\x02"
 URL_FORMS = "write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
 # What SQLite says -> what it means for somebody who only reads.
 MEANING = {
@@ -38,22 +36,35 @@ MEANING = {
 }
 
 
-def open_source(database: str | Path) -> tuple[Engine, str]:
-    """A read-only engine on the database, and a name for messages (no password in it).
+def open_source(database: str | Path) -> tuple[Engine, str, Path | None]:
+    """A read-only engine on the database, a name for messages (no password in it), and its file.
+
+    The file is None when the database is no SQLite file.
 
     Raises DataError when there is no such file, it is no SQLite database, cannot be connected to,
     or lacks a table or column the recorder writes.
     """
-    if "://" in str(database):
-        engine, name = _from_url(str(database))
-    else:
-        engine, name = _from_file(Path(database))
+    path = sqlite_file(database)
+    engine, name = _from_url(str(database)) if path is None else _from_file(path)
     try:
         _check_schema(engine, name)
     except BaseException:
         engine.dispose()
         raise
-    return engine, name
+    return engine, name, path
+
+
+def sqlite_file(database: str | Path) -> Path | None:
+    """The file of a SQLite database, given as a path or a URL; None for any other database."""
+    if "://" not in str(database):
+        return Path(database)
+    if not str(database).startswith("sqlite"):
+        return None
+    try:
+        parsed = make_url(str(database))
+    except (ArgumentError, ValueError):
+        return None
+    return None if parsed.database in (None, "", ":memory:") else Path(str(parsed.database))
 
 
 @contextmanager
@@ -69,12 +80,8 @@ def reading(engine: Engine, name: str) -> Iterator[Connection]:
 
 
 def _from_url(url: str) -> tuple[Engine, str]:
-    from sqlalchemy import make_url
-
     try:
         parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-            return _from_file(Path(str(parsed.database)))
         engine = create_engine(parsed, poolclass=NullPool)
     except NoSuchModuleError as error:
         kind = parsed.drivername
@@ -118,26 +125,11 @@ def _from_file(path: Path) -> tuple[Engine, str]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """A connection to a SQLite file that leaves no file beside it.
-
-    In WAL mode a reader would make -wal and -shm files. Without a log it takes the database as
-    unchanging instead; a log nobody has open (there is no -shm file: it was copied, or its writer
-    died) it reads with the log's index in memory. Beside a recorder at work it does as SQLite does.
-    """
-    uri = f"file:{quote(os.fsencode(path))}?mode=ro"
-    log, shared = Path(f"{path}-wal"), Path(f"{path}-shm")
+    """A connection to a SQLite file that leaves no file beside it."""
     try:
-        with path.open("rb") as file:
-            in_wal_mode = file.read(20)[18:19] == WAL_VERSION
+        uri, in_memory = read_only_uri(path)
     except OSError as error:  # it was there when the run began
         raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
-    left_alone = in_wal_mode and not shared.exists()
-    in_memory = False
-    if in_wal_mode and (not log.exists() or (left_alone and not log.stat().st_size)):
-        uri += "&immutable=1"
-    elif left_alone and os.name == "posix":
-        uri += "&vfs=unix-none"
-        in_memory = True
     connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
     if in_memory:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")

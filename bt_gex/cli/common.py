@@ -45,3 +45,17 @@ class Filled(click.ParamType):
 DATE = SessionDate()
 INDEX = IndexSymbol()
 FILLED = Filled()
+
+
+def cache_options(command: Any) -> Any:
+    """The options of verbs that read sessions: `cache_dir` and `no_cache`."""
+    for option in (
+        click.option("--no-cache", is_flag=True, help="Use no day cache, and leave none behind."),
+        click.option(
+            "--cache-dir",
+            type=FILLED,
+            help="Folder of the day cache; the user's cache folder by default.",
+        ),
+    ):
+        command = option(command)
+    return command

@@ -17,6 +17,7 @@ COMMANDS = {
     "trade": "bt_gex.cli.show",
     "inspect": "bt_gex.cli.inspect",
     "synth": "bt_gex.cli.synth",
+    "cache": "bt_gex.cli.cache",
 }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from bt_gex.cli.common import DATE, FILLED, INDEX
+from bt_gex.cli.common import DATE, FILLED, INDEX, cache_options
 from bt_gex.errors import BadValue, UsageError
 
 
@@ -45,6 +45,7 @@ from bt_gex.errors import BadValue, UsageError
     "--out", default="runs", type=FILLED, show_default=True, help="Folder for the run's folder."
 )
 @click.option("--every-bar", is_flag=True, help="Visit every bar; the same result, slower.")
+@cache_options
 @click.option("--json", "as_json", is_flag=True, help="Print summary and trades as JSON.")
 def run(
     database: str,
@@ -58,9 +59,12 @@ def run(
     config_file: str | None,
     out: str,
     every_bar: bool,
+    cache_dir: str | None,
+    no_cache: bool,
     as_json: bool,
 ) -> None:
     """Replay recorded sessions through the live rules and report every trade, skip and doubt."""
+    from bt_gex.runs.config import RunConfig
     from bt_gex.runs.files import ConfigFile, read_config
 
     file = read_config(config_file) if config_file else ConfigFile()
@@ -71,7 +75,12 @@ def run(
     for name in ("start", "end"):
         if name not in given:
             raise UsageError(f"--{name} is missing; give the {name} session as YYYY-MM-DD")
-    _run_all(database, symbols, given, settings, file.indexes, Path(out), every_bar, as_json)
+    configs = [
+        RunConfig(index=symbol, settings=settings, indexes=file.indexes, **given)
+        for symbol in symbols
+    ]
+    how = {"every_bar": every_bar, "cache": cache_dir, "use_cache": not no_cache}
+    _run_all(database, configs, Path(out), how, as_json)
 
 
 def _symbols(typed: tuple[str, ...], said: Any, own: dict[str, Any]) -> list[str]:
@@ -107,36 +116,24 @@ def _settings(
 
 
 def _run_all(
-    database: str,
-    symbols: list[str],
-    given: dict[str, Any],
-    settings: dict[str, Any],
-    own_indexes: dict[str, Any],
-    out: Path,
-    every_bar: bool,
-    as_json: bool,
+    database: str, configs: list[Any], out: Path, how: dict[str, Any], as_json: bool
 ) -> None:
-    from bt_gex.blackbox.reader import Blackbox
+    from bt_gex.blackbox.recording import Recording
     from bt_gex.reports.console import make_console, print_combined, print_report
     from bt_gex.reports.figures import combined_figure, equity_figure, save_png
     from bt_gex.runs.combine import combine, save_combined
-    from bt_gex.runs.config import RunConfig
     from bt_gex.runs.replay import replay
     from bt_gex.runs.result import check_writable
 
-    configs = [
-        RunConfig(index=symbol, settings=settings, indexes=own_indexes, **given)
-        for symbol in symbols
-    ]
     check_writable(out)
-    with Blackbox(database) as box:  # none of the runs begins when one of them cannot
-        for config in configs:
-            box.require_index(config.index)
+    with Recording(database, how["cache"], how["use_cache"]) as recording:
+        for config in configs:  # none of the runs begins when one of them cannot
+            recording.require_index(config.index)
     console = make_console()
     results = []
     for config in configs:
         with _progress(config.index) as progress:
-            result = replay(database, config, every_bar=every_bar, progress=progress)
+            result = replay(database, config, progress=progress, **how)
         result = result.save(out, {"equity.png": partial(save_png, equity_figure(result))})
         results.append(result)
         if not as_json:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,17 @@ from bt_gex.analyzers.account import rebuild_equity
 from bt_gex.analyzers.funnel import Funnel
 from bt_gex.analyzers.trades import Marks, TradeReport
 from bt_gex.blackbox.day import Day, load_day
-from bt_gex.blackbox.reader import Blackbox, LegKey
+from bt_gex.blackbox.recording import Recording
 from bt_gex.brokers.fills import HalfSpreadFill
 from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.feeds.clock import ClockFeed
 from bt_gex.market.calendar import sessions
-from bt_gex.rules.entry import Seen, setup_for
 from bt_gex.runs.config import RunConfig
 from bt_gex.runs.result import RunResult, versions
 from bt_gex.sizers.gex import FixedContracts, HalfKelly
 from bt_gex.stats.doubts import warnings
 from bt_gex.stats.summary import funnel, max_drawdown_dollars, summarise
-from bt_gex.strategies.gex import GexStrategy, check_rows
+from bt_gex.strategies.gex import GexStrategy
 
 Progress = Callable[[int, int], None]
 
@@ -37,28 +37,36 @@ def replay(
     config: RunConfig,
     *,
     every_bar: bool = False,
+    cache: str | Path | None = None,
+    use_cache: bool = True,
     progress: Progress | None = None,
 ) -> RunResult:
     """Replay the sessions of a configuration through the rules.
 
     database   path of a SQLite blackbox, or any SQLAlchemy URL
     every_bar  visit every bar, not only those on which something can happen; the same result
+    cache      folder of the day cache; None: the user's cache folder
+    use_cache  False leaves no day cache behind and uses none; the same result
     progress   called with sessions done and sessions in all
 
     A range without sessions, or without data, gives a result without trades. Raises DataError
     when the database cannot be read or holds nothing of the index.
     """
-    with Blackbox(database) as box:
-        box.require_index(config.index)
-        days = [
-            load_day(box, config.index_facts, session, config.load_params)
-            for session in sessions(config.start, config.end)
-        ]
-        for day in days:
-            day.plan = partial(planned_legs, day, config)
+    with Recording(database, cache, use_cache) as recording:
+        recording.require_index(config.index)
+        days = load_days(recording, config)
         played = [day for day in days if day.has_data]
-        strategy = run(config, played, every_bar, progress) if played else None
-        return assemble(config, Path(box.name).name, days, played, strategy)
+        strategy = run(config, played, every_bar, progress, keep=False) if played else None
+        return assemble(config, Path(recording.name).name, days, played, strategy)
+
+
+def load_days(recording: Recording, config: RunConfig) -> list[Day]:
+    """The sessions of a configuration, as a replay sees them."""
+    wanted = sessions(config.start, config.end)
+    return [
+        load_day(rows, config.index_facts, config.load_params)
+        for rows in recording.sessions(config.index, wanted)
+    ]
 
 
 def run(
@@ -66,12 +74,29 @@ def run(
     days: Sequence[Day],
     every_bar: bool = False,
     progress: Progress | None = None,
+    keep: bool = True,
 ) -> Any:
-    """Run the strategy over sessions of one index; returns it with its analyzers."""
+    """Run the strategy over sessions of one index; returns it with its analyzers.
+
+    keep  False lets go of each session's quotes when it is over, so that memory stays flat
+    """
     cerebro = build(config, days, every_bar)
-    if progress:
-        cerebro.addanalyzer(SessionProgress, report=progress, total=len(days), _name="progress")
-    return cerebro.run()[0]
+    cerebro.addanalyzer(SessionEnd, report=progress, total=len(days), keep=keep, _name="end")
+    with no_collection():
+        return cerebro.run()[0]
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """No garbage collection meanwhile: a run leaves its cycles only at its end, and looking for
+    them takes up to a third of its time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def build(config: RunConfig, days: Sequence[Day], every_bar: bool = False) -> bt.Cerebro:
@@ -95,34 +120,22 @@ def build(config: RunConfig, days: Sequence[Day], every_bar: bool = False) -> bt
     return cerebro
 
 
-class SessionProgress(bt.Analyzer):
-    """Reports each session that is over."""
+class SessionEnd(bt.Analyzer):
+    """Reports each session that is over, and lets go of its quotes unless they are to be kept."""
 
-    params = (("report", None), ("total", 0))
+    params = (("report", None), ("total", 0), ("keep", True))
 
     def start(self) -> None:
         self._done = 0
 
     def next(self) -> None:
-        if self.strategy.clock.now().is_close:
+        tick = self.strategy.clock.now()
+        if tick.is_close:
             self._done += 1
-            self.p.report(self._done, self.p.total)
-
-
-def planned_legs(day: Day, config: RunConfig) -> set[LegKey]:
-    """Options the checks of a session will ask for, so that they are read in one query.
-
-    Only a hint for the reader: what is not in it is read when it is asked for.
-    """
-    wanted: set[LegKey] = set()
-    for row in check_rows(day, config.entry.times, config.exit):
-        seen = Seen(float(day.spot[row]), float(day.vix[row]), float(day.pin[row]))
-        if np.isnan([seen.spot, seen.vix, seen.pin]).any():
-            continue
-        setup = setup_for(seen, config.index_facts, config.setup)
-        if setup.spread:
-            wanted |= {(float(leg.strike), leg.right) for leg in setup.spread.legs}
-    return wanted
+            if not self.p.keep:
+                tick.day.let_go()
+            if self.p.report:
+                self.p.report(self._done, self.p.total)
 
 
 def assemble(

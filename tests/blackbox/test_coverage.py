@@ -14,7 +14,8 @@ from sqlalchemy.exc import OperationalError
 
 from bt_gex.blackbox import schema, writer
 from bt_gex.blackbox.coverage import Gap, bars_priced, find_gaps, read_coverage
-from bt_gex.blackbox.reader import Blackbox, LegRows
+from bt_gex.blackbox.reader import Blackbox
+from bt_gex.blackbox.session_rows import LegRows
 from bt_gex.errors import BadValue, DataError
 from bt_gex.market.calendar import NEW_YORK, NS, instant_ns, sessions
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import shutil
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -23,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from bt_gex.blackbox.day import Day, LoadParams, load_day
-from bt_gex.blackbox.reader import Blackbox, split_legs
+from bt_gex.blackbox.reader import Blackbox
 from bt_gex.blackbox.schema import metadata
 from bt_gex.blackbox.stamps import stamp_ns
 from bt_gex.errors import DataError
@@ -110,7 +109,7 @@ def add(path: Path, *rows: tuple[Any, ...], table: str = QUOTES) -> None:
 
 def day_of(path: Path, session: Session = MONDAY, index: Any = SPX) -> tuple[Day, Blackbox]:
     box = Blackbox(path)
-    return load_day(box, index, session, LoadParams()), box
+    return load_day(box.session_rows(index.symbol, session), index, LoadParams()), box
 
 
 def call_mids(path: Path, *bars: int) -> list[float | None]:
@@ -254,14 +253,13 @@ def test_calls_and_puts_are_kept_apart_and_others_counted(market: Market) -> Non
         (stamp, 6000, "", 4.0, 4.0),
     )
     with Blackbox(path) as box:
-        counts: Counter[str] = Counter()
-        rows = box.rows(QUOTES, "SPX", MONDAY, ("strike", "option_type", "bid", "ask"))
-        found = split_legs(rows, counts)
-    assert {key: leg.ask.tolist() for key, leg in found.items()} == {
-        (6000.0, "C"): [2.0],
-        (6000.0, "P"): [1.0],
-    }
-    assert counts["no such option"] == 2
+        both = [box.session_rows("SPX", MONDAY, plain=plain).quotes for plain in (True, False)]
+    for quotes in both:
+        assert {key: leg.ask.tolist() for key, leg in quotes.items()} == {
+            (6000.0, "C"): [2.0],
+            (6000.0, "P"): [1.0],
+        }
+        assert quotes.unknown == 2
 
 
 def test_several_indexes_in_one_file(market: Market) -> None:
@@ -353,7 +351,7 @@ def test_a_row_that_makes_no_sense_is_named(sql: str, says: str, market: Market)
         Blackbox(path) as box,
         pytest.raises(DataError) as caught,
     ):
-        box.legs("SPX", MONDAY, [(6000.0, "C")], Counter())
+        box.session_rows("SPX", MONDAY)
     assert says in str(caught.value)
 
 

@@ -285,7 +285,8 @@ def test_a_file_that_goes_away_during_a_run(path: Path) -> None:
 
 
 def test_nothing_can_be_written_through_it(path: Path) -> None:
-    engine, _ = open_source(path)
+    engine, _, file = open_source(path)
+    assert file == path
     with engine.connect() as connection, pytest.raises(OperationalError, match="readonly database"):
         connection.execute(text("DELETE FROM gex_peaks"))
     engine.dispose()

@@ -197,10 +197,10 @@ def test_interrupted_in_the_middle(place: Path) -> None:
     script = (
         "import sys, time, bt_gex.runs.replay as r\n"
         "plain = r.run\n"
-        "def slow(config, *rest):\n"
+        "def slow(config, *rest, **how):\n"
         "    if config.index == 'NDX':\n"
         "        print('waiting', file=sys.stderr, flush=True); time.sleep(30)\n"
-        "    return plain(config, *rest)\n"
+        "    return plain(config, *rest, **how)\n"
         "r.run = slow\n"
         "from bt_gex.cli.main import main\n"
         "main(sys.argv[1:])\n"

@@ -18,14 +18,14 @@ from bt_gex import RunConfig
 from bt_gex.analyzers.account import Equity
 from bt_gex.analyzers.funnel import Funnel
 from bt_gex.analyzers.trades import TradeReport
-from bt_gex.blackbox.day import Day, load_day
-from bt_gex.blackbox.reader import Blackbox
+from bt_gex.blackbox.day import Day
+from bt_gex.blackbox.recording import Recording
 from bt_gex.blackbox.synth import SynthConfig, write
 from bt_gex.blackbox.writer import new_file
 from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.errors import EngineError
 from bt_gex.feeds.clock import ClockFeed
-from bt_gex.market.calendar import sessions
+from bt_gex.runs.replay import load_days
 from bt_gex.strategies.gex import GexStrategy
 
 PAGES = ("README.md", "docs/backtrader.md", "docs/settings.md")
@@ -95,11 +95,8 @@ def test_the_modes_are_those_that_are_tested() -> None:
 @pytest.fixture
 def days(here: Path) -> Iterator[tuple[Day, ...]]:
     config = RunConfig(start=date(2026, 1, 12), end=date(2026, 1, 12))
-    with Blackbox("blackbox.db") as box:
-        yield tuple(
-            load_day(box, config.index_facts, session, config.load_params)
-            for session in sessions(config.start, config.end)
-        )
+    with Recording("blackbox.db") as recording:
+        yield tuple(load_days(recording, config))
 
 
 def run_by_hand(clock: ClockFeed, strategy: type[GexStrategy] = GexStrategy) -> Any:

@@ -16,16 +16,16 @@ from bt_gex import RunConfig, replay
 from bt_gex.analyzers.account import Drawdown, Equity, ProfitFactor
 from bt_gex.analyzers.funnel import Funnel
 from bt_gex.analyzers.trades import TradeReport
-from bt_gex.blackbox.day import Day, load_day
-from bt_gex.blackbox.reader import Blackbox
+from bt_gex.blackbox.day import Day
+from bt_gex.blackbox.recording import Recording
 from bt_gex.brokers.commission import OptionCommission
 from bt_gex.brokers.fills import HalfSpreadFill
 from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.errors import BadValue, EngineError, UnknownName
 from bt_gex.feeds.clock import ClockFeed
 from bt_gex.feeds.legs import OptionLegFeed, SpreadFeed
-from bt_gex.market.calendar import sessions
 from bt_gex.market.contracts import make_spread
+from bt_gex.runs.replay import load_days
 from bt_gex.sizers.gex import FixedContracts
 from bt_gex.strategies.gex import GexStrategy
 
@@ -45,17 +45,13 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def days(market: Path) -> Iterator[tuple[Day, ...]]:
     config = RunConfig(start=START, end=END)
-    with Blackbox(market) as box:
-        yield tuple(
-            load_day(box, config.index_facts, session, config.load_params)
-            for session in sessions(START, END)
-        )
+    with Recording(market) as recording:
+        yield tuple(load_days(recording, config))
 
 
 def quoted_calls(day: Day) -> tuple[float, float]:
     """Two call strikes, the higher 10 points up, with quotes on bars 99 to 201."""
-    rows = day.box.quotes_between("SPX", day.session.open_ns, day.session.close_ns)
-    for strike in sorted(set(rows["strike"])):
+    for strike in sorted({strike for strike, _ in day.options()}):
         legs = [day.leg(k, "C").mid[99:202] for k in (strike, strike + 10)]
         if not any((mids != mids).any() for mids in legs) and legs[0][1] - legs[1][1] > 0.5:
             return float(strike), float(strike + 10)

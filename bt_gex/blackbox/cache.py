@@ -1,0 +1,163 @@
+"""The day cache: sessions once read, kept as files, each with the state of what it was read from.
+
+A file counts only while that state holds, so a changed database is never answered from it. Files
+are written under a name of their own and renamed: readers and other writers see whole ones only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from bt_gex.blackbox.session_rows import SessionRows
+from bt_gex.errors import OutputError
+from bt_gex.market.calendar import Session
+
+FORMAT = "days-1"  # a file of another form is another folder, so it is never misread
+
+
+def default_folder() -> Path:
+    """The user's cache folder for bt-gex; BT_GEX_CACHE names another."""
+    if named := os.environ.get("BT_GEX_CACHE"):
+        return Path(named)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("bt-gex", appauthor=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CachedDatabase:
+    """What the cache holds of one database."""
+
+    name: str
+    folder: Path
+    sessions: int
+    size_bytes: int
+    exists: bool
+
+
+class DayCache:
+    """Sessions of databases in a folder, which need not exist yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder
+        self.folder = folder / FORMAT
+
+    def place_of(self, database: str) -> Path:
+        """Folder of a database; the name is its absolute path or URL."""
+        return self.folder / hashlib.sha256(database.encode()).hexdigest()[:16]
+
+    def load(self, database: str, state: str, name: str, index: str, session: Session) -> Found:
+        """The rows of a session as they are in the database, if they are here."""
+        from bt_gex.blackbox.day_file import read_day
+
+        path = self._file(database, index, session)
+        try:
+            found = read_day(path, name, session)
+        except OSError:
+            return Found(None, damaged=False)
+        if found is None:
+            return Found(None, damaged=True)
+        rows, about = found
+        asked = [state, index, session.open_ns, session.close_ns]
+        if [about.get(key) for key in ("state", "index", "open_ns", "close_ns")] != asked:
+            return Found(None, damaged=False)
+        return Found(rows, damaged=False)
+
+    def store(self, database: str, state: str, rows: SessionRows) -> None:
+        """Keep the rows of a session. Raises OSError."""
+        from bt_gex.blackbox.day_file import write_day
+
+        path = self._file(database, rows.index_symbol, rows.session)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(path.parent.parent / "database.json", json.dumps({"database": database}))
+        hidden = path.parent / f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}"
+        try:
+            write_day(hidden, rows, {"state": state})
+            os.replace(hidden, path)
+        except BaseException:
+            hidden.unlink(missing_ok=True)
+            raise
+
+    def indexes(self, database: str, state: str) -> set[str]:
+        """Indexes with rows in the database, as far as the sessions kept here tell."""
+        from bt_gex.blackbox.day_file import read_about
+
+        found: set[str] = set()
+        for folder in _folders(self.place_of(database)):
+            for file in folder.glob("*.arrow"):
+                about = read_about(file)
+                if about and about.get("state") == state and not about["empty"]:
+                    found.add(about["index"])
+                    break
+        return found
+
+    def databases(self) -> Iterator[CachedDatabase]:
+        """What is here, database by database."""
+        for folder in _folders(self.folder):
+            try:
+                name = json.loads((folder / "database.json").read_text("utf-8"))["database"]
+            except (OSError, ValueError, KeyError, TypeError):
+                name = "?"
+            files = list(folder.glob("*/*.arrow"))
+            size = sum(_size(file) for file in files)
+            exists = "://" in name or Path(name).exists()
+            yield CachedDatabase(name, folder, len(files), size, exists)
+
+    def clear(self, database: str | None = None) -> tuple[int, int]:
+        """Delete what is kept of one database, or of all; returns sessions and bytes.
+
+        Raises OutputError.
+        """
+        gone = [
+            kept
+            for kept in self.databases()
+            if database is None or kept.folder == self.place_of(database)
+        ]
+        for kept in gone:
+            try:
+                shutil.rmtree(kept.folder)
+            except OSError as error:
+                raise OutputError(f"cannot clear {kept.folder}: {error.strerror}") from error
+        return sum(kept.sessions for kept in gone), sum(kept.size_bytes for kept in gone)
+
+    def _file(self, database: str, index: str, session: Session) -> Path:
+        return self.place_of(database) / quote(index, safe="") / f"{session.day}.arrow"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The outcome of a look into the cache."""
+
+    rows: SessionRows | None
+    damaged: bool
+
+
+def _folders(place: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in place.iterdir() if entry.is_dir())
+    except OSError:
+        return []
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # another process has just removed it
+        return 0
+
+
+def _write_whole(path: Path, text: str) -> None:
+    if path.exists():
+        return
+    handle, hidden = tempfile.mkstemp(dir=path.parent)
+    with open(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(hidden, path)

@@ -1,0 +1,104 @@
+"""The fast way to read quotes out of a SQLite file: ADBC, from pages to arrow columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from bt_gex.blackbox.session_rows import right_code
+from bt_gex.blackbox.sqlite_files import read_only_uri
+from bt_gex.market.calendar import Stamps
+from bt_gex.market.quotes import Prices
+
+BATCH_ROWS = "65536"
+# The plus keeps SQLite from taking the index on the symbol, which has all sessions.
+QUERY = (
+    "SELECT id, timestamp, strike, option_type, bid, ask FROM options_prices_live "
+    "WHERE +index_symbol = ? AND timestamp BETWEEN ? AND ?"
+)
+
+
+class QuoteColumns(NamedTuple):
+    """Quote rows as columns, in any order; rights as `session_rows.CODES` numbers them."""
+
+    stamps: Stamps
+    ids: npt.NDArray[np.int64]
+    strikes: Prices
+    rights: npt.NDArray[np.int64]
+    bid: Prices
+    ask: Prices
+
+
+def fetch_quotes(
+    path: Path, index: str, first: str, last: str, instant: Callable[[Any], int]
+) -> QuoteColumns | None:
+    """Quotes of an index with first ≤ timestamp ≤ last, as SQLite compares texts.
+
+    instant  turns a stored stamp into nanoseconds
+
+    None where the columns hold what does not fit them (text among numbers, stamps that are no
+    text), the driver is missing, or it fails: the plain way then reads the same rows, and says
+    what is wrong with them.
+    """
+    try:
+        import adbc_driver_manager
+        import adbc_driver_sqlite.dbapi as adbc
+        import pyarrow as pa
+    except ImportError:
+        return None
+    try:
+        uri, in_memory = read_only_uri(path.resolve())
+        if in_memory:
+            return None
+        with (
+            adbc.connect(uri) as connection,
+            connection.cursor(
+                adbc_stmt_kwargs={"adbc.sqlite.query.batch_rows": BATCH_ROWS}
+            ) as cursor,
+        ):
+            cursor.execute(QUERY, (index, first, last))
+            table = cursor.fetch_arrow_table()
+    except (adbc_driver_manager.Error, OSError):
+        return None
+    kinds = {name: table.schema.field(name).type for name in table.column_names}
+    text, numbers = (pa.string(),), (pa.float64(), pa.int64(), pa.null())
+    if (
+        kinds["id"] != pa.int64()
+        or table["id"].null_count
+        or kinds["timestamp"] not in text
+        or table["timestamp"].null_count
+        or kinds["option_type"] not in text
+        or any(kinds[name] not in numbers for name in ("strike", "bid", "ask"))
+    ):
+        return None
+    try:
+        stamps = _mapped(table["timestamp"], instant)
+        rights = _mapped(table["option_type"], right_code)
+    except UnicodeDecodeError:
+        return None
+    return QuoteColumns(
+        stamps,
+        table["id"].to_numpy(),
+        _numbers(table["strike"]),
+        rights,
+        _numbers(table["bid"]),
+        _numbers(table["ask"]),
+    )
+
+
+def _mapped(column: Any, meaning: Callable[[Any], int]) -> npt.NDArray[np.int64]:
+    """Each text by its meaning, found once a distinct text."""
+    coded = column.combine_chunks().dictionary_encode()
+    meanings = np.array([meaning(text) for text in coded.dictionary.to_pylist()], dtype=np.int64)
+    indices = coded.indices.fill_null(len(meanings)).to_numpy(zero_copy_only=False)
+    unknown = meaning(None) if coded.null_count else 0
+    return np.append(meanings, unknown)[indices]
+
+
+def _numbers(column: Any) -> Prices:
+    values = column.cast("float64").to_numpy(zero_copy_only=False)
+    return np.where(np.isfinite(values), values, np.nan)
