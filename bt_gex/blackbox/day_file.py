@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from bt_gex.blackbox.arrow_arrays import to_arrow, to_numpy
 from bt_gex.blackbox.session_rows import (
     SMALL_TABLES,
     TEXT_COLUMNS,
@@ -93,7 +94,7 @@ def read_day(path: Path, name: str, session: Session) -> tuple[SessionRows, dict
         values = found[key]
         if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
             return np.array(values.to_pylist(), dtype=object)
-        return values.to_numpy()
+        return to_numpy(values)
 
     tables = {
         table: Series(
@@ -156,5 +157,6 @@ def _columns(rows: SessionRows) -> dict[str, Any]:
 
 def _list_of(values: Any) -> pa.Array:
     """One list that holds all the values."""
-    flat = values if isinstance(values, pa.Array) else pa.array(np.ascontiguousarray(values))
-    return pa.LargeListArray.from_arrays(pa.array([0, len(flat)], pa.int64()), flat)
+    flat = values if isinstance(values, pa.Array) else to_arrow(values)
+    ends = to_arrow(np.array([0, len(flat)], dtype=np.int64))
+    return pa.LargeListArray.from_arrays(ends, flat)

@@ -8,12 +8,14 @@ import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from bt_gex.blackbox.cache import DayCache, default_folder
+from bt_gex.blackbox.calendar_file import sessions_between
 from bt_gex.blackbox.session_rows import SessionRows
 from bt_gex.blackbox.sqlite_files import state_of
 from bt_gex.market.calendar import Session
@@ -74,6 +76,10 @@ class Recording:
         state = self._state()
         if state is None or symbol not in self._cache.indexes(self._key, state):
             self._opened().require_index(symbol)
+
+    def calendar(self, start: date, end: date) -> list[Session]:
+        """All sessions from start to end, both inclusive, whether or not anything is recorded."""
+        return sessions_between(start, end, self._cache.root)
 
     def sessions(self, index: str, wanted: Iterable[Session]) -> Iterator[SessionRows]:
         """Rows of each session in turn; a few are read ahead, side by side.

@@ -52,7 +52,10 @@ def cli() -> None:
 def main(argv: list[str] | None = None) -> Any:
     """Entry point of the console script; never shows a traceback for an error of ours."""
     try:
-        status = cli.main(args=argv, standalone_mode=False)
+        # Only a process of our own may start others to help it.
+        status = cli.main(
+            args=argv, standalone_mode=False, obj={"own": True} if argv is None else {}
+        )
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         status = error.exit_code

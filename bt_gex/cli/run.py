@@ -15,6 +15,7 @@ import click
 
 from bt_gex.cli.common import DATE, FILLED, INDEX, cache_options
 from bt_gex.errors import BadValue, UsageError
+from bt_gex.reports.painter import Painter
 
 
 @click.command(
@@ -47,7 +48,9 @@ from bt_gex.errors import BadValue, UsageError
 @click.option("--every-bar", is_flag=True, help="Visit every bar; the same result, slower.")
 @cache_options
 @click.option("--json", "as_json", is_flag=True, help="Print summary and trades as JSON.")
+@click.pass_context
 def run(
+    context: click.Context,
     database: str,
     indexes: tuple[str, ...],
     start: date | None,
@@ -80,7 +83,8 @@ def run(
         for symbol in symbols
     ]
     how = {"every_bar": every_bar, "cache": cache_dir, "use_cache": not no_cache}
-    _run_all(database, configs, Path(out), how, as_json)
+    with Painter(aside=bool(context.find_object(dict))) as painter:
+        _run_all(database, configs, Path(out), how, as_json, painter)
 
 
 def _symbols(typed: tuple[str, ...], said: Any, own: dict[str, Any]) -> list[str]:
@@ -116,12 +120,16 @@ def _settings(
 
 
 def _run_all(
-    database: str, configs: list[Any], out: Path, how: dict[str, Any], as_json: bool
+    database: str,
+    configs: list[Any],
+    out: Path,
+    how: dict[str, Any],
+    as_json: bool,
+    painter: Painter,
 ) -> None:
     from bt_gex.blackbox.recording import Recording
     from bt_gex.reports.console import make_console, print_combined, print_report
-    from bt_gex.reports.figures import combined_figure, equity_figure, save_png
-    from bt_gex.runs.combine import combine, save_combined
+    from bt_gex.reports.figures import combined_figure, equity_figure
     from bt_gex.runs.replay import replay
     from bt_gex.runs.result import check_writable
 
@@ -134,14 +142,17 @@ def _run_all(
     for config in configs:
         with _progress(config.index) as progress:
             result = replay(database, config, progress=progress, **how)
-        result = result.save(out, {"equity.png": partial(save_png, equity_figure(result))})
+        picture = painter.draw(equity_figure, result)
+        result = result.save(out, {"equity.png": partial(_write, picture)})
         results.append(result)
         if not as_json:
             print_report(result, console)
             _list_files(result.folder)
     if len(results) > 1:
+        from bt_gex.runs.combine import combine, save_combined
+
         summary, equity = combine(results)
-        extras = {"equity.png": partial(save_png, combined_figure(results))}
+        extras = {"equity.png": partial(_write, painter.draw(combined_figure, results))}
         folder = save_combined(results, summary, equity, out, extras)
         if as_json:
             runs = [json.loads(result.to_json()) for result in results]
@@ -151,6 +162,10 @@ def _run_all(
             _list_files(folder)
     elif as_json:
         click.echo(results[0].to_json(), nl=False)
+
+
+def _write(picture: Callable[[], bytes], path: Path) -> None:
+    path.write_bytes(picture())
 
 
 def _list_files(folder: Path | None) -> None:

@@ -81,6 +81,8 @@ class ClockFeed(BulkFeed):
         self._day_of = [n for n, day in enumerate(days) for _ in day.grid]
         self._first = [0, *accumulate(len(day.grid) for day in days)]
         self._row_of = [row for day in days for row in range(len(day.grid))]
+        self._tick_line = self.lines.tick
+        self._tick_number, self._tick = 0, Tick(days[0], 0)
 
     def bulk_lines(self) -> dict[str, npt.NDArray[np.float64]]:
         days: Sequence[Day] = self.p.days
@@ -123,10 +125,14 @@ class ClockFeed(BulkFeed):
 
     def now(self) -> Tick:
         """Session and row of the current bar. Read from a line, so never ahead of the clock."""
-        if not len(self):
+        line = self._tick_line
+        if not line.lencount:
             raise EngineError("the clock has not started; ask it from next()")
-        number = int(self.lines.tick[0])
-        return Tick(self.p.days[self._day_of[number]], self._row_of[number])
+        number = int(line.array[line.idx])  # line[0] without the two calls it takes
+        if number != self._tick_number:
+            self._tick_number = number
+            self._tick = Tick(self.p.days[self._day_of[number]], self._row_of[number])
+        return self._tick
 
 
 def clock_of(strategy: Any) -> ClockFeed:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -75,12 +74,26 @@ def sessions(start: date, end: date) -> list[Session]:
         raise BadValue(f"sessions are known from {FIRST_YEAR} to {LAST_YEAR}, got {start} to {end}")
     found: list[Session] = []
     for year in range(start.year, end.year + 1):
-        found += [s for s in _year(year) if start <= s.day <= end]
+        found += [s for s in year_sessions(year) if start <= s.day <= end]
     return found
 
 
-@lru_cache(maxsize=64)
-def _year(year: int) -> tuple[Session, ...]:
+_known_years: dict[int, tuple[Session, ...]] = {}
+
+
+def remember(year: int, found: tuple[Session, ...]) -> None:
+    """Take the sessions of a year as given: they were computed before, by the same calendar."""
+    _known_years[year] = found
+
+
+def year_sessions(year: int) -> tuple[Session, ...]:
+    """All sessions of a year, computed once."""
+    if year not in _known_years:
+        _known_years[year] = _computed(year)
+    return _known_years[year]
+
+
+def _computed(year: int) -> tuple[Session, ...]:
     import exchange_calendars
 
     first, last = date(year, 1, 1), date(year, 12, 31)

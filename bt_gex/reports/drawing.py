@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from bt_gex.market.calendar import NEW_YORK
+from bt_gex.market.calendar import NS, Stamps, instant_ns, new_york
 from bt_gex.reports.words import count, dollars, gain
 from bt_gex.stats.summary import drawdown_dollars
 
@@ -39,6 +39,7 @@ OUTCOMES = {  # marker, colour
 MAX_DATES = 10  # labels on a time axis
 CROWD = 250  # trades too many to mark on the account
 TITLE_WIDTH = 120  # characters
+NIGHT_NS = 3_600 * NS  # more than this between two ticks, and a session begins
 
 
 def two_panels(upper: str, lower: str) -> tuple[Figure, Axes, Axes]:
@@ -92,9 +93,10 @@ def no_axis(axes: Axes) -> None:
     axes.set_yticks([0.0])
 
 
-def nanoseconds(times: pd.Series[Any]) -> Rows:
-    """Instants as nanoseconds since 1970 UTC."""
-    return pd.DatetimeIndex(times).as_unit("ns").asi8
+def nanoseconds(moments: Iterable[str]) -> Stamps:
+    """Instants as nanoseconds since 1970 UTC, from ISO 8601."""
+    found = [instant_ns(datetime.fromisoformat(moment)) for moment in moments]
+    return np.array(found, dtype=np.int64)
 
 
 def outcome(trade: Mapping[str, Any]) -> str:
@@ -115,7 +117,7 @@ def mark_exits(
         exits = [t["timestamp_exit"] for t in trades if outcome(t) == name]
         if not exits:
             continue
-        found = np.searchsorted(stamps, nanoseconds(pd.Series(pd.to_datetime(exits, utc=True))))
+        found = np.searchsorted(stamps, nanoseconds(exits))
         rows = np.minimum(found, len(stamps) - 1)
         axes.scatter(
             rows,
@@ -152,29 +154,34 @@ def draw_drawdown(axes: Axes, rows: Rows, start: float, equity: Numbers) -> None
     )
 
 
-def session_axis(axes: Axes, stamps: Rows) -> None:
+def session_axis(axes: Axes, stamps: Stamps) -> None:
     """Label the rows of ticks: dates at the starts of sessions, hours where there is room."""
-    clock = pd.DatetimeIndex(stamps, tz="UTC").tz_convert(NEW_YORK)
-    starts = np.flatnonzero(np.diff(clock.normalize().asi8, prepend=0))
-    hours = (clock.minute == 0) & (clock.second == 0)
+    starts = np.flatnonzero(np.diff(stamps, prepend=0) > NIGHT_NS)
+    minute = (stamps // (60 * NS)) % 60  # New York's minutes are UTC's
+    hours = np.flatnonzero((minute == 0) & (stamps % (60 * NS) == 0))
     axes.set_xlim(0, max(len(stamps) - 1, 1))
     if len(starts) == 1:
-        ticks = np.append(0, np.flatnonzero(hours))
-        axes.set_xticks(ticks, clock[ticks].strftime("%H:%M"))
-        axes.set_xlabel(f"New York time, {clock[0]:%a %Y-%m-%d}")
+        ticks = np.append(0, hours)
+        axes.set_xticks(ticks, _labels(stamps[ticks], "%H:%M"))
+        axes.set_xlabel(f"New York time, {new_york(int(stamps[0])):%a %Y-%m-%d}")
         return
     every = math.ceil(len(starts) / MAX_DATES)
     shown = starts[::every]
     form = "%a\n%Y-%m-%d" if every == 1 else "%Y-%m-%d"
-    axes.set_xticks(shown, clock[shown].strftime(form), ha="left")
+    axes.set_xticks(shown, _labels(stamps[shown], form), ha="left")
     if len(starts) <= 5:
-        ticks = np.flatnonzero(hours & np.isin(clock.hour, (12, 14)))
-        axes.set_xticks(ticks, clock[ticks].strftime("%H:%M"), minor=True)
+        midday = [new_york(int(stamps[row])).hour in (12, 14) for row in hours]
+        ticks = hours[np.array(midday, dtype=bool)]
+        axes.set_xticks(ticks, _labels(stamps[ticks], "%H:%M"), minor=True)
         axes.tick_params(axis="x", which="minor", labelsize=8, labelcolor=GREY)
     for panel in axes.figure.axes:
         for row in starts if len(starts) <= 30 else shown:
             panel.axvline(row, color=PALE, linewidth=0.8, zorder=0)
     axes.set_xlabel(f"New York time, {count(len(starts), 'session')} side by side")
+
+
+def _labels(stamps: Stamps, form: str) -> list[str]:
+    return [new_york(int(ns)).strftime(form) for ns in stamps]
 
 
 def _axis_dollars(amount: float) -> str:

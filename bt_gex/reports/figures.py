@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bt_gex.blackbox.arrow_arrays import to_numpy
 from bt_gex.errors import OutputError
 from bt_gex.reports import drawing, trade_drawing
 from bt_gex.reports.words import (
@@ -26,7 +27,6 @@ from bt_gex.reports.words import (
     verdict,
     why_no_trades,
 )
-from bt_gex.runs.combine import combined_equity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,19 +47,19 @@ def equity_figure(result: RunResult) -> Figure:
     """The account bar by bar and at closes, each trade at its exit, and the drawdown below."""
     figure, top, bottom = drawing.two_panels("account ($)", "drawdown ($)")
     drawing.title(top, verdict(result), f"fills {fills(result)}")
-    equity = result.equity
+    equity = result.equity_table
     start = float(result.config["account"]["balance"])
     top.axhline(start, color=drawing.GREY, linewidth=0.8, linestyle=":", label="start")
     if len(equity):
         rows = np.arange(len(equity))
-        closed, marked = equity["closed_equity"].to_numpy(), equity["equity"].to_numpy()
+        closed, marked = (to_numpy(equity[name]) for name in ("closed_equity", "equity"))
         top.plot(
             rows, marked, color=drawing.SKY, linewidth=1.0, label="account, open spreads at mid"
         )
         top.plot(
             rows, closed, color="black", linewidth=1.3, drawstyle="steps-post", label="closed only"
         )
-        stamps = drawing.nanoseconds(equity["time"])
+        stamps = to_numpy(equity["time"])
         drawing.mark_exits(top, result.trade_records, stamps, closed)
         drawing.draw_drawdown(bottom, rows, start, marked)
         drawing.session_axis(bottom, stamps)
@@ -73,6 +73,8 @@ def equity_figure(result: RunResult) -> Figure:
 
 def combined_figure(results: Sequence[RunResult]) -> Figure:
     """Profit and loss since the start of each index and of all together, with their drawdown."""
+    from bt_gex.runs.combine import combined_equity
+
     figure, top, bottom = drawing.two_panels("profit and loss ($)", "drawdown\nof the total ($)")
     equity = combined_equity(results)
     starts = {str(r.config["index"]): float(r.config["account"]["balance"]) for r in results}
@@ -90,7 +92,8 @@ def combined_figure(results: Sequence[RunResult]) -> Figure:
     top.plot(rows, total, color="black", linewidth=1.8, label=drawing.plain(f"total {made}"))
     if len(equity):
         drawing.draw_drawdown(bottom, rows, 0.0, total)
-        drawing.session_axis(bottom, drawing.nanoseconds(equity["time"]))
+        stamps = equity["time"].to_numpy("datetime64[ns]").astype(np.int64)
+        drawing.session_axis(bottom, stamps)
     else:
         drawing.no_axis(bottom)
     if not trades:
@@ -105,8 +108,10 @@ def trade_figure(result: RunResult, order_id: str) -> Figure:
     Raises UnknownName when the result has no such trade.
     """
     trade = find_trade(result, order_id)
-    path = result.marks[result.marks["order_id"] == order_id]
-    return trade_drawing.draw(trade, path, result)
+    names, times, values = (result.marks_table[name] for name in ("order_id", "time", "value"))
+    own = np.array(names.to_pylist(), dtype=object) == order_id
+    stamps = to_numpy(times)[own]
+    return trade_drawing.draw(trade, stamps, to_numpy(values)[own], result)
 
 
 def png_bytes(figure: Figure) -> bytes:

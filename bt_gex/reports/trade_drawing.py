@@ -8,9 +8,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from bt_gex.market.calendar import NEW_YORK
+from bt_gex.market.calendar import NEW_YORK, Stamps
 from bt_gex.reports.drawing import (
     BLUE,
     ORANGE,
@@ -18,7 +17,6 @@ from bt_gex.reports.drawing import (
     PALE,
     VERMILION,
     Numbers,
-    Rows,
     legend,
     nanoseconds,
     outcome,
@@ -45,17 +43,16 @@ LABEL_STEP = 0.075  # least distance of two labels, share of the height
 DOTS = 120  # with more marks than this the line stands without
 
 
-def draw(trade: Mapping[str, Any], path: pd.DataFrame, result: RunResult) -> Figure:
+def draw(trade: Mapping[str, Any], stamps: Stamps, values: Numbers, result: RunResult) -> Figure:
     """The marks of a trade over time, its fills, and the values at which the rules close it.
 
-    path  rows of the marks of this trade: time and value, NaN where it could not be priced
+    stamps, values  marks of this trade: instants, and points or NaN where it had no price
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 6), dpi=100, layout="constrained")
     axes = figure.subplots()
     title(axes, *_title(trade))
-    stamps, values = nanoseconds(path["time"]), path["value"].to_numpy(np.float64)
     _shade_unpriced(axes, stamps, values)
     dots = "." if len(values) <= DOTS else ""
     axes.plot(
@@ -88,7 +85,7 @@ def _title(trade: Mapping[str, Any]) -> tuple[str, str]:
     )
 
 
-def _shade_unpriced(axes: Axes, stamps: Rows, values: Numbers) -> None:
+def _shade_unpriced(axes: Axes, stamps: Stamps, values: Numbers) -> None:
     """Grey over the bars without a value; a bar reaches to the next one."""
     edges = np.append(stamps, stamps[-1:]) / NS_A_DAY
     label = f"no valid quote ({count(int(np.isnan(values).sum()), 'bar')})"
@@ -103,7 +100,7 @@ def _shade_unpriced(axes: Axes, stamps: Rows, values: Numbers) -> None:
 
 def _draw_fills(axes: Axes, trade: Mapping[str, Any]) -> None:
     ends = [trade["timestamp_entry"], trade["timestamp_exit"]]
-    entry, leave = nanoseconds(pd.Series(pd.to_datetime(ends, utc=True))) / NS_A_DAY
+    entry, leave = nanoseconds(ends) / NS_A_DAY
     credit, value = trade["entry_credit"], trade["exit_value"]
     axes.scatter(
         [entry], [credit], marker="s", s=70, color="black", zorder=4,

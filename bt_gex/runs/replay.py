@@ -11,17 +11,17 @@ from typing import Any
 
 import backtrader as bt
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
 from bt_gex.analyzers.account import rebuild_equity
 from bt_gex.analyzers.funnel import Funnel
 from bt_gex.analyzers.trades import Marks, TradeReport
+from bt_gex.blackbox.arrow_arrays import column_of, to_arrow, to_numpy
 from bt_gex.blackbox.day import Day, load_day
 from bt_gex.blackbox.recording import Recording
 from bt_gex.brokers.fills import HalfSpreadFill
 from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.feeds.clock import ClockFeed
-from bt_gex.market.calendar import sessions
 from bt_gex.runs.config import RunConfig
 from bt_gex.runs.result import RunResult, versions
 from bt_gex.sizers.gex import FixedContracts, HalfKelly
@@ -30,6 +30,7 @@ from bt_gex.stats.summary import funnel, max_drawdown_dollars, summarise
 from bt_gex.strategies.gex import GexStrategy
 
 Progress = Callable[[int, int], None]
+UTC_TIME = pa.timestamp("ns", "UTC")
 
 
 def replay(
@@ -62,7 +63,7 @@ def replay(
 
 def load_days(recording: Recording, config: RunConfig) -> list[Day]:
     """The sessions of a configuration, as a replay sees them."""
-    wanted = sessions(config.start, config.end)
+    wanted = recording.calendar(config.start, config.end)
     return [
         load_day(rows, config.index_facts, config.load_params)
         for rows in recording.sessions(config.index, wanted)
@@ -150,10 +151,12 @@ def assemble(
         trades, marks = found.trades.records, found.trades.marks
         decisions = found.funnel.records
     balance = config.account.balance
-    equity = equity_frame(played, marks, balance)
+    equity = equity_table(played, marks, balance)
     bars = sum(day.session.bars for day in played)
     summary = summarise(trades, balance=balance)
-    summary["max_drawdown_mtm"] = max_drawdown_dollars([balance, *equity["equity"]])
+    summary["max_drawdown_mtm"] = max_drawdown_dollars(
+        np.append(balance, to_numpy(equity["equity"]))
+    )
     summary["funnel"] = funnel(decisions, trades, bars)
     rows = list(session_rows(days, decisions, trades, marks))
     summary["sessions"] = rows
@@ -172,16 +175,16 @@ def assemble(
         summary=summary,
         trade_records=trades,
         decision_records=decisions,
-        equity=equity,
-        marks=marks_frame(marks),
+        equity_table=equity,
+        marks_table=marks_table(marks),
     )
 
 
-def equity_frame(days: Sequence[Day], marks: Sequence[Marks], balance: float) -> pd.DataFrame:
+def equity_table(days: Sequence[Day], marks: Sequence[Marks], balance: float) -> pa.Table:
     """The account tick by tick; times UTC, money in dollars rounded to cents."""
     grids = [day.grid for day in days]
     stamps = np.concatenate(grids) if grids else np.empty(0, np.int64)
-    names = [str(day.session.day) for day in days for _ in day.grid]
+    names = [day.session.day.isoformat() for day in days for _ in day.grid]
     columns = rebuild_equity(stamps, marks, balance)
     money = {
         "equity": columns["equity"],
@@ -189,27 +192,27 @@ def equity_frame(days: Sequence[Day], marks: Sequence[Marks], balance: float) ->
         "margin_dollars": columns["margin"],
         "closed_equity": columns["closed_equity"],
     }
-    return pd.DataFrame(
+    return pa.table(
         {
-            "time": pd.DatetimeIndex(stamps.astype("datetime64[ns]"), tz="UTC"),
-            "session": pd.Series(names, dtype="str"),
-            **{name: np.round(values, 2) + 0.0 for name, values in money.items()},
-            "open_spreads": columns["open_spreads"].astype(np.int64),
+            "time": to_arrow(stamps, UTC_TIME),
+            "session": column_of(names, pa.string()),
+            **{name: to_arrow(np.round(values, 2) + 0.0) for name, values in money.items()},
+            "open_spreads": to_arrow(columns["open_spreads"].astype(np.int64)),
         }
     )
 
 
-def marks_frame(marks: Sequence[Marks]) -> pd.DataFrame:
+def marks_table(marks: Sequence[Marks]) -> pa.Table:
     """Value of every trade on the ticks it was open; points, NaN where it could not be priced."""
     ordered = sorted(marks, key=lambda mark: (int(mark.stamps[0]), mark.order_id))
     stamps = [mark.stamps for mark in ordered] or [np.empty(0, np.int64)]
     values = [mark.values for mark in ordered] or [np.empty(0)]
     names = [mark.order_id for mark in ordered for _ in mark.stamps]
-    return pd.DataFrame(
+    return pa.table(
         {
-            "order_id": pd.Series(names, dtype="str"),
-            "time": pd.DatetimeIndex(np.concatenate(stamps).astype("datetime64[ns]"), tz="UTC"),
-            "value": np.concatenate(values),
+            "order_id": column_of(names, pa.string()),
+            "time": to_arrow(np.concatenate(stamps), UTC_TIME),
+            "value": to_arrow(np.concatenate(values)),
         }
     )
 

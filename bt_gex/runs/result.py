@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -11,15 +12,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
+from bt_gex.blackbox.arrow_arrays import column_of
 from bt_gex.errors import OutputError
 from bt_gex.stats.summary import summarise
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Writer = Callable[[Path], None]
 
@@ -73,7 +76,8 @@ class RunResult:
     source            name and fingerprint of the data, versions of the software
     summary           statistics, funnel, sessions, data quality, warnings
     trade_records, decision_records  plain dicts in order of time; prices in points, times UTC
-    equity            one row a tick; marks: value of each trade while it was open
+    equity_table      the account, one row a tick; `equity` as a DataFrame
+    marks_table       value of each trade while it was open; `marks` as a DataFrame
     folder            where it is saved, None when it is not
     """
 
@@ -83,13 +87,25 @@ class RunResult:
     summary: dict[str, Any]
     trade_records: list[dict[str, Any]]
     decision_records: list[dict[str, Any]]
-    equity: pd.DataFrame
-    marks: pd.DataFrame
+    equity_table: pa.Table
+    marks_table: pa.Table
     folder: Path | None = None
+
+    @cached_property
+    def equity(self) -> pd.DataFrame:
+        """The account, one row a tick; times UTC, dollars."""
+        return self.equity_table.to_pandas()
+
+    @cached_property
+    def marks(self) -> pd.DataFrame:
+        """order_id, time (UTC) and value (points) of each trade while it was open."""
+        return self.marks_table.to_pandas()
 
     @cached_property
     def trades(self) -> pd.DataFrame:
         """One row a trade; times as UTC timestamps."""
+        import pandas as pd
+
         frame = _table(self.trade_records, TRADE_COLUMNS).to_pandas()
         for name in ("timestamp_entry", "timestamp_exit"):
             frame[name] = pd.to_datetime(frame[name], utc=True)
@@ -98,6 +114,8 @@ class RunResult:
     @cached_property
     def decisions(self) -> pd.DataFrame:
         """One row a check; times as UTC timestamps."""
+        import pandas as pd
+
         frame = _table(self.decision_records, DECISION_COLUMNS).to_pandas()
         frame["timestamp"] = pd.to_datetime(frame["timestamp"], utc=True)
         return frame
@@ -122,18 +140,16 @@ class RunResult:
         return replace(self, folder=write_folder(folder, self.run_id, write))
 
     def _write(self, work: Path) -> None:
+        import pyarrow.parquet as pq
+
         (work / "trades.json").write_text(self.to_json(), encoding="utf-8")
-        listed = [
-            {**t, "strikes": "/".join(f"{k:.10g}" for k in t["strikes"])}
-            for t in self.trade_records
-        ]
-        flat = [{**t, "flags": " ".join(t["flags"])} for t in listed]
-        pd.DataFrame(flat, columns=list(TRADE_COLUMNS)).to_csv(
-            work / "trades.csv", index=False, lineterminator="\n"
-        )
-        pq.write_table(_table(self.trade_records, TRADE_COLUMNS), work / "trades.parquet")
-        for name, frame in (("equity", self.equity), ("marks", self.marks)):
-            table = pa.Table.from_pandas(frame, preserve_index=False)
+        trades = _table(self.trade_records, TRADE_COLUMNS)
+        _write_csv(work / "trades.csv", trades)
+        for name, table in (
+            ("trades", trades),
+            ("equity", self.equity_table),
+            ("marks", self.marks_table),
+        ):
             pq.write_table(table, work / f"{name}.parquet")
         lines = (json.dumps(record, allow_nan=False) for record in self.decision_records)
         (work / "decisions.jsonl").write_text("".join(f"{line}\n" for line in lines), "utf-8")
@@ -144,6 +160,8 @@ class RunResult:
     def load(cls, folder: str | Path) -> RunResult:
         """Read a saved run again. Raises OutputError when the folder is none."""
         place = Path(folder)
+        import pyarrow.parquet as pq
+
         _check_is_run(place)
         try:
             text = (place / "trades.json").read_text("utf-8")
@@ -157,8 +175,8 @@ class RunResult:
                 summary=content["summary"],
                 trade_records=content["trades"],
                 decision_records=[json.loads(line) for line in lines],
-                equity=pq.read_table(place / "equity.parquet").to_pandas(),
-                marks=pq.read_table(place / "marks.parquet").to_pandas(),
+                equity_table=pq.read_table(place / "equity.parquet"),
+                marks_table=pq.read_table(place / "marks.parquet"),
                 folder=place,
             )
             _check_whole(result)
@@ -198,8 +216,8 @@ def _check_whole(result: RunResult) -> None:
     needed: list[tuple[Iterable[Any], Iterable[str]]] = [
         (result.summary, shapes),
         (result.config, CONFIG_PARTS),
-        (result.equity.columns, EQUITY_COLUMNS),
-        (result.marks.columns, MARKS_COLUMNS),
+        (result.equity_table.column_names, EQUITY_COLUMNS),
+        (result.marks_table.column_names, MARKS_COLUMNS),
         *((record, TRADE_COLUMNS) for record in result.trade_records),
     ]
     for parts, names in needed:
@@ -268,5 +286,22 @@ def versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in REPORTED}
 
 
+def _write_csv(path: Path, trades: pa.Table) -> None:
+    """Trades as text, one a line: strikes as 6070/6080, flags with spaces between."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(trades.column_names)
+        for trade in trades.to_pylist():
+            trade["strikes"] = "/".join(f"{strike:.10g}" for strike in trade["strikes"])
+            trade["flags"] = " ".join(trade["flags"])
+            writer.writerow(trade.values())
+
+
 def _table(records: list[dict[str, Any]], columns: dict[str, pa.DataType]) -> pa.Table:
-    return pa.Table.from_pylist(records, schema=pa.schema(list(columns.items())))
+    """Records as columns; raises KeyError, TypeError or ValueError for what does not fit."""
+    return pa.table(
+        {
+            name: column_of([record[name] for record in records], kind)
+            for name, kind in columns.items()
+        }
+    )

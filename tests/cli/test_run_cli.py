@@ -316,12 +316,12 @@ def test_stopped_while_the_folder_is_put_in_place(
 def test_interrupted_while_files_are_written(place: Path) -> None:
     """A real Ctrl-C, when half of the folder is there."""
     script = (
-        "import os, signal, sys, time, bt_gex.runs.result as r\n"
-        "plain = r.pq.write_table\n"
+        "import os, signal, sys, time, pyarrow.parquet as r\n"
+        "plain = r.write_table\n"
         "def slow(table, path):\n"
         "    plain(table, path)\n"
         "    if 'marks' in str(path): os.kill(os.getpid(), signal.SIGINT); time.sleep(20)\n"
-        "r.pq.write_table = slow\n"
+        "r.write_table = slow\n"
         "from bt_gex.cli.main import main\n"
         "main(sys.argv[1:])\n"
     )
@@ -394,7 +394,7 @@ DAMAGE = {
     "sessions": (spoil("summary", sessions=5), "sessions of the summary is 5"),
     "NaN": (spoil("summary", total_pnl=float("nan")), "NaN in trades.json is not a number"),
     "no credit": (spoil("trades", entry_credit=None), "'entry_credit' is missing in it"),
-    "credit": (spoil("trades", entry_credit="much"), "Could not convert 'much'"),
+    "credit": (spoil("trades", entry_credit="much"), "could not convert string to float: 'much'"),
     "config": (write("config.yaml", b"config: {}"), "'index' is missing in it"),
     "no config": (write("config.yaml", b"a: ["), "while parsing"),
     "checks": (write("decisions.jsonl", b"5\n"), "is not a readable run"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from reports.report_fakes import arrow
 
 from bt_gex.cli.main import cli, main
 from bt_gex.runs.config import RunConfig
@@ -67,8 +68,10 @@ def folder(tmp_path: Path) -> Path:
         summary=summary,
         trade_records=[TRADE],
         decision_records=[],
-        equity=pd.DataFrame({"time": times, "session": "2026-01-12", **money, "open_spreads": 0}),
-        marks=pd.DataFrame({"order_id": ORDER, "time": times, "value": 2.40}),
+        equity_table=arrow(
+            pd.DataFrame({"time": times, "session": "2026-01-12", **money, "open_spreads": 0})
+        ),
+        marks_table=arrow(pd.DataFrame({"order_id": ORDER, "time": times, "value": 2.40})),
     )
     saved = result.save(tmp_path).folder
     assert saved is not None

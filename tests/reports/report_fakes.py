@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from bt_gex.runs.result import RunResult
 
@@ -180,8 +181,8 @@ def two_trades() -> RunResult:
         summary=summary,
         trade_records=[LOST, WON],
         decision_records=[],
-        equity=equity([("2026-01-12", 780)]),
-        marks=marks("SPX-lost", "2026-01-12 14:36", [2.55, 2.30, None, None, 2.45, 2.75]),
+        equity_table=equity([("2026-01-12", 780)]),
+        marks_table=marks("SPX-lost", "2026-01-12 14:36", [2.55, 2.30, None, None, 2.45, 2.75]),
     )
 
 
@@ -200,12 +201,16 @@ def no_trades() -> RunResult:
         result,
         summary=result.summary | summary,
         trade_records=[],
-        equity=result.equity.assign(equity=25_000.0, closed_equity=25_000.0),
-        marks=result.marks.iloc[:0],
+        equity_table=arrow(result.equity.assign(equity=25_000.0, closed_equity=25_000.0)),
+        marks_table=result.marks_table.slice(0, 0),
     )
 
 
-def equity(sessions: list[tuple[str, int]]) -> pd.DataFrame:
+def arrow(frame: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+def equity(sessions: list[tuple[str, int]]) -> pa.Table:
     """Ticks of sessions of so many bars; $45 are lost at 09:38:30 and $215 won at 10:30."""
     frames = []
     for day, bars in sessions:
@@ -215,17 +220,19 @@ def equity(sessions: list[tuple[str, int]]) -> pd.DataFrame:
     table = pd.concat(frames, ignore_index=True)
     row = np.arange(len(table))
     closed = 25_000.0 - np.where(row >= 17, 45.0, 0.0) + np.where(row >= 120, 215.0, 0.0)
-    return table.assign(
+    whole = table.assign(
         equity=np.where(row == 15, 24_940.0, closed),
         cash=closed,
         margin_dollars=0.0,
         closed_equity=closed,
         open_spreads=0,
     )
+    return arrow(whole)
 
 
-def marks(order_id: str, first: str, values: list[float | None]) -> pd.DataFrame:
-    times = pd.date_range(pd.Timestamp(first, tz="UTC"), periods=len(values), freq="30s")
-    return pd.DataFrame(
-        {"order_id": order_id, "time": times, "value": np.array(values, dtype=float)}
+def marks(order_id: str, first: str, values: list[float | None]) -> pa.Table:
+    times = pd.date_range(pd.Timestamp(first, tz="UTC"), periods=len(values), freq="30s").as_unit(
+        "ns"
     )
+    frame = {"order_id": order_id, "time": times, "value": np.array(values, dtype=float)}
+    return arrow(pd.DataFrame(frame))

@@ -85,7 +85,7 @@ class TestEquity:
 
     def test_sessions_stand_side_by_side(self) -> None:
         two = equity([("2026-01-16", 780), ("2026-01-20", 420)])  # a long weekend between
-        bottom = panels(equity_figure(replace(two_trades(), equity=two)))[1]
+        bottom = panels(equity_figure(replace(two_trades(), equity_table=two)))[1]
         assert list(bottom.get_xticks()) == [0, 781]
         assert times(bottom) == ["Fri\n2026-01-16", "Tue\n2026-01-20"]
         assert bottom.get_xlabel() == "New York time, 2 sessions side by side"
@@ -93,7 +93,7 @@ class TestEquity:
     def test_a_year_has_room_for_its_labels(self) -> None:
         days = pd.bdate_range("2025-01-02", periods=250)
         year = equity([(f"{day:%Y-%m-%d}", 4) for day in days])
-        figure = equity_figure(replace(two_trades(), equity=year))
+        figure = equity_figure(replace(two_trades(), equity_table=year))
         assert times(panels(figure)[1])[:2] == ["2025-01-02", "2025-02-06"]  # every 25th
         assert len(times(panels(figure)[1])) == 10
 
@@ -110,7 +110,7 @@ class TestEquity:
         )
 
     def test_no_sessions_draws_all_the_same(self) -> None:
-        nothing = replace(no_trades(), equity=two_trades().equity.iloc[:0])
+        nothing = replace(no_trades(), equity_table=two_trades().equity_table.slice(0, 0))
         nothing.summary["sessions"] = []
         figure = equity_figure(nothing)
         assert "the dates hold no session" in panels(figure)[0].texts[0].get_text()
@@ -153,7 +153,7 @@ class TestTrade:
 
     def test_the_last_bar_may_be_without_a_price(self) -> None:
         path = marks("SPX-lost", "2026-01-12 14:36", [2.55, None])
-        (axes,) = panels(trade_figure(replace(two_trades(), marks=path), "SPX-lost"))
+        (axes,) = panels(trade_figure(replace(two_trades(), marks_table=path), "SPX-lost"))
         assert len(axes.patches) == 1
 
     def test_an_unresolved_trade_has_no_exit(self) -> None:
@@ -180,7 +180,9 @@ class TestCombined:
 
     def test_an_index_without_sessions_made_nothing(self) -> None:
         other = no_trades()
-        ndx = replace(other, config=CONFIG | {"index": "NDX"}, equity=other.equity.iloc[:0])
+        ndx = replace(
+            other, config=CONFIG | {"index": "NDX"}, equity_table=other.equity_table.slice(0, 0)
+        )
         top, _ = panels(combined_figure([two_trades(), ndx]))
         assert labels(top) == ["SPX +$170.00", "NDX $0.00", "total +$170.00"]
 

@@ -1,0 +1,58 @@
+"""Between numpy and arrow without a copy, and without pandas, which pyarrow would load for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+
+def to_arrow(values: npt.NDArray[Any], kind: pa.DataType | None = None) -> pa.Array:
+    """Numbers as an arrow array; NaN stays NaN.
+
+    kind  another type of the same width, such as a timestamp for int64 nanoseconds
+    """
+    plain = np.ascontiguousarray(values)
+    inferred = pa.from_numpy_dtype(plain.dtype)
+    return pa.Array.from_buffers(kind or inferred, len(plain), [None, pa.py_buffer(plain)])
+
+
+def to_numpy(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
+    """Numbers or instants of a column as a numpy array; instants as int64, a null as NaN.
+
+    Raises ValueError for nulls in a column of whole numbers or instants.
+    """
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    is_float = pa.types.is_floating(whole.type)
+    if whole.null_count and is_float:
+        return np.array([np.nan if v is None else v for v in whole.to_pylist()])
+    if whole.null_count:
+        raise ValueError(f"{whole.null_count} nulls among {len(whole)} values")
+    dtype = np.dtype(f"{'f' if is_float else 'i'}{whole.type.byte_width}")
+    if not len(whole):
+        return np.empty(0, dtype)
+    return np.frombuffer(whole.buffers()[1], dtype, len(whole), whole.offset * dtype.itemsize)
+
+
+def column_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Python values as a column of text, numbers, or lists of them; None is null."""
+    known = np.array([value is not None for value in values], dtype=np.bool_)
+    nulls = None if known.all() else pa.py_buffer(np.packbits(known, bitorder="little").tobytes())
+    if pa.types.is_list(kind):
+        filled = [[] if value is None else list(value) for value in values]
+        items = column_of([item for value in filled for item in value], kind.value_type)
+        buffers = [nulls, _offsets([len(value) for value in filled])]
+        return pa.Array.from_buffers(kind, len(values), buffers, children=[items])
+    if pa.types.is_string(kind):
+        texts = [b"" if value is None else str(value).encode() for value in values]
+        buffers = [nulls, _offsets([len(text) for text in texts]), pa.py_buffer(b"".join(texts))]
+        return pa.Array.from_buffers(kind, len(values), buffers)
+    numbers = np.array([0 if value is None else value for value in values], kind.to_pandas_dtype())
+    return pa.Array.from_buffers(kind, len(values), [nulls, pa.py_buffer(numbers)])
+
+
+def _offsets(lengths: Sequence[int]) -> pa.Buffer:
+    return pa.py_buffer(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
