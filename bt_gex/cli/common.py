@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -45,6 +46,14 @@ class Filled(click.ParamType):
 DATE = SessionDate()
 INDEX = IndexSymbol()
 FILLED = Filled()
+
+
+def list_files(folder: Path | None) -> None:
+    """Say which files a verb has written."""
+    if folder:
+        click.echo(f"\n{folder}")
+        for file in sorted(folder.iterdir()):
+            click.echo(f"  {file}")
 
 
 def cache_options(command: Any) -> Any:

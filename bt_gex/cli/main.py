@@ -17,6 +17,8 @@ COMMANDS = {
     "trade": "bt_gex.cli.show",
     "inspect": "bt_gex.cli.inspect",
     "synth": "bt_gex.cli.synth",
+    "sweep": "bt_gex.cli.sweep",
+    "walkforward": "bt_gex.cli.sweep",
     "cache": "bt_gex.cli.cache",
 }
 

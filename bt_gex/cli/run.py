@@ -13,7 +13,8 @@ from typing import Any
 
 import click
 
-from bt_gex.cli.common import DATE, FILLED, INDEX, cache_options
+from bt_gex.cli.common import DATE, FILLED, INDEX, cache_options, list_files
+from bt_gex.cli.settings import settings_of
 from bt_gex.errors import BadValue, UsageError
 from bt_gex.reports.painter import Painter
 
@@ -73,7 +74,7 @@ def run(
     file = read_config(config_file) if config_file else ConfigFile()
     options = {"start": start, "end": end, "profile": profile}
     given = {**file.plain, **{name: value for name, value in options.items() if value}}
-    settings = {**file.settings, **_settings(fills, commission, changes)}
+    settings = {**file.settings, **settings_of(fills, commission, changes)}
     symbols = _symbols(indexes, given.pop("index", "SPX"), file.indexes)
     for name in ("start", "end"):
         if name not in given:
@@ -98,25 +99,6 @@ def _symbols(typed: tuple[str, ...], said: Any, own: dict[str, Any]) -> list[str
         )
     spelling = {name.upper(): name for name in own if isinstance(name, str)}
     return [spelling.get(s.upper(), s.upper()) for s in dict.fromkeys(typed or (said,))]
-
-
-def _settings(
-    fills: str | None, commission: str | None, changes: tuple[str, ...]
-) -> dict[str, Any]:
-    from bt_gex.runs.config import parse_fills
-    from bt_gex.runs.files import PLAIN_KEYS
-
-    settings: dict[str, Any] = dict(parse_fills(fills)) if fills else {}
-    if commission is not None:
-        settings["fills.commission"] = commission
-    for change in changes:
-        name, equals, value = change.partition("=")
-        if not equals or not name.strip():
-            raise BadValue(f"--set takes NAME=VALUE such as exit.stop_loss=0.15, got {change!r}")
-        if name.strip() in PLAIN_KEYS:
-            raise UsageError(f"{name.strip()} is no setting; give --{name.strip()} instead")
-        settings[name.strip()] = value.strip()
-    return settings
 
 
 def _run_all(
@@ -147,7 +129,7 @@ def _run_all(
         results.append(result)
         if not as_json:
             print_report(result, console)
-            _list_files(result.folder)
+            list_files(result.folder)
     if len(results) > 1:
         from bt_gex.runs.combine import combine, save_combined
 
@@ -159,20 +141,13 @@ def _run_all(
             click.echo(json.dumps({"runs": runs, "combined": summary}, indent=1, allow_nan=False))
         else:
             print_combined(results, summary, console)
-            _list_files(folder)
+            list_files(folder)
     elif as_json:
         click.echo(results[0].to_json(), nl=False)
 
 
 def _write(picture: Callable[[], bytes], path: Path) -> None:
     path.write_bytes(picture())
-
-
-def _list_files(folder: Path | None) -> None:
-    if folder:
-        click.echo(f"\n{folder}")
-        for file in sorted(folder.iterdir()):
-            click.echo(f"  {file}")
 
 
 @contextmanager

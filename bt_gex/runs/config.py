@@ -234,12 +234,13 @@ def as_date(value: Any, name: str) -> date:
 
 def plain(params: Any) -> dict[str, Any]:
     """A parameter set in values that JSON and YAML know; check times as HH:MM[:SS]."""
-    return {f.name: _plain_value(getattr(params, f.name)) for f in fields(params)}
+    return {f.name: plain_value(getattr(params, f.name)) for f in fields(params)}
 
 
-def _plain_value(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """A setting as JSON and YAML know it; whole floats as whole numbers."""
     if isinstance(value, tuple):
-        return [_plain_value(item) for item in value]
+        return [plain_value(item) for item in value]
     if isinstance(value, time):
         return value.strftime("%H:%M:%S" if value.second else "%H:%M")
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:

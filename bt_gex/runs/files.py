@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,17 @@ def read_config(path: str | Path) -> ConfigFile:
 
     Raises DataError when it cannot be read, UnknownName and BadValue for what it says.
     """
+    content = read_yaml(path)
+    if "run_id" in content and isinstance(content.get("config"), Mapping):
+        content = content["config"]
+    return sort_out(content)
+
+
+def read_yaml(path: str | Path) -> Mapping[Any, Any]:
+    """Content of a file that holds values by name; nothing in an empty one.
+
+    Raises DataError when it cannot be read, BadValue when it holds something else.
+    """
     try:
         content = yaml.load(Path(path).read_text("utf-8"), _Loader)
     except OSError as error:
@@ -61,15 +72,13 @@ def read_config(path: str | Path) -> ConfigFile:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: is not YAML: {_reason(error)}") from error
     if content is None:
-        return ConfigFile()
+        return {}
     if not isinstance(content, Mapping):
         raise BadValue(
             f"{path}: must hold settings by name, got a {type(content).__name__}; "
             "write for instance exit.stop_loss: 0.15"
         )
-    if "run_id" in content and isinstance(content.get("config"), Mapping):
-        content = content["config"]
-    return _sorted_out(content)
+    return content
 
 
 def _reason(error: Exception) -> str:
@@ -81,7 +90,11 @@ def _reason(error: Exception) -> str:
     return where + (getattr(error, "problem", None) or str(error).splitlines()[0])
 
 
-def _sorted_out(content: Mapping[Any, Any]) -> ConfigFile:
+def sort_out(content: Mapping[Any, Any], also: Iterable[str] = ()) -> ConfigFile:
+    """What the content of a configuration file means; `also` are further keys a user may mean.
+
+    Raises UnknownName and BadValue.
+    """
     found = ConfigFile()
     for raw, value in content.items():
         key = str(raw)
@@ -101,7 +114,8 @@ def _sorted_out(content: Mapping[Any, Any]) -> ConfigFile:
         elif "." in key:
             found.settings[key] = value
         else:
-            raise UnknownName("setting", key, [*PLAIN_KEYS, "indexes", *SECTIONS, *setting_names()])
+            known = [*PLAIN_KEYS, "indexes", *also, *SECTIONS, *setting_names()]
+            raise UnknownName("setting", key, known)
     return found
 
 

@@ -100,8 +100,16 @@ def no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def build(config: RunConfig, days: Sequence[Day], every_bar: bool = False) -> bt.Cerebro:
-    """A Cerebro with clock, broker, sizer, strategy and analyzers of a configuration."""
+def build(
+    config: RunConfig,
+    days: Sequence[Day],
+    every_bar: bool = False,
+    strategy: type[GexStrategy] | None = GexStrategy,
+) -> bt.Cerebro:
+    """A Cerebro with clock, broker, sizer, strategy and analyzers of a configuration.
+
+    strategy  None leaves it, and its sizer, to the caller
+    """
     cerebro = bt.Cerebro(stdstats=False)
     clock = ClockFeed(days=tuple(days), events=not every_bar)  # type: ignore[call-arg]
     cerebro.adddata(clock)
@@ -111,14 +119,20 @@ def build(config: RunConfig, days: Sequence[Day], every_bar: bool = False) -> bt
     cerebro.setbroker(
         SpreadBroker(cash=config.account.balance, fills=fills, commission=config.fills.commission)
     )
-    if config.account.sizing == "half-kelly":
-        cerebro.addsizer(HalfKelly, kelly=config.kelly)
-    else:
-        cerebro.addsizer(FixedContracts, quantity=config.account.quantity)
-    cerebro.addstrategy(GexStrategy, setup=config.setup, entry=config.entry, exit=config.exit)
+    if strategy is not None:
+        sizer, params = sizer_of(config)
+        cerebro.addsizer(sizer, **params)
+        cerebro.addstrategy(strategy, setup=config.setup, entry=config.entry, exit=config.exit)
     cerebro.addanalyzer(TradeReport, _name="trades")
     cerebro.addanalyzer(Funnel, _name="funnel")
     return cerebro
+
+
+def sizer_of(config: RunConfig) -> tuple[type[bt.Sizer], dict[str, Any]]:
+    """The sizer of a configuration, and its parameters."""
+    if config.account.sizing == "half-kelly":
+        return HalfKelly, {"kelly": config.kelly}
+    return FixedContracts, {"quantity": config.account.quantity}
 
 
 class SessionEnd(bt.Analyzer):

@@ -106,7 +106,7 @@ class RunResult:
         """One row a trade; times as UTC timestamps."""
         import pandas as pd
 
-        frame = _table(self.trade_records, TRADE_COLUMNS).to_pandas()
+        frame = records_table(self.trade_records, TRADE_COLUMNS).to_pandas()
         for name in ("timestamp_entry", "timestamp_exit"):
             frame[name] = pd.to_datetime(frame[name], utc=True)
         return frame
@@ -116,7 +116,7 @@ class RunResult:
         """One row a check; times as UTC timestamps."""
         import pandas as pd
 
-        frame = _table(self.decision_records, DECISION_COLUMNS).to_pandas()
+        frame = records_table(self.decision_records, DECISION_COLUMNS).to_pandas()
         frame["timestamp"] = pd.to_datetime(frame["timestamp"], utc=True)
         return frame
 
@@ -143,8 +143,8 @@ class RunResult:
         import pyarrow.parquet as pq
 
         (work / "trades.json").write_text(self.to_json(), encoding="utf-8")
-        trades = _table(self.trade_records, TRADE_COLUMNS)
-        _write_csv(work / "trades.csv", trades)
+        trades = records_table(self.trade_records, TRADE_COLUMNS)
+        write_csv(work / "trades.csv", trades)
         for name, table in (
             ("trades", trades),
             ("equity", self.equity_table),
@@ -228,8 +228,8 @@ def _check_whole(result: RunResult) -> None:
         kind = type(example) if isinstance(example, dict | list) else (int, float, type(None))
         if not isinstance(result.summary[name], kind):
             raise TypeError(f"{name} of the summary is {result.summary[name]!r}")
-    _table(result.trade_records, TRADE_COLUMNS)
-    _table(result.decision_records, DECISION_COLUMNS)
+    records_table(result.trade_records, TRADE_COLUMNS)
+    records_table(result.decision_records, DECISION_COLUMNS)
 
 
 def write_folder(parent: str | Path, name: str, write: Callable[[Path], None]) -> Path:
@@ -286,7 +286,7 @@ def versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in REPORTED}
 
 
-def _write_csv(path: Path, trades: pa.Table) -> None:
+def write_csv(path: Path, trades: pa.Table) -> None:
     """Trades as text, one a line: strikes as 6070/6080, flags with spaces between."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -297,7 +297,7 @@ def _write_csv(path: Path, trades: pa.Table) -> None:
             writer.writerow(trade.values())
 
 
-def _table(records: list[dict[str, Any]], columns: dict[str, pa.DataType]) -> pa.Table:
+def records_table(records: list[dict[str, Any]], columns: dict[str, pa.DataType]) -> pa.Table:
     """Records as columns; raises KeyError, TypeError or ValueError for what does not fit."""
     return pa.table(
         {

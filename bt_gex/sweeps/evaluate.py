@@ -1,0 +1,63 @@
+"""One variant on backtrader: its configuration over sessions that are loaded, in figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bt_gex.analyzers.account import rebuild_equity
+from bt_gex.analyzers.trades import Marks
+from bt_gex.blackbox.day import Day
+from bt_gex.runs.config import RunConfig
+from bt_gex.runs.replay import run
+from bt_gex.stats.metrics import variant_metrics
+from bt_gex.stats.summary import funnel, max_drawdown_dollars
+
+Metrics = dict[str, Any]
+
+
+def evaluate(config: RunConfig, days: Sequence[Day], every_bar: bool = False) -> Metrics:
+    """Replay a configuration over loaded sessions; its metrics."""
+    played = [day for day in days if day.has_data]
+    if not played:
+        return metrics_of(config, [], [], [], [])
+    return measure(config, played, run(config, played, every_bar))
+
+
+def measure(config: RunConfig, days: Sequence[Day], strategy: Any) -> Metrics:
+    """Metrics of a strategy that has run with the analyzers of a replay."""
+    found = strategy.analyzers
+    return metrics_of(config, days, found.trades.records, found.trades.marks, found.funnel.records)
+
+
+def metrics_of(
+    config: RunConfig,
+    days: Sequence[Day],
+    trades: Sequence[dict[str, Any]],
+    marks: Sequence[Marks],
+    decisions: Sequence[dict[str, Any]],
+) -> Metrics:
+    """Metrics of trades (in order of entry) over sessions."""
+    closed = sorted(trades, key=lambda trade: str(trade["timestamp_exit"]))
+    pnls = [trade["pnl_dollars"] for trade in closed if trade["pnl_dollars"] is not None]
+    balance = config.account.balance
+    bars = sum(day.session.bars for day in days)
+    checks = funnel(decisions, trades, bars)
+    return {
+        **variant_metrics(
+            np.round(np.array(pnls, dtype=np.float64) * 100).astype(np.int64),
+            unresolved=len(trades) - len(pnls),
+            balance=balance,
+            max_drawdown_mtm=marked_drawdown(days, marks, balance),
+        ),
+        **{name: checks[name] for name in ("checks", "entries", "unpriced_bars", "clamped")},
+    }
+
+
+def marked_drawdown(days: Sequence[Day], marks: Sequence[Marks], balance: float) -> float:
+    """Largest fall of the account marked at every tick; dollars."""
+    stamps = np.concatenate([np.empty(0, np.int64), *(day.grid for day in days)])
+    equity = np.round(rebuild_equity(stamps, marks, balance)["equity"], 2)
+    return max_drawdown_dollars(np.append(balance, equity))

@@ -1,0 +1,240 @@
+"""Run plans: which variants of a configuration are run, in which order, under which names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+from bt_gex.errors import BadValue
+from bt_gex.runs.config import RunConfig, canonical, plain_value
+from bt_gex.runs.files import ConfigFile, read_yaml, sort_out
+from bt_gex.stats.objectives import find_objective
+from bt_gex.sweeps.grid import Grid, problem, read_grid
+
+OBJECTIVE = "sharpe_dd_penalty"
+ONE_RUN_ONLY = ("start", "end", "profile")  # the profile's settings are resolved beside its name
+PLAN_KEYS = ("grid", "ablation", "max_variants", "objective", "settings")
+INFORMATIVE = ("variants", "duplicates", "cut", "walkforward")  # written, not read
+
+Tag = Literal["baseline", "grid", "ablation", "search"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One configuration of a plan.
+
+    overrides  what differs from the base, by dotted name in plain values
+    settings   the value of every swept setting
+    invalid    why it can't be run; None when it can
+    """
+
+    variant_id: str
+    label: str
+    tag: Tag
+    overrides: dict[str, Any]
+    settings: dict[str, Any]
+    invalid: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The variants of a sweep, the baseline first.
+
+    duplicates, cut  how many were left out as equal to an earlier one, or beyond max_variants
+    """
+
+    base: RunConfig
+    grid: Grid
+    ablation: bool
+    objective: str
+    max_variants: int | None
+    variants: tuple[Variant, ...]
+    duplicates: int
+    cut: int
+
+    def name_for(self, fingerprint: str) -> str:
+        """Name of a sweep of this plan over that data; the same for the same of both."""
+        said = {
+            "base": self.base.resolved(),
+            "variants": [variant.variant_id for variant in self.variants],
+            "objective": self.objective,
+            "data": fingerprint,
+        }
+        digest = hashlib.sha256(canonical(said).encode()).hexdigest()[:10]
+        symbol = self.base.index.replace("/", "_")
+        return f"{symbol}-{self.base.start:%Y%m%d}-{self.base.end:%Y%m%d}-sweep-{digest}"
+
+
+def config_of(base: RunConfig, variant: Variant) -> RunConfig:
+    """The configuration of a variant."""
+    return base.with_settings(variant.overrides)
+
+
+def make_plan(
+    base: RunConfig,
+    grid: Mapping[str, Sequence[Any]],
+    *,
+    ablation: bool = False,
+    max_variants: int | None = None,
+    objective: str = OBJECTIVE,
+) -> Plan:
+    """The baseline, then the grid, then the ablations; each meaning once, cut to max_variants.
+
+    grid          values by dotted name; their product in the order given, the last name fastest
+    ablation      also the first grid point with each swept setting in turn set back to the base's
+
+    A variant that is not allowed stays in the plan and says why. Raises BadValue, UnknownName.
+    """
+    find_objective(objective)
+    if max_variants is not None and max_variants < 1:
+        raise BadValue(f"max_variants must be at least 1, got {max_variants}")
+    maker = VariantMaker(base, read_grid(grid))
+    found: dict[str, Variant] = {}
+    tried = 0
+    for variant in maker.all_variants(ablation):
+        tried += 1
+        found.setdefault(variant.variant_id, variant)
+    variants = tuple(found.values())
+    kept = variants[:max_variants]
+    return Plan(
+        base=base,
+        grid=maker.grid,
+        ablation=ablation,
+        objective=objective,
+        max_variants=max_variants,
+        variants=kept,
+        duplicates=tried - len(variants),
+        cut=len(variants) - len(kept),
+    )
+
+
+class VariantMaker:
+    """Makes the variants of one base configuration."""
+
+    def __init__(self, base: RunConfig, grid: Grid) -> None:
+        self.grid = grid
+        resolved = base.resolved()
+        self._base_values = {name: _setting(resolved, name) for name in grid}
+        hashed = {key: value for key, value in resolved.items() if key not in ONE_RUN_ONLY}
+        self._base_text = canonical(hashed)
+        self._problems = {
+            (name, canonical([value])): text
+            for name, values in grid.items()
+            for value in values
+            if (text := problem(name, value))
+        }
+
+    def all_variants(self, ablation: bool) -> Iterator[Variant]:
+        """In the order of a plan, with duplicates."""
+        yield self.make(self._base_values, "baseline", "baseline")
+        if not self.grid:
+            return
+        for values in product(*self.grid.values()):
+            settings = dict(zip(self.grid, values, strict=True))
+            yield self.make(settings, "grid", _label(settings))
+        if ablation:
+            first = {name: values[0] for name, values in self.grid.items()}
+            for name in self.grid:
+                settings = {**first, name: self._base_values[name]}
+                yield self.make(settings, "ablation", f"ablation:{_label({name: settings[name]})}")
+
+    def make(self, settings: Mapping[str, Any], tag: Tag, label: str) -> Variant:
+        """A variant of these settings.
+
+        Its id is the first 16 digits of the SHA-256 of the canonical JSON of {"base", "overrides"}:
+        every resolved setting and the index, without dates and the profile's name; and what
+        differs from it. Numbers are normalised by the setting's type.
+        """
+        differing = {
+            name: value for name, value in settings.items() if value != self._base_values[name]
+        }
+        text = f'{{"base":{self._base_text},"overrides":{canonical(differing)}}}'
+        wrong = [
+            self._problems[key]
+            for name, value in settings.items()
+            if self._problems and (key := (name, canonical([value]))) in self._problems
+        ]
+        return Variant(
+            variant_id=hashlib.sha256(text.encode()).hexdigest()[:16],
+            label=label,
+            tag=tag,
+            overrides=differing,
+            settings=dict(settings),
+            invalid=f"invalid parameters: {'; '.join(wrong)}" if wrong else None,
+        )
+
+
+def _setting(resolved: Mapping[str, Any], name: str) -> Any:
+    section, _, rest = name.partition(".")
+    return resolved[section][rest]
+
+
+def _label(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={_text(value)}" for name, value in settings.items())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "none"}[value]
+    return str(value)
+
+
+def plan_to_yaml(plan: Plan) -> dict[str, Any]:
+    """The plan in plain values; reading it gives the same variants."""
+    base = plan.base
+    return {
+        "index": base.index,
+        "start": base.start.isoformat(),
+        "end": base.end.isoformat(),
+        "profile": base.profile,
+        "settings": {name: plain_value(value) for name, value in base.settings.items()},
+        **({"indexes": {k: dict(v) for k, v in base.indexes.items()}} if base.indexes else {}),
+        "grid": {name: list(values) for name, values in plan.grid.items()},
+        "ablation": plan.ablation,
+        "max_variants": plan.max_variants,
+        "objective": plan.objective,
+        "variants": len(plan.variants),
+        "duplicates": plan.duplicates,
+        "cut": plan.cut,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanFile:
+    """What a plan file says; where it is silent, the defaults."""
+
+    base: ConfigFile = field(default_factory=ConfigFile)
+    grid: Grid = field(default_factory=dict)
+    ablation: bool = False
+    max_variants: int | None = None
+    objective: str = OBJECTIVE
+
+
+def read_plan(path: str | Path) -> PlanFile:
+    """Read a plan file: the keys of a configuration file, and grid, ablation, max_variants and
+    objective. Raises DataError when it cannot be read, UnknownName and BadValue for what it says.
+    """
+    content = read_yaml(path)
+    rest = {k: v for k, v in content.items() if k not in (*PLAN_KEYS, *INFORMATIVE)}
+    settings, grid = content.get("settings") or {}, content.get("grid") or {}
+    for key, value in (("settings", settings), ("grid", grid)):
+        if not isinstance(value, Mapping):
+            raise BadValue(f"{path}: {key} must hold values by setting name, got {value!r}")
+    ablation, most = content.get("ablation", False), content.get("max_variants")
+    if not isinstance(ablation, bool):
+        raise BadValue(f"{path}: ablation must be true or false, got {ablation!r}")
+    if most is not None and (isinstance(most, bool) or not isinstance(most, int)):
+        raise BadValue(f"{path}: max_variants must be a whole number, got {most!r}")
+    return PlanFile(
+        base=sort_out({**rest, **settings}, also=PLAN_KEYS),
+        grid=read_grid(grid),
+        ablation=ablation,
+        max_variants=most,
+        objective=str(content.get("objective", OBJECTIVE)),
+    )

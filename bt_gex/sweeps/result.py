@@ -1,0 +1,258 @@
+"""The outcome of a sweep, and its folder on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean, median
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import yaml
+
+from bt_gex.blackbox.arrow_arrays import column_of
+from bt_gex.errors import OutputError
+from bt_gex.runs.config import plain_value
+from bt_gex.runs.replay import run
+from bt_gex.runs.result import TRADE_COLUMNS, Writer, records_table, write_csv, write_folder
+from bt_gex.stats.objectives import find_objective, rank
+from bt_gex.sweeps.engines import Sessions
+from bt_gex.sweeps.plan import Plan, Variant, config_of, plan_to_yaml
+from bt_gex.sweeps.store import Outcome
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = 5  # best variants whose trades are kept, besides the baseline's
+OWN_COLUMNS = ("variant_id", "label", "tag", "status", "reason", "rank", "score")
+COUNTS = (
+    "total_trades", "winners", "losers", "breakeven", "unresolved", "checks", "entries",
+    "unpriced_bars", "clamped",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepResult:
+    """What a sweep found.
+
+    plan      what was asked for, as in plan.yaml
+    source    name and fingerprint of the data, versions of the software
+    summary   how many variants there were, and how the best stands beside the others
+    rows      one a variant in the order of the plan: OWN_COLUMNS, the swept settings by their
+              dotted names, the metrics
+    trades    trade records of the baseline and of the best, by variant id
+    best      configuration of the best variant, usable as a configuration file; None without one
+    """
+
+    name: str
+    plan: dict[str, Any]
+    source: dict[str, Any]
+    summary: dict[str, Any]
+    rows: list[dict[str, Any]]
+    trades: dict[str, list[dict[str, Any]]]
+    best: dict[str, Any] | None
+    folder: Path | None = None
+
+    @cached_property
+    def variants(self) -> pd.DataFrame:
+        """The rows as a table."""
+        return rows_table(self.rows, list(self.plan["grid"])).to_pandas()
+
+    def save(self, out: Path, extras: Mapping[str, Writer] | None = None) -> SweepResult:
+        """Write the sweep's folder under `out`, whole or not at all. Raises OutputError."""
+
+        def write(work: Path) -> None:
+            import pyarrow.parquet as pq
+
+            write_yaml(work / "plan.yaml", self.plan)
+            table = rows_table(self.rows, list(self.plan["grid"]))
+            pq.write_table(table, work / "variants.parquet")
+            content = {"name": self.name, **self.source, "summary": self.summary}
+            text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+            (work / "summary.json").write_text(text, "utf-8")
+            if self.best is not None:
+                write_yaml(work / "best.yaml", self.best)
+            (work / "trades").mkdir()
+            for variant_id, trades in self.trades.items():
+                found = records_table(trades, TRADE_COLUMNS)
+                pq.write_table(found, work / "trades" / f"{variant_id}.parquet")
+                write_csv(work / "trades" / f"{variant_id}.csv", found)
+            for name, write_extra in (extras or {}).items():
+                write_extra(work / name)
+
+        return replace(self, folder=write_folder(out, self.name, write))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> SweepResult:
+        """Read a finished sweep again. Raises OutputError when the folder is none."""
+        import pyarrow.parquet as pq
+
+        place = Path(folder)
+        try:
+            plan = yaml.safe_load((place / "plan.yaml").read_text("utf-8"))
+            content = json.loads((place / "summary.json").read_text("utf-8"))
+            best = place / "best.yaml"
+            return cls(
+                name=content.pop("name"),
+                summary=content.pop("summary"),
+                plan=plan,
+                source=content,
+                rows=pq.read_table(place / "variants.parquet").to_pylist(),
+                trades={
+                    file.stem: pq.read_table(file).to_pylist()
+                    for file in sorted((place / "trades").glob("*.parquet"))
+                },
+                best=yaml.safe_load(best.read_text("utf-8")) if best.exists() else None,
+                folder=place,
+            )
+        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError, pa.ArrowException) as e:
+            reason = str(e).splitlines()[0] if str(e) else type(e).__name__
+            raise OutputError(f"{place} is not the folder of a finished sweep: {reason}") from e
+
+
+def assemble(
+    name: str,
+    plan: Plan,
+    source: dict[str, Any],
+    outcomes: Sequence[Outcome],
+    sessions: Sessions,
+) -> SweepResult:
+    """Rank the outcomes, in the order of the variants; replay the best for their trades."""
+    rows = ranked_rows(plan, outcomes)
+    by_rank = sorted((row for row in rows if row["status"] == "success"), key=lambda r: r["rank"])
+    variants = {variant.variant_id: variant for variant in plan.variants}
+    winner = variants[by_rank[0]["variant_id"]] if by_rank else None
+    shown = dict.fromkeys(
+        row["variant_id"]
+        for row in [*(r for r in by_rank if r["tag"] == "baseline"), *by_rank[:SHOWN]]
+    )
+    return SweepResult(
+        name=name,
+        plan=plan_to_yaml(plan),
+        source=source,
+        summary=summary_of(plan, rows),
+        rows=rows,
+        trades={v: _trades(plan, variants[v], sessions) for v in shown},
+        best=None if winner is None else best_config(plan, winner),
+    )
+
+
+def ranked_rows(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """A row a variant, with its score and its rank among those that succeeded (1 is the best)."""
+    objective = find_objective(plan.objective)
+    rows: list[dict[str, Any]] = []
+    for variant, outcome in zip(plan.variants, outcomes, strict=True):
+        done = outcome.status == "success"
+        rows.append(
+            {
+                "variant_id": variant.variant_id,
+                "label": variant.label,
+                "tag": variant.tag,
+                "status": outcome.status,
+                "reason": outcome.reason,
+                "rank": None,
+                "score": objective(outcome.metrics) if done else None,
+                **variant.settings,
+                **outcome.metrics,
+            }
+        )
+    for place, number in enumerate(rank(rows), start=1):
+        if rows[number]["status"] == "success":
+            rows[number]["rank"] = place
+    return rows
+
+
+def summary_of(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How many variants there were, and how the best stands beside the average and the baseline."""
+    counts = {
+        status: sum(1 for row in rows if row["status"] == status)
+        for status in ("success", "skipped", "failed")
+    }
+    done = [row for row in rows if row["status"] == "success"]
+    scores = [row["score"] for row in done if row["score"] is not None]
+    pnls = [row["total_pnl"] for row in done]
+    best = min(done, key=lambda row: row["rank"], default=None)
+    baseline = next((row for row in done if row["tag"] == "baseline"), None)
+    return {
+        "objective": plan.objective,
+        "variants": len(rows),
+        **counts,
+        "duplicates": plan.duplicates,
+        "cut": plan.cut,
+        "best": _in_short(best),
+        "baseline": _in_short(baseline),
+        "average_score": fmean(scores) if scores else None,
+        "median_score": median(scores) if scores else None,
+        "without_score": len(done) - len(scores),
+        "average_total_pnl": round(fmean(pnls), 2) if pnls else None,
+        "profitable": sum(1 for pnl in pnls if pnl > 0),
+    }
+
+
+def _in_short(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    names = ("variant_id", "label", "score", "total_pnl", "total_trades", "max_drawdown_mtm")
+    return None if row is None else {name: row[name] for name in names}
+
+
+def best_config(plan: Plan, winner: Variant) -> dict[str, Any]:
+    """The winner as a configuration file: where it was found, and every changed setting."""
+    base = plan.base
+    return {
+        "index": base.index,
+        "start": base.start.isoformat(),
+        "end": base.end.isoformat(),
+        "profile": base.profile,
+        **({"indexes": dict(base.indexes)} if base.indexes else {}),
+        **{name: plain_value(value) for name, value in base.settings.items()},
+        **winner.overrides,
+    }
+
+
+def _trades(plan: Plan, variant: Variant, sessions: Sessions) -> list[dict[str, Any]]:
+    config = config_of(plan.base, variant)
+    days = [day for day in sessions.days(config.load_params) if day.has_data]
+    if not days:
+        return []
+    records: list[dict[str, Any]] = run(config, days).analyzers.trades.records
+    return records
+
+
+def rows_table(rows: Sequence[Mapping[str, Any]], swept: Sequence[str]) -> pa.Table:
+    """Rows as columns: numbers where all values are numbers, else text; None is null."""
+    names = [
+        *OWN_COLUMNS,
+        *swept,
+        *dict.fromkeys(n for row in rows for n in row if n not in (*OWN_COLUMNS, *swept)),
+    ]
+    columns: dict[str, pa.Array] = {}
+    for name in names:
+        values = [row.get(name) for row in rows]
+        if name in (*COUNTS, "rank"):
+            kind = pa.int64()
+        elif name not in OWN_COLUMNS[:5] and all(_is_number(v) for v in values):
+            kind = pa.float64()
+        else:
+            kind = pa.string()
+            values = [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
+        columns[name] = column_of(values, kind)
+    return pa.table(columns)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def write_plan(folder: Path, plan: Plan) -> None:
+    """Write plan.yaml into the folder of a sweep that is under way. Raises OutputError."""
+    try:
+        write_yaml(folder / "plan.yaml", plan_to_yaml(plan))
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+
+
+def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    """Write plain values as YAML, in their order."""
+    path.write_text(yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True), "utf-8")

@@ -1,0 +1,159 @@
+"""A sweep: a plan of variants in, one table of their figures out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bt_gex.blackbox.recording import Recording
+from bt_gex.errors import BadValue, OutputError
+from bt_gex.runs.result import Writer, check_writable, versions
+from bt_gex.sweeps.engines import ENGINES, Sessions, make_engine, prepare
+from bt_gex.sweeps.optimizer import run_optstrategy
+from bt_gex.sweeps.plan import Plan, Variant, config_of
+from bt_gex.sweeps.pool import Engine, can_fork, run_one, run_variants
+from bt_gex.sweeps.result import SweepResult, assemble, write_plan
+from bt_gex.sweeps.store import Journal, Outcome
+
+Progress = Callable[[str, int, int], None]
+OPTIMIZERS = ("pool", "cerebro")
+CHUNK = {"backtrader": 1, "compiled": 25}  # variants handed to a worker at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions:
+    """How a sweep is run; nothing here changes its results.
+
+    engine     backtrader or compiled
+    optimizer  pool: processes of our own; cerebro: backtrader's optstrategy
+    workers    processes; None: one a core
+    resume     go on where an earlier sweep of the same plan and data ended
+    cache      folder of the day cache, None: the user's; use_cache False: none
+    """
+
+    engine: str = "backtrader"
+    optimizer: str = "pool"
+    workers: int | None = None
+    resume: bool = False
+    cache: str | Path | None = None
+    use_cache: bool = True
+
+    def __post_init__(self) -> None:
+        for name, value, allowed in (
+            ("engine", self.engine, ENGINES),
+            ("optimizer", self.optimizer, OPTIMIZERS),
+        ):
+            if value not in allowed:
+                raise BadValue(f"{name} must be {' or '.join(allowed)}, got {value!r}")
+        if self.workers is not None and self.workers < 1:
+            raise BadValue(f"workers must be a whole number from 1, got {self.workers}")
+        if self.optimizer == "cerebro" and self.engine != "backtrader":
+            raise BadValue("optimizer cerebro is backtrader's own; it has no other engine")
+
+    @property
+    def processes(self) -> int:
+        """Workers that will run."""
+        return (self.workers or os.cpu_count() or 1) if can_fork() else 1
+
+
+def run_sweep(
+    database: str | Path,
+    plan: Plan,
+    out: str | Path = "sweeps",
+    options: SweepOptions | None = None,
+    progress: Progress | None = None,
+    extras: Callable[[SweepResult], Mapping[str, Writer]] | None = None,
+) -> SweepResult:
+    """Run the variants of a plan that are not done yet, and write the sweep's folder.
+
+    out       folder for the sweep's folder
+    progress  called with what is being done, how much of it is done, and how much there is
+
+    extras    what writes further files into the folder, by their name
+
+    Each finished variant is stored at once. Raises OutputError when there is an unfinished sweep
+    of the same plan and data and it is not to be resumed, or when nothing can be written.
+    """
+    how = options or SweepOptions()
+    check_writable(Path(out))
+    with Recording(database, how.cache, how.use_cache) as recording:
+        recording.require_index(plan.base.index)
+        sessions = Sessions(recording, plan.base)
+        data = sessions.fingerprint()
+        source = {
+            "database": Path(recording.name).name,
+            "fingerprint": data,
+            "versions": versions(),
+        }
+        name = plan.name_for(data)
+        partial, finished = Path(out) / f"{name}.partial", Path(out) / name
+        if how.resume and finished.exists() and not partial.exists():
+            return SweepResult.load(finished)
+        with Journal(partial) as journal:
+            if journal.outcomes and not how.resume:
+                raise OutputError(
+                    f"{partial} holds {len(journal.outcomes)} of {len(plan.variants)} variants of "
+                    "this sweep; go on with --resume, or delete it to begin anew"
+                )
+            write_plan(partial, plan)
+            outcomes = finish(plan, sessions, journal, how, progress)
+        result = assemble(name, plan, source, outcomes, sessions)
+        result = result.save(Path(out), extras(result) if extras else {})
+    shutil.rmtree(partial)
+    return result
+
+
+def finish(
+    plan: Plan,
+    sessions: Sessions,
+    journal: Journal,
+    how: SweepOptions,
+    progress: Progress | None = None,
+) -> list[Outcome]:
+    """Outcomes of all variants of a plan, in its order; runs those the journal does not have."""
+    engine = make_engine(how.engine, sessions)
+    todo = [v for v in plan.variants if v.variant_id not in journal.outcomes]
+
+    def report(outcome: Outcome) -> None:
+        journal.add(outcome)
+        if progress:
+            progress("variants", len(journal.outcomes), len(plan.variants))
+
+    if todo:
+        prepare(engine, (config_of(plan.base, variant) for variant in reading_apart(todo)))
+        report(run_one(engine, plan.base, todo[0]))  # which loads here what most variants need
+        _run(engine, plan, todo[1:], how, report)
+    return [journal.outcomes[variant.variant_id] for variant in plan.variants]
+
+
+def _run(
+    engine: Engine,
+    plan: Plan,
+    variants: Sequence[Variant],
+    how: SweepOptions,
+    report: Callable[[Outcome], None],
+) -> None:
+    if how.optimizer == "cerebro":
+        run_optstrategy(engine, plan.base, variants, how.processes, report)
+        return
+    for outcome in run_variants(engine, plan.base, variants, how.processes, CHUNK[how.engine]):
+        report(outcome)
+
+
+def reading_apart(variants: Iterable[Variant]) -> Iterator[Variant]:
+    """One valid variant for each combination of the settings that decide how rows are read."""
+    seen: set[str] = set()
+    for variant in variants:
+        apart = repr(
+            [
+                (name, value)
+                for name, value in variant.overrides.items()
+                if name.startswith("data.") or name == "entry.use_competing_peaks"
+            ]
+        )
+        if not variant.invalid and apart not in seen:
+            seen.add(apart)
+            yield variant
