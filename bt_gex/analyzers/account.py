@@ -52,21 +52,27 @@ def rebuild_equity(stamps: Stamps, marks: Iterable[Marks], balance: float) -> di
     stamps: instants of all ticks, nanoseconds UTC, ascending. Between two ticks the account
     changes only by what trades did and by the marks of the open ones, so nothing is lost.
     """
-    names = ("cash", "value", "margin", "open_spreads", "closed_equity")
-    columns = {name: np.zeros(len(stamps)) for name in names}
+    ticks = len(stamps)
+    cash, closed, spreads = (np.zeros(ticks + 1, dtype=np.int64) for _ in range(3))  # changes
+    value, margin = np.zeros(ticks), np.zeros(ticks)
     for mark in marks:
-        entry, leave = np.searchsorted(stamps, [mark.stamps[0], mark.stamps[-1]])
-        held = slice(int(entry), int(leave))
-        columns["cash"][held] += mark.booked
-        columns["cash"][leave:] += mark.pnl
-        columns["closed_equity"][leave:] += mark.pnl
-        columns["value"][held] -= carried_forward(mark.values)[:-1] * mark.dollars
-        columns["margin"][held] += mark.margin
-        columns["open_spreads"][held] += 1
-    columns["cash"] += balance
-    columns["closed_equity"] += balance
-    columns["equity"] = columns["cash"] + columns.pop("value")
-    return columns
+        entry, leave = (int(tick) for tick in np.searchsorted(stamps, mark.stamps[[0, -1]]))
+        booked, pnl = round(mark.booked * 100), round(mark.pnl * 100)
+        cash[entry] += booked
+        cash[leave] += pnl - booked
+        closed[leave] += pnl
+        value[entry:leave] -= carried_forward(mark.values)[:-1] * mark.dollars
+        margin[entry:leave] += mark.margin
+        spreads[entry] += 1
+        spreads[leave] -= 1
+    in_cash = balance + np.cumsum(cash[:-1]) / 100.0  # cents are counted whole
+    return {
+        "equity": in_cash + value,
+        "cash": in_cash,
+        "margin": margin,
+        "open_spreads": np.cumsum(spreads[:-1]),
+        "closed_equity": balance + np.cumsum(closed[:-1]) / 100.0,
+    }
 
 
 class _Closed(bt.Analyzer):

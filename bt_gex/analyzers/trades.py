@@ -7,10 +7,13 @@ from typing import Any
 
 import backtrader as bt
 import numpy as np
+import numpy.typing as npt
 
+from bt_gex.blackbox.day import Day
 from bt_gex.feeds.clock import Tick
 from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.market.calendar import NS, Stamps, utc
+from bt_gex.market.contracts import Spread
 from bt_gex.market.money import rounded, to_cents
 from bt_gex.market.quotes import Prices
 from bt_gex.rules.entry import Decision
@@ -104,50 +107,93 @@ class TradeReport(bt.Analyzer):
 
 def trade_record(entry: Entry, order: Any) -> dict[str, Any]:
     """A closed trade in plain values."""
-    feed, decision = entry.feed, entry.decision
-    spread, index = feed.spread, feed.day.index
+    feed = entry.feed
+    unresolved = order.info.get("settled") == "none"
+    return closed_trade(
+        order_id=feed.name,
+        day=feed.day,
+        spread=feed.spread,
+        decision=entry.decision,
+        rows=(entry.tick.row, feed.clock.now().row),
+        values=feed.value,
+        clamped=feed.clamped,
+        credit=entry.credit,
+        exit_value=None if unresolved else float(order.executed.price),
+        quantity=entry.quantity,
+        pnl_dollars=None if unresolved else order.info.pnl_dollars,
+        commission_dollars=order.info.commission_dollars,
+        reason=_reason(order),
+        settled=order.info.get("settled", ""),
+        clamped_exit=bool(order.info.get("clamped")),
+    )
+
+
+def closed_trade(
+    *,
+    order_id: str,
+    day: Day,
+    spread: Spread,
+    decision: Decision | None,
+    rows: tuple[int, int],
+    values: Prices,
+    clamped: npt.NDArray[np.bool_],
+    credit: float,
+    exit_value: float | None,
+    quantity: int,
+    pnl_dollars: float | None,
+    commission_dollars: float,
+    reason: str,
+    settled: str,
+    clamped_exit: bool,
+) -> dict[str, Any]:
+    """The record of a trade.
+
+    rows     of entry and exit on the session's grid
+    values   of the spread on that grid, points; clamped: where they had to be
+    settled  the source of the settlement price, empty for a trade closed by the rules
+    """
     setup = decision.setup if decision else None
     seen = decision.seen if decision else None
-    until = feed.clock.now()
-    dollars = float(index.multiplier * entry.quantity)
-    unresolved = order.info.get("settled") == "none"
-    value = None if unresolved else float(order.executed.price)
-    lived = feed.value[entry.tick.row : until.row + 1]
-    bars = lived[1 : None if not until.is_close else -1]  # the bars the exit rules looked at
-    marks = [lived[0], *bars] + ([value] if until.is_close and value is not None else [])
-    known = entry.credit - np.array([mark for mark in marks if mark == mark])
-    clamped = int(np.count_nonzero(feed.clamped[entry.tick.row : until.row + 1]))
+    entered, until = rows
+    at_close = until == len(day.grid) - 1
+    dollars = float(day.index.multiplier * quantity)
+    lived = values[entered : until + 1]
+    bars = lived[1 : -1 if at_close else None]  # the bars the exit rules looked at
+    marks = [lived[0], *bars] + ([exit_value] if at_close and exit_value is not None else [])
+    known = credit - np.array([mark for mark in marks if mark == mark])
+    clamps = int(np.count_nonzero(clamped[entered : until + 1]))
+    unpriced = int(np.count_nonzero(np.isnan(bars)))
+    alive_s = float(day.grid[until] - day.grid[entered]) / NS
+    percent = None if exit_value is None else 100.0 * (credit - exit_value) / credit
     return {
-        "order_id": feed.name,
-        "timestamp_entry": _iso(entry.tick.ns),
-        "timestamp_exit": _iso(until.ns),
+        "order_id": order_id,
+        "timestamp_entry": _iso(int(day.grid[entered])),
+        "timestamp_exit": _iso(int(day.grid[until])),
         "strategy": spread.strategy,
         "direction": setup.direction if setup else None,
         "confidence": setup.confidence if setup else None,
         "strikes": list(spread.strikes),
-        "entry_credit": round(entry.credit, 10),
-        "exit_value": None if value is None else round(value, 10) + 0.0,
-        "quantity": entry.quantity,
-        "index_symbol": index.symbol,
-        "expiration": feed.day.session.day.isoformat(),
-        "pnl_dollars": None if unresolved else order.info.pnl_dollars,
-        "pnl_percent": None
-        if value is None
-        else rounded(100.0 * (entry.credit - value) / entry.credit, 2),
-        "exit_reason": _reason(order),
-        "time_alive_minutes": rounded((until.ns - entry.tick.ns) / NS / 60.0, 1),
+        "entry_credit": round(credit, 10),
+        "exit_value": None if exit_value is None else round(exit_value, 10) + 0.0,
+        "quantity": quantity,
+        "index_symbol": day.index.symbol,
+        "expiration": day.session.day.isoformat(),
+        "pnl_dollars": pnl_dollars,
+        "pnl_percent": None if percent is None else rounded(percent, 2),
+        "exit_reason": reason,
+        "time_alive_minutes": rounded(alive_s / 60.0, 1),
         "pin": seen.pin if seen else None,
         "spot_entry": seen.spot if seen else None,
         "vix_entry": seen.vix if seen else None,
         "distance": setup.distance if setup else None,
         "width": spread.width,
-        "commission_dollars": order.info.commission_dollars,
+        "commission_dollars": commission_dollars,
         "mae_dollars": to_cents(float(known.min()) * dollars),
         "mfe_dollars": to_cents(float(known.max()) * dollars),
-        "max_loss_dollars": to_cents((spread.width - entry.credit) * dollars),
-        "flags": _flags(order, clamped, int(np.count_nonzero(np.isnan(bars)))),
-        "unpriced_bars": int(np.count_nonzero(np.isnan(bars))),
-        "clamped_bars": clamped,
+        "max_loss_dollars": to_cents((spread.width - credit) * dollars),
+        "flags": _flags(settled, clamps, unpriced, clamped_exit),
+        "unpriced_bars": unpriced,
+        "clamped_bars": clamps,
     }
 
 
@@ -158,12 +204,11 @@ def _reason(order: Any) -> str:
     return UNRESOLVED_REASON if settled == "none" else SETTLEMENT_REASON
 
 
-def _flags(order: Any, clamped: int, unpriced: int) -> list[str]:
-    settled = order.info.get("settled")
+def _flags(settled: str, clamped: int, unpriced: int, clamped_exit: bool) -> list[str]:
     flags = {
         "unpriced_bars": unpriced > 0,
         "clamped_value": clamped > 0,
-        "clamped_exit": bool(order.info.get("clamped")) and not settled,
+        "clamped_exit": clamped_exit and not settled,
         "parity_settlement": settled == "parity",
         "stale_settlement": settled == "stale index",
         "unresolved": settled == "none",

@@ -32,9 +32,13 @@ class HalfSpreadFill:
     def price(self, bid: float, ask: float, *, bought: bool, opening: bool) -> float | None:
         if math.isnan(bid) or math.isnan(ask):
             return None
-        slippage = self.entry_slippage if opening else self.exit_slippage
-        paid = slippage * (ask - bid) / 2.0
-        return (bid + ask) / 2.0 + (paid if bought else -paid)
+        return filled(bid, ask, self.entry_slippage if opening else self.exit_slippage, bought)
+
+
+def filled(bid: float, ask: float, slippage: float, bought: bool) -> float:
+    """Points paid or received for a leg at a share of the half-spread; numbers only."""
+    paid = slippage * (ask - bid) / 2.0
+    return (bid + ask) / 2.0 + (paid if bought else -paid)
 
 
 def spread_price(

@@ -189,7 +189,7 @@ class SpreadBroker(bt.BrokerBase):
         new = Holding(order.owner, feed, quantity, credit, 0.0, commission)
         new.booked = to_cents(new.dollars(credit)) - to_cents(commission)
         free = self.margin_free()
-        if free + new.booked - new.dollars(feed.spread.width) < -0.005:
+        if beyond_margin(free, new.booked, new.dollars(feed.spread.width)):
             needs = new.dollars(feed.spread.width) - new.booked
             order.margin()
             order.addinfo(why=f"margin: needs ${needs:,.2f}, ${free:,.2f} free")
@@ -258,6 +258,11 @@ class SpreadBroker(bt.BrokerBase):
     def _refuse(self, order: Any, why: str) -> None:
         order.reject(self)
         order.addinfo(why=why)
+
+
+def beyond_margin(free: float, booked: float, width_dollars: float) -> bool:
+    """Whether a spread would reserve more than is free and it brings in; dollars, numbers only."""
+    return free + booked - width_dollars < -0.005
 
 
 def _mark(feed: SpreadFeed) -> float:

@@ -14,7 +14,7 @@ from bt_gex.feeds.clock import ClockFeed
 from bt_gex.feeds.lines import BulkFeed, bt_stamps
 from bt_gex.market.calendar import BAR_S
 from bt_gex.market.contracts import Leg, Spread
-from bt_gex.market.quotes import CLAMP_TOLERANCE, Prices
+from bt_gex.market.quotes import CLAMP_TOLERANCE, Prices, spread_value
 
 
 class OptionLegFeed(BulkFeed):
@@ -98,7 +98,8 @@ class SpreadFeed:
         self.clock, self.day, self.spread = clock, day, spread
         self._name = self._dataname = self.name = name
         self.legs = [LegFeed(clock, day, leg) for leg in spread.legs]
-        raw = -sum((feed.leg.side * feed.quotes.mid for feed in self.legs), np.zeros(len(day.grid)))
+        mids = [feed.quotes.mid for feed in self.legs]
+        raw = spread_value(mids, [feed.leg.side for feed in self.legs])
         self.value: Prices = np.clip(raw, 0.0, spread.width)
         with np.errstate(invalid="ignore"):
             self.clamped = np.abs(self.value - raw) > CLAMP_TOLERANCE

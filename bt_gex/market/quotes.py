@@ -6,6 +6,7 @@ Prices are points per unit of underlying; NaN is a missing price, 0.0 is a price
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,9 +50,17 @@ def clean(bid: Prices, ask: Prices) -> tuple[Prices, Prices]:
     return np.where(valid, bid, np.nan), np.where(valid, ask, np.nan)
 
 
-def spread_value(mids: Sequence[float], sides: Sequence[int]) -> float:
-    """Points it costs at mid to buy the spread back: shorts (side -1) minus longs (side 1)."""
-    return -sum(side * mid for side, mid in zip(sides, mids, strict=True))
+def spread_value(mids: Sequence[Any], sides: Sequence[int]) -> Any:
+    """Points it costs at mid to buy the spread back: shorts (side -1) minus longs (side 1).
+
+    mids  one number a leg, or one array of numbers a leg
+    """
+    if len(mids) != len(sides):
+        raise ValueError("one side for each mid")
+    total = sides[0] * mids[0]
+    for leg in range(1, len(mids)):
+        total = total + sides[leg] * mids[leg]
+    return -total
 
 
 def clamp(value: float, width: float) -> float:
@@ -61,4 +70,9 @@ def clamp(value: float, width: float) -> float:
 
 def intrinsic(strike: float, right: str, settlement: float) -> float:
     """What the option is worth at expiration, points."""
-    return max(settlement - strike, 0.0) if right == "C" else max(strike - settlement, 0.0)
+    return payoff(strike, right == "C", settlement)
+
+
+def payoff(strike: float, is_call: bool, settlement: float) -> float:
+    """What a call or put is worth at expiration, points; numbers only."""
+    return max(settlement - strike, 0.0) if is_call else max(strike - settlement, 0.0)

@@ -39,6 +39,16 @@ class Skip(StrEnum):
     SIZE_ZERO = "size zero"
 
 
+# The kinds as plain numbers, so that the checks can be compiled; 0 is none.
+PASSED = 0
+(
+    NO_INDEX_PRICE, NO_VIX, NO_PEAK, VIX_TOO_HIGH, TOO_FAR, ZERO_WIDTH, MAX_OPEN, NO_QUOTE,
+    CREDIT_NOT_POSITIVE, CREDIT_NOT_BELOW_WIDTH, CREDIT_BELOW_MINIMUM, MARGIN, SIZE_ZERO,
+) = range(1, len(Skip) + 1)  # fmt: skip
+KINDS = tuple(Skip)
+NO_LIMIT = 2**31  # open positions; as many are never open
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What is known at the moment of the decision; NaN where nothing usable is known."""
@@ -81,25 +91,28 @@ def decide_entry(
     price  credit in points for selling the spread now, or the leg that has no valid quote
     size   contracts for a spread at a credit
     """
-    missing = _missing(seen)
+    missing = missing_input(seen.spot, seen.vix, seen.pin)
     if missing:
-        return Decision("skip", seen, missing, missing.value)
+        kind = KINDS[missing - 1]
+        return Decision("skip", seen, kind, kind.value)
     setup = setup_for(seen, index, setup_params)
     spread = setup.spread
     if spread is None:
         kind = Skip.VIX_TOO_HIGH if seen.vix >= setup_params.vix_threshold else Skip.TOO_FAR
         return Decision("skip", seen, kind, setup.description, setup)
-    if spread.narrowest <= 0:
-        return Decision("skip", seen, Skip.ZERO_WIDTH, Skip.ZERO_WIDTH.value, setup, spread)
-    if entry_params.max_open is not None and open_positions >= entry_params.max_open:
-        return Decision("skip", seen, Skip.MAX_OPEN, Skip.MAX_OPEN.value, setup, spread)
+    most = NO_LIMIT if entry_params.max_open is None else entry_params.max_open
+    refused = refused_unpriced(spread.narrowest, open_positions, most)
+    if refused:
+        kind = KINDS[refused - 1]
+        return Decision("skip", seen, kind, kind.value, setup, spread)
     priced = price(spread)
     if isinstance(priced, Leg):
         reason = f"{Skip.NO_QUOTE.value}: {priced.label}"
         return Decision("skip", seen, Skip.NO_QUOTE, reason, setup, spread)
-    wrong = _wrong_credit(priced, spread.width, entry_params.min_credit)
-    if wrong:
-        return Decision("skip", seen, wrong, wrong.value, setup, spread, priced)
+    refused = refused_credit(priced, spread.width, entry_params.min_credit or 0.0)
+    if refused:
+        kind = KINDS[refused - 1]
+        return Decision("skip", seen, kind, kind.value, setup, spread, priced)
     sized = size(spread, priced)
     if sized.quantity <= 0:
         reason = f"{Skip.SIZE_ZERO.value}: {sized.why}"
@@ -121,21 +134,32 @@ def setup_for(seen: Seen, index: Index, params: SetupParams) -> Setup:
     )
 
 
-def _missing(seen: Seen) -> Skip | None:
-    if math.isnan(seen.spot):
-        return Skip.NO_INDEX_PRICE
-    if math.isnan(seen.vix):
-        return Skip.NO_VIX
-    if math.isnan(seen.pin):
-        return Skip.NO_PEAK
-    return None
+def missing_input(spot: float, vix: float, pin: float) -> int:
+    """The first input that is NaN, as a kind; numbers only, as are the next two."""
+    if math.isnan(spot):
+        return NO_INDEX_PRICE
+    if math.isnan(vix):
+        return NO_VIX
+    if math.isnan(pin):
+        return NO_PEAK
+    return PASSED
 
 
-def _wrong_credit(credit: float, width: float, minimum: float | None) -> Skip | None:
+def refused_unpriced(narrowest: float, open_positions: int, max_open: int) -> int:
+    """What speaks against a spread whatever its price, as a kind; its narrower width in points."""
+    if narrowest <= 0:
+        return ZERO_WIDTH
+    if open_positions >= max_open:
+        return MAX_OPEN
+    return PASSED
+
+
+def refused_credit(credit: float, width: float, minimum: float) -> int:
+    """What speaks against a credit, as a kind; points. A minimum of 0 is none."""
     if credit <= TOLERANCE:
-        return Skip.CREDIT_NOT_POSITIVE
+        return CREDIT_NOT_POSITIVE
     if credit >= width - TOLERANCE:
-        return Skip.CREDIT_NOT_BELOW_WIDTH
-    if minimum is not None and credit < minimum - TOLERANCE:
-        return Skip.CREDIT_BELOW_MINIMUM
-    return None
+        return CREDIT_NOT_BELOW_WIDTH
+    if credit < minimum - TOLERANCE:
+        return CREDIT_BELOW_MINIMUM
+    return PASSED

@@ -38,20 +38,63 @@ def fixed_size(quantity: int) -> Size:
     return Size(quantity, "fixed" if quantity else "the fixed quantity is 0")
 
 
+# Why half-Kelly gives so many contracts, plain numbers so that the function can be compiled.
+BELOW_STOP, FEW_TRADES, ONE_SIDED, NOT_POSITIVE, BY_KELLY = range(5)
+
+
 def kelly_fraction(pnls: Sequence[float]) -> float | None:
     """(p·W − q·L)/W of profits and losses per contract; a zero counts as a loss.
 
     W is the average win, L the average loss (positive). None without a win or without a loss:
     the fraction then says nothing.
     """
-    wins = [p for p in pnls if p > 0]
-    losses = [-p for p in pnls if p <= 0]
-    if not wins or not losses:
-        return None
-    share = len(wins) / len(pnls)
-    average_win = sum(wins) / len(wins)
-    average_loss = sum(losses) / len(losses)
-    return (share * average_win - (1.0 - share) * average_loss) / average_win
+    known, fraction = kelly_of(pnls, 0, len(pnls))
+    return fraction if known else None
+
+
+def kelly_of(pnls: Sequence[float], first: int, after: int) -> tuple[bool, float]:
+    """Whether there is a Kelly fraction of some profits, and what it is; numbers only."""
+    wins, losses, won, lost = 0, 0, 0.0, 0.0
+    for n in range(first, after):
+        if pnls[n] > 0:
+            wins += 1
+            won += pnls[n]
+        else:
+            losses += 1
+            lost -= pnls[n]
+    if wins == 0 or losses == 0:
+        return False, 0.0
+    share = wins / (after - first)
+    average_win, average_loss = won / wins, lost / losses
+    return True, (share * average_win - (1.0 - share) * average_loss) / average_win
+
+
+def half_kelly_contracts(
+    pnls: Sequence[float],
+    closed: int,
+    balance: float,
+    start_balance: float,
+    max_risk: float,
+    window: int,
+    min_trades: int,
+    stop_below: float,
+    max_contracts: int,
+) -> tuple[int, int, float]:
+    """Contracts, why that many, and the Kelly fraction; of `pnls` the first `closed` count.
+
+    Numbers only, so that a compiler takes it as it stands.
+    """
+    if balance < stop_below * start_balance:
+        return 0, BELOW_STOP, 0.0
+    if closed < min_trades:
+        return 1, FEW_TRADES, 0.0
+    known, kelly = kelly_of(pnls, max(closed - window, 0), closed)
+    if not known:
+        return 1, ONE_SIDED, 0.0
+    if kelly <= 0:
+        return 1, NOT_POSITIVE, kelly
+    wanted = int(balance * kelly / 2.0 / max_risk)
+    return min(max(wanted, 1), max_contracts), BY_KELLY, kelly
 
 
 def half_kelly_size(
@@ -67,15 +110,24 @@ def half_kelly_size(
     pnls_per_contract  closed trades, oldest first
     max_risk           what one contract of this very spread can lose: (width − credit) · multiplier
     """
-    if balance < params.stop_below * start_balance:
-        floor = params.stop_below * start_balance
-        return Size(0, f"balance ${balance:,.2f} is below the stop at ${floor:,.2f}")
-    if len(pnls_per_contract) < params.min_trades:
-        return Size(1, f"only {len(pnls_per_contract)} closed trades")
-    kelly = kelly_fraction(pnls_per_contract[-params.window :])
-    if kelly is None:
-        return Size(1, "needs a win and a loss")
-    if kelly <= 0:
-        return Size(1, f"Kelly fraction {kelly:.4f} is not positive")
-    wanted = int(balance * kelly / 2.0 / max_risk)
-    return Size(min(max(wanted, 1), params.max_contracts), f"half-Kelly {kelly / 2.0:.4f}")
+    closed = len(pnls_per_contract)
+    quantity, why, kelly = half_kelly_contracts(
+        pnls_per_contract,
+        closed,
+        balance,
+        start_balance,
+        max_risk,
+        params.window,
+        params.min_trades,
+        params.stop_below,
+        params.max_contracts,
+    )
+    floor = params.stop_below * start_balance
+    words = {
+        BELOW_STOP: f"balance ${balance:,.2f} is below the stop at ${floor:,.2f}",
+        FEW_TRADES: f"only {closed} closed trades",
+        ONE_SIDED: "needs a win and a loss",
+        NOT_POSITIVE: f"Kelly fraction {kelly:.4f} is not positive",
+        BY_KELLY: f"half-Kelly {kelly / 2.0:.4f}",
+    }
+    return Size(quantity, words[why])
