@@ -21,7 +21,7 @@ from bt_gex.market.contracts import Right
 from bt_gex.market.gamma import chain_rows, competing, exposure_by_strike, find_peaks
 from bt_gex.market.grid import round_to_grid
 from bt_gex.market.indexes import Index
-from bt_gex.market.quotes import Prices, as_of, clean
+from bt_gex.market.quotes import Prices, as_of, at_rows, clean, newest_row
 from bt_gex.market.settlement import PARITY_WINDOW, Settlement, settlement_price
 
 
@@ -88,6 +88,12 @@ class Day:
                 self._legs[key] = on_grid(rows, self.grid, self.params.quote_max_age_s)
         return self._legs[key]
 
+    def quotes_of(self, key: LegKey) -> LegQuotes:
+        """Quotes of a recorded option on the grid, without taking note that they were read."""
+        rows = self._recorded().leg(key)
+        assert rows is not None
+        return on_grid(rows, self.grid, self.params.quote_max_age_s)
+
     def settlement(self) -> Settlement:
         """The price all legs settle on at the close."""
         if self._settlement is None:
@@ -142,8 +148,8 @@ class Day:
 def on_grid(rows: LegRows, grid: Stamps, max_age_s: float) -> LegQuotes:
     """An option's quotes as of each instant; the newest row decides, valid or not."""
     bid, ask = clean(rows.bid, rows.ask)
-    bid_then = as_of(rows.stamps, bid, grid, max_age_s)
-    ask_then = as_of(rows.stamps, ask, grid, max_age_s)
+    newest = newest_row(rows.stamps, grid, max_age_s)
+    bid_then, ask_then = at_rows(bid, newest), at_rows(ask, newest)
     return LegQuotes(bid_then, ask_then, (bid_then + ask_then) / 2.0)
 
 

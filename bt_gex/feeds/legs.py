@@ -98,11 +98,7 @@ class SpreadFeed:
         self.clock, self.day, self.spread = clock, day, spread
         self._name = self._dataname = self.name = name
         self.legs = [LegFeed(clock, day, leg) for leg in spread.legs]
-        mids = [feed.quotes.mid for feed in self.legs]
-        raw = spread_value(mids, [feed.leg.side for feed in self.legs])
-        self.value: Prices = np.clip(raw, 0.0, spread.width)
-        with np.errstate(invalid="ignore"):
-            self.clamped = np.abs(self.value - raw) > CLAMP_TOLERANCE
+        self.value, self.clamped = spread_path(day, spread)
         self.mark = carried_forward(self.value)
         self.close = SlavedLine(clock, day, self.value)
 
@@ -134,6 +130,15 @@ class SpreadFeed:
     def quotes(self) -> Sequence[tuple[Leg, float, float]]:
         """Each leg with its bid and ask now; NaN where it has no valid quote."""
         return [(feed.leg, feed.bid[0], feed.ask[0]) for feed in self.legs]
+
+
+def spread_path(day: Day, spread: Spread) -> tuple[Prices, npt.NDArray[np.bool_]]:
+    """The value of a spread at mid on the session's grid, and where it had to be clamped."""
+    mids = [day.leg(leg.strike, leg.right).mid for leg in spread.legs]
+    raw = spread_value(mids, [leg.side for leg in spread.legs])
+    value: Prices = np.clip(raw, 0.0, spread.width)
+    with np.errstate(invalid="ignore"):
+        return value, np.abs(value - raw) > CLAMP_TOLERANCE
 
 
 def carried_forward(values: Prices) -> Prices:

@@ -33,9 +33,13 @@ def newest_row(stamps: Stamps, grid: Stamps, max_age_s: float) -> Rows:
 
 def as_of(stamps: Stamps, values: Prices, grid: Stamps, max_age_s: float) -> Prices:
     """The newest value at each instant of the grid, NaN when there is none young enough."""
-    rows = newest_row(stamps, grid, max_age_s)
+    return at_rows(values, newest_row(stamps, grid, max_age_s))
+
+
+def at_rows(values: Prices, rows: Rows) -> Prices:
+    """The values of these rows, NaN where the row is -1."""
     if len(values) == 0:
-        return np.full(len(grid), np.nan)
+        return np.full(len(rows), np.nan)
     return np.where(rows >= 0, values[rows], np.nan)
 
 

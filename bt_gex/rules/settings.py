@@ -19,10 +19,15 @@ _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 FIRST_BAR, CLOSE = time(9, 30), time(16, 0)
 
 
+_known_hints: dict[type, dict[str, Any]] = {}
+
+
 def hints(kind: type) -> dict[str, Any]:
     """Type of each parameter, with its range."""
-    known = typing.get_type_hints(kind, include_extras=True)
-    return {field.name: known[field.name] for field in fields(kind)}
+    if kind not in _known_hints:
+        known = typing.get_type_hints(kind, include_extras=True)
+        _known_hints[kind] = {field.name: known[field.name] for field in fields(kind)}
+    return _known_hints[kind]
 
 
 def validated(kind: type[T], values: Mapping[str, Any], section: str, base: T | None = None) -> T:

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
+import numpy.typing as npt
 from annotated_types import Ge, Gt, Le
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def kelly_fraction(pnls: Sequence[float]) -> float | None:
     return fraction if known else None
 
 
-def kelly_of(pnls: Sequence[float], first: int, after: int) -> tuple[bool, float]:
+def kelly_of(pnls: Sequence[float] | Floats, first: int, after: int) -> tuple[bool, float]:
     """Whether there is a Kelly fraction of some profits, and what it is; numbers only."""
     wins, losses, won, lost = 0, 0, 0.0, 0.0
     for n in range(first, after):
@@ -70,7 +74,7 @@ def kelly_of(pnls: Sequence[float], first: int, after: int) -> tuple[bool, float
 
 
 def half_kelly_contracts(
-    pnls: Sequence[float],
+    pnls: Sequence[float] | Floats,
     closed: int,
     balance: float,
     start_balance: float,

@@ -91,7 +91,8 @@ class CompiledSweep:
 
     def metrics(self, config: RunConfig) -> Metrics:
         """Figures of one configuration."""
-        return self.engine(config.load_params).run(config).metrics(config)  # type: ignore[no-any-return]
+        metrics: Metrics = self.engine(config.load_params).run(config).metrics()
+        return metrics
 
     def engine(self, params: LoadParams) -> Any:
         """The compiled engine over the sessions as seen with these ages and this pin."""

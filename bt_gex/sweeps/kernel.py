@@ -1,0 +1,340 @@
+"""A whole replay in numbers: the loop around the rule functions that a compiler makes fast.
+
+Nothing here decides anything: every decision is a call of a function of `rules`, `market` or
+`brokers`. It runs uncompiled, too, slowly and with the same result; `compiler` compiles it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bt_gex.brokers.fills import filled
+from bt_gex.brokers.spread import beyond_margin
+from bt_gex.market.contracts import LONG, SHORT
+from bt_gex.market.money import to_cents, units_of
+from bt_gex.market.quotes import CLAMP_TOLERANCE, clamp, payoff
+from bt_gex.rules.entry import (
+    MARGIN,
+    NO_QUOTE,
+    SIZE_ZERO,
+    TOO_FAR,
+    VIX_TOO_HIGH,
+    missing_input,
+    refused_credit,
+    refused_unpriced,
+)
+from bt_gex.rules.exits import END_OF_DAY, exit_outcome
+from bt_gex.rules.setup import (
+    CALL_HIGH,
+    CALL_MEDIUM,
+    CONDOR,
+    PUT_HIGH,
+    SKIP_FAR,
+    SKIP_VIX,
+    choose,
+)
+from bt_gex.rules.sizing import half_kelly_contracts
+from bt_gex.sweeps.arrays import NEVER, Floats, Ints, Market, Terms, Trades
+
+SETTLED, UNRESOLVED = END_OF_DAY + 1, END_OF_DAY + 2  # ends besides those by the exit rules
+
+
+def simulate(
+    market: Market,
+    checks_first: Ints,
+    checks: Ints,
+    end_of_day: Ints,
+    terms: Terms,
+    trades: Trades,
+    skips: Ints,
+) -> int:
+    """Run all sessions; fills trades and skips by kind, returns the number of trades.
+
+    checks_first, checks  rows of the checks of each session, ascending
+    end_of_day            row of each session from which spreads are closed
+    """
+    cash, closed, number = terms.balance, 0, 0
+    pnls = np.empty(len(checks), dtype=np.float64)
+    bid, ask = np.empty(4), np.empty(4)
+    kelly_closed = 0
+    for session in range(len(market.first) - 1):
+        began = number
+        last = market.first[session + 1] - market.first[session] - 1
+        for check in range(checks_first[session], checks_first[session + 1]):
+            row = checks[check]
+            cash, closed, kelly_closed = close_until(
+                trades, began, number, row, cash, closed, pnls, kelly_closed
+            )
+            kind = enter(
+                market, session, row, terms, trades, began, number, cash, pnls, kelly_closed,
+                bid, ask,
+            )  # fmt: skip
+            if kind:
+                skips[kind] += 1
+                continue
+            cash += trades.booked[number]
+            leave(market, session, last, end_of_day[session], terms, trades, number, bid, ask)
+            number += 1
+        cash, closed, kelly_closed = close_until(
+            trades, began, number, last, cash, closed, pnls, kelly_closed
+        )
+    return number
+
+
+def close_until(
+    trades: Trades,
+    began: int,
+    number: int,
+    row: int,
+    cash: float,
+    closed: int,
+    pnls: Floats,
+    kelly_closed: int,
+) -> tuple[float, int, int]:
+    """Book what closes up to a row, in order of time and then of entry."""
+    while True:
+        found = NEVER
+        for n in range(began, number):
+            open_still = trades.closing[n] == NEVER and trades.exit_row[n] <= row
+            if open_still and (found == NEVER or trades.exit_row[n] < trades.exit_row[found]):
+                found = n
+        if found == NEVER:
+            return cash, closed, kelly_closed
+        trades.closing[found] = closed
+        closed += 1
+        booked = trades.booked[found]
+        if trades.reason[found] == UNRESOLVED:
+            cash -= booked
+            continue
+        pnl = trades.pnl_cents[found] / 100
+        cash = to_cents(cash + pnl - booked)
+        pnls[kelly_closed] = pnl / trades.quantity[found]
+        kelly_closed += 1
+
+
+def enter(
+    market: Market,
+    session: int,
+    row: int,
+    terms: Terms,
+    trades: Trades,
+    began: int,
+    number: int,
+    cash: float,
+    pnls: Floats,
+    kelly_closed: int,
+    bid: Floats,
+    ask: Floats,
+) -> int:
+    """Make one check; a trade is written at `number`. Returns the kind of the skip, or 0."""
+    tick = market.first[session] + row
+    spot, vix, pin = market.spot[tick], market.vix[tick], market.pin[tick]
+    missing = missing_input(spot, vix, pin)
+    if missing:
+        return missing
+    s = terms.setup
+    outcome, _, _, k0, k1, k2, k3 = choose(
+        pin, spot, vix, terms.vix_threshold, market.increment, market.scale,
+        s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], terms.parity,
+    )  # fmt: skip
+    if outcome == SKIP_VIX:
+        return VIX_TOO_HIGH
+    if outcome == SKIP_FAR:
+        return TOO_FAR
+    sides = abs(k1 - k0), abs(k3 - k2) if outcome == CONDOR else abs(k1 - k0)
+    width = max(sides[0], sides[1])
+    open_now, reserved, held = 0, 0.0, 0.0
+    for n in range(began, number):
+        if trades.closing[n] == NEVER:
+            open_now += 1
+            reserved += trades.width[n] * market.multiplier * trades.quantity[n]
+            held += trades.booked[n]
+    refused = refused_unpriced(min(sides[0], sides[1]), open_now, terms.max_open)
+    if refused:
+        return refused
+    trades.strikes[number, 0], trades.strikes[number, 1] = k0, k1
+    trades.strikes[number, 2], trades.strikes[number, 3] = k2, k3
+    trades.outcome[number] = outcome
+    legs = 4 if outcome == CONDOR else 2
+    for leg in range(legs):
+        trades.legs[number, leg] = find_option(
+            market, session, trades.strikes[number, leg], is_call(outcome, leg)
+        )
+    if not quotes_at(market, trades, number, row, legs, bid, ask):
+        return NO_QUOTE
+    credit = price_of(legs, bid, ask, terms.entry_slippage, True)
+    refused = refused_credit(credit, width, terms.min_credit)
+    if refused:
+        return refused
+    quantity = terms.quantity
+    if terms.by_kelly:
+        k = terms.kelly
+        quantity, _, _ = half_kelly_contracts(
+            pnls, kelly_closed, to_cents(cash - held), terms.balance,
+            (width - credit) * market.multiplier, k[0], k[1], terms.kelly_stop_below, k[2],
+        )  # fmt: skip
+        if quantity <= 0:
+            return SIZE_ZERO
+    commission = quantity * terms.commission * legs
+    booked = to_cents(credit * market.multiplier * quantity) - to_cents(commission)
+    if beyond_margin(cash - reserved, booked, width * market.multiplier * quantity):
+        return MARGIN
+    trades.session[number], trades.entry_row[number] = session, row
+    trades.credit[number], trades.width[number] = credit, width
+    trades.quantity[number], trades.booked[number] = quantity, booked
+    trades.commission[number], trades.closing[number] = commission, NEVER
+    return 0
+
+
+def leave(
+    market: Market,
+    session: int,
+    last: int,
+    end_of_day: int,
+    terms: Terms,
+    trades: Trades,
+    number: int,
+    bid: Floats,
+    ask: Floats,
+) -> None:
+    """Find where a trade ends and what it makes; exits do not depend on other trades."""
+    outcome, credit, width = trades.outcome[number], trades.credit[number], trades.width[number]
+    legs = 4 if outcome == CONDOR else 2
+    high = outcome in (CONDOR, CALL_HIGH, PUT_HIGH)
+    target = terms.target_high if high else terms.target_medium
+    point = trades.quantity[number]
+    commission = trades.commission[number]
+    unpriced, clamps = 0, 0
+    for row in range(trades.entry_row[number], last + 1):
+        priced = quotes_at(market, trades, number, row, legs, bid, ask)
+        looked_at = trades.entry_row[number] < row < last
+        if not priced:
+            unpriced += looked_at
+            continue
+        raw = value_of(legs, bid, ask)
+        value = clamp(raw, width)
+        clamps += abs(value - raw) > CLAMP_TOLERANCE
+        if not looked_at:
+            continue
+        reason = exit_outcome(
+            credit, value, row >= end_of_day, target, terms.stop_loss, terms.emergency_stop
+        )
+        if reason:
+            price = price_of(legs, bid, ask, terms.exit_slippage, False)
+            paid = clamp(price, width)
+            trades.clamped_exit[number] = abs(paid - price) > CLAMP_TOLERANCE
+            commission += point * terms.commission * legs
+            finish(trades, number, row, reason, paid, commission, market.multiplier)
+            trades.unpriced[number], trades.clamped[number] = unpriced, clamps
+            return
+    trades.unpriced[number], trades.clamped[number] = unpriced, clamps
+    trades.clamped_exit[number] = 0
+    price = market.settlement[session]
+    if np.isnan(price):
+        finish(trades, number, last, UNRESOLVED, np.nan, commission, market.multiplier)
+        return
+    worth = 0.0
+    for leg in range(legs):
+        intrinsic = payoff(trades.strikes[number, leg], is_call(outcome, leg), price)
+        worth += (1.0 if side_of(leg) == SHORT else -1.0) * intrinsic
+    finish(trades, number, last, SETTLED, clamp(worth, width), commission, market.multiplier)
+
+
+def finish(
+    trades: Trades,
+    number: int,
+    row: int,
+    reason: int,
+    value: float,
+    commission: float,
+    multiplier: int,
+) -> None:
+    """Write the end of a trade."""
+    trades.exit_row[number], trades.reason[number] = row, reason
+    trades.exit_value[number], trades.commission[number] = value, commission
+    trades.pnl_cents[number] = 0
+    if reason != UNRESOLVED:
+        made = (trades.credit[number] - value) * multiplier * trades.quantity[number]
+        trades.pnl_cents[number] = units_of(made - commission, 2)
+
+
+def marked_drawdown(market: Market, trades: Trades, number: int, balance: float) -> float:
+    """Largest fall of the account marked at every tick, dollars; not rounded."""
+    ticks = market.first[len(market.first) - 1]
+    cash, value = np.zeros(ticks, dtype=np.int64), np.zeros(ticks)
+    bid, ask = np.empty(4), np.empty(4)
+    by_closing = np.argsort(trades.closing[:number])
+    for n in by_closing:
+        first = market.first[trades.session[n]]
+        entry, leaving = trades.entry_row[n], trades.exit_row[n]
+        booked = round(trades.booked[n] * 100)
+        cash[first + entry] += booked
+        cash[first + leaving] += trades.pnl_cents[n] - booked
+        legs = 4 if trades.outcome[n] == CONDOR else 2
+        dollars = float(market.multiplier * trades.quantity[n])
+        mark = np.nan
+        for row in range(entry, leaving):
+            if quotes_at(market, trades, n, row, legs, bid, ask):
+                mark = clamp(value_of(legs, bid, ask), trades.width[n])
+            value[first + row] -= mark * dollars
+    peak, worst, cents = balance, 0.0, 0
+    for tick in range(ticks):
+        cents += cash[tick]
+        equity = np.rint((balance + cents / 100.0 + value[tick]) * 100.0) / 100.0
+        peak = max(peak, equity)
+        worst = max(worst, peak - equity)
+    return worst
+
+
+def is_call(outcome: int, leg: int) -> bool:
+    """Whether a leg is a call; a condor's calls come before its puts."""
+    if outcome == CONDOR:
+        return leg < 2
+    return outcome in (CALL_HIGH, CALL_MEDIUM)
+
+
+def side_of(leg: int) -> int:
+    """Short legs come before long ones."""
+    return SHORT if leg % 2 == 0 else LONG
+
+
+def find_option(market: Market, session: int, strike: float, call: bool) -> int:
+    """Number of an option of a session, NEVER when it was not quoted."""
+    if call:
+        first, after = market.option_first[session], market.puts_first[session]
+    else:
+        first, after = market.puts_first[session], market.option_first[session + 1]
+    place = first + np.searchsorted(market.strikes[first:after], strike)
+    return place if place < after and market.strikes[place] == strike else NEVER
+
+
+def quotes_at(
+    market: Market, trades: Trades, number: int, row: int, legs: int, bid: Floats, ask: Floats
+) -> bool:
+    """Fill in the quotes of a trade's legs; False when one has none."""
+    for leg in range(legs):
+        option = trades.legs[number, leg]
+        if option == NEVER:
+            return False
+        place = market.quote_first[option] + row
+        bid[leg], ask[leg] = market.bid[place], market.ask[place]
+        if np.isnan(bid[leg]):
+            return False
+    return True
+
+
+def value_of(legs: int, bid: Floats, ask: Floats) -> float:
+    """Cost at mid of buying the spread back, points, not clamped."""
+    total = side_of(0) * ((bid[0] + ask[0]) / 2.0)
+    for leg in range(1, legs):
+        total = total + side_of(leg) * ((bid[leg] + ask[leg]) / 2.0)
+    return -total
+
+
+def price_of(legs: int, bid: Floats, ask: Floats, slippage: float, opening: bool) -> float:
+    """Points received for opening the spread, or paid for closing it."""
+    total = 0.0
+    for leg in range(legs):
+        bought = (side_of(leg) == LONG) == opening
+        total -= side_of(leg) * filled(bid[leg], ask[leg], slippage, bought)
+    return total

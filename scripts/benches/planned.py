@@ -1,0 +1,41 @@
+"""The trades of a replay, as the baselines repeat them.
+
+usage: planned.py DATABASE START END > TRADES
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from bt_gex import RunConfig, replay
+from bt_gex.market.contracts import make_spread
+
+Trade = dict[str, Any]
+
+
+def planned_trades(database: str, start: str, end: str) -> list[Trade]:
+    """Each trade: its session, instants of entry and exit (UTC), quantity, P&L, and its legs.
+
+    A leg is strike, right ("C" or "P") and side (-1 sold to open, +1 bought).
+    """
+    result = replay(database, RunConfig(start=start, end=end))
+    return [planned(record) for record in result.trade_records]
+
+
+def planned(record: Mapping[str, Any]) -> Trade:
+    """What a baseline needs to know of one trade."""
+    return {
+        "session": record["expiration"],
+        "entry": record["timestamp_entry"],
+        "exit": record["timestamp_exit"],
+        "quantity": record["quantity"],
+        "pnl": record["pnl_dollars"],
+        "legs": [list(leg) for leg in make_spread(record["strategy"], record["strikes"]).legs],
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(planned_trades(*sys.argv[1:])))
