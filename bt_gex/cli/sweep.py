@@ -81,6 +81,20 @@ def engine_options(command: Any) -> Any:
     type=click.Choice(["pool", "cerebro"]),
     help="cerebro: backtrader's own optstrategy.",
 )
+@click.option(
+    "--search",
+    type=click.Choice(["optuna"]),
+    help="Let a sampler choose among the grid's values instead of running all of it.",
+)
+@click.option("--trials", type=click.IntRange(min=1), help="Variants the search may run.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the search: the same seed, the same trials.",
+)
+@click.option("--cluster", type=FILLED, help="dask://HOST:PORT, or local: run on Dask's workers.")
 @click.option("--resume", is_flag=True, help="Go on where the same sweep has ended before.")
 @click.option(
     "--out", default="sweeps", type=FILLED, show_default=True, help="Folder for the sweep's folder."
@@ -92,6 +106,10 @@ def sweep(
     engine: str,
     workers: int | None,
     optimizer: str,
+    search: str | None,
+    trials: int | None,
+    seed: int,
+    cluster: str | None,
     resume: bool,
     out: str,
     cache_dir: str | None,
@@ -105,9 +123,12 @@ def sweep(
     """
     from bt_gex.sweeps.sweep import SweepOptions, run_sweep
 
-    plan = _plan(words)
+    if (search is None) != (trials is None):
+        raise UsageError("--search optuna and --trials N belong together; give both")
+    plan = _plan(words, (trials, seed) if trials else None)
     options = SweepOptions(
         engine=engine,
+        cluster=cluster,
         optimizer=optimizer,
         workers=workers,
         resume=resume,
@@ -185,12 +206,12 @@ def walkforward(
     list_files(result.folder)
 
 
-def _plan(words: dict[str, Any]) -> Plan:
+def _plan(words: dict[str, Any], search: tuple[int, int] | None = None) -> Plan:
     """The plan of the options over that of a file."""
     from bt_gex.runs.config import RunConfig
     from bt_gex.runs.files import ConfigFile, read_config
     from bt_gex.sweeps.grid import parse_grid
-    from bt_gex.sweeps.plan import PlanFile, make_plan, read_plan
+    from bt_gex.sweeps.plan import PlanFile, Search, make_plan, read_plan
 
     file = read_plan(words["plan_file"]) if words["plan_file"] else PlanFile()
     base = read_config(words["config_file"]) if words["config_file"] else ConfigFile()
@@ -210,6 +231,7 @@ def _plan(words: dict[str, Any]) -> Plan:
         ablation=words["ablation"] or file.ablation,
         max_variants=words["max_variants"] or file.max_variants,
         objective=words["objective"] or file.objective,
+        search=Search(trials=search[0], seed=search[1]) if search else file.search,
     )
 
 

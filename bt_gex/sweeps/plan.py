@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from bt_gex.sweeps.grid import Grid, problem, read_grid
 
 OBJECTIVE = "sharpe_dd_penalty"
 ONE_RUN_ONLY = ("start", "end", "profile")  # the profile's settings are resolved beside its name
-PLAN_KEYS = ("grid", "ablation", "max_variants", "objective", "settings")
+PLAN_KEYS = ("grid", "ablation", "max_variants", "objective", "settings", "search")
 INFORMATIVE = ("variants", "duplicates", "cut", "walkforward")  # written, not read
 
 Tag = Literal["baseline", "grid", "ablation", "search"]
@@ -40,6 +40,19 @@ class Variant:
     invalid: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A sampler over the grid instead of all of it: so many trials, the same for the same seed."""
+
+    trials: int
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value, least in (("trials", self.trials, 1), ("seed", self.seed, 0)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise BadValue(f"{name} must be a whole number from {least}, got {value!r}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """The variants of a sweep, the baseline first.
@@ -55,15 +68,19 @@ class Plan:
     variants: tuple[Variant, ...]
     duplicates: int
     cut: int
+    search: Search | None = None
 
     def name_for(self, fingerprint: str) -> str:
         """Name of a sweep of this plan over that data; the same for the same of both."""
-        said = {
+        said: dict[str, Any] = {
             "base": self.base.resolved(),
             "variants": [variant.variant_id for variant in self.variants],
             "objective": self.objective,
             "data": fingerprint,
         }
+        if self.search:
+            said["search"] = [asdict(self.search), {k: list(v) for k, v in self.grid.items()}]
+            said["variants"] = []
         digest = hashlib.sha256(canonical(said).encode()).hexdigest()[:10]
         symbol = self.base.index.replace("/", "_")
         return f"{symbol}-{self.base.start:%Y%m%d}-{self.base.end:%Y%m%d}-sweep-{digest}"
@@ -81,10 +98,12 @@ def make_plan(
     ablation: bool = False,
     max_variants: int | None = None,
     objective: str = OBJECTIVE,
+    search: Search | None = None,
 ) -> Plan:
     """The baseline, then the grid, then the ablations; each meaning once, cut to max_variants.
 
     grid          values by dotted name; their product in the order given, the last name fastest
+    search        leave the grid to a sampler; the plan then has the baseline only
     ablation      also the first grid point with each swept setting in turn set back to the base's
 
     A variant that is not allowed stays in the plan and says why. Raises BadValue, UnknownName.
@@ -95,7 +114,7 @@ def make_plan(
     maker = VariantMaker(base, read_grid(grid))
     found: dict[str, Variant] = {}
     tried = 0
-    for variant in maker.all_variants(ablation):
+    for variant in maker.all_variants(ablation, whole=search is None):
         tried += 1
         found.setdefault(variant.variant_id, variant)
     variants = tuple(found.values())
@@ -109,6 +128,7 @@ def make_plan(
         variants=kept,
         duplicates=tried - len(variants),
         cut=len(variants) - len(kept),
+        search=search,
     )
 
 
@@ -128,19 +148,26 @@ class VariantMaker:
             if (text := problem(name, value))
         }
 
-    def all_variants(self, ablation: bool) -> Iterator[Variant]:
-        """In the order of a plan, with duplicates."""
+    def all_variants(self, ablation: bool, whole: bool = True) -> Iterator[Variant]:
+        """In the order of a plan, with duplicates; the baseline only unless `whole`."""
         yield self.make(self._base_values, "baseline", "baseline")
-        if not self.grid:
+        if not self.grid or not whole:
             return
         for values in product(*self.grid.values()):
             settings = dict(zip(self.grid, values, strict=True))
-            yield self.make(settings, "grid", _label(settings))
+            yield self.make(settings, "grid", self.label(settings))
         if ablation:
             first = {name: values[0] for name, values in self.grid.items()}
             for name in self.grid:
                 settings = {**first, name: self._base_values[name]}
-                yield self.make(settings, "ablation", f"ablation:{_label({name: settings[name]})}")
+                yield self.make(
+                    settings, "ablation", f"ablation:{self.label({name: settings[name]})}"
+                )
+
+    @staticmethod
+    def label(settings: Mapping[str, Any]) -> str:
+        """Settings as a person types them."""
+        return ", ".join(f"{name}={_text(value)}" for name, value in settings.items())
 
     def make(self, settings: Mapping[str, Any], tag: Tag, label: str) -> Variant:
         """A variant of these settings.
@@ -173,10 +200,6 @@ def _setting(resolved: Mapping[str, Any], name: str) -> Any:
     return resolved[section][rest]
 
 
-def _label(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={_text(value)}" for name, value in settings.items())
-
-
 def _text(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(str, value))
@@ -199,6 +222,7 @@ def plan_to_yaml(plan: Plan) -> dict[str, Any]:
         "ablation": plan.ablation,
         "max_variants": plan.max_variants,
         "objective": plan.objective,
+        **({"search": asdict(plan.search)} if plan.search else {}),
         "variants": len(plan.variants),
         "duplicates": plan.duplicates,
         "cut": plan.cut,
@@ -214,6 +238,7 @@ class PlanFile:
     ablation: bool = False
     max_variants: int | None = None
     objective: str = OBJECTIVE
+    search: Search | None = None
 
 
 def read_plan(path: str | Path) -> PlanFile:
@@ -237,4 +262,13 @@ def read_plan(path: str | Path) -> PlanFile:
         ablation=ablation,
         max_variants=most,
         objective=str(content.get("objective", OBJECTIVE)),
+        search=_search(path, content.get("search")),
     )
+
+
+def _search(path: str | Path, content: Any) -> Search | None:
+    if content is None:
+        return None
+    if not isinstance(content, Mapping) or not {"trials"} <= set(content) <= {"trials", "seed"}:
+        raise BadValue(f"{path}: search must hold trials and perhaps seed, got {content!r}")
+    return Search(**content)

@@ -11,11 +11,13 @@ from pathlib import Path
 from bt_gex.blackbox.recording import Recording
 from bt_gex.errors import BadValue, OutputError
 from bt_gex.runs.result import Writer, check_writable, versions
+from bt_gex.sweeps.cluster import Job, check_address, run_on_cluster
 from bt_gex.sweeps.engines import ENGINES, Sessions, make_engine, prepare
 from bt_gex.sweeps.optimizer import run_optstrategy
 from bt_gex.sweeps.plan import Plan, Variant, config_of
 from bt_gex.sweeps.pool import Engine, can_fork, run_one, run_variants
 from bt_gex.sweeps.result import SweepResult, assemble, write_plan
+from bt_gex.sweeps.search import STUDY, search_variants
 from bt_gex.sweeps.store import Journal, Outcome
 
 Progress = Callable[[str, int, int], None]
@@ -31,6 +33,7 @@ class SweepOptions:
     optimizer  pool: processes of our own; cerebro: backtrader's optstrategy
     workers    processes; None: one a core
     resume     go on where an earlier sweep of the same plan and data ended
+    cluster    dask://HOST:PORT, or local, to run on Dask's workers instead
     cache      folder of the day cache, None: the user's; use_cache False: none
     """
 
@@ -38,6 +41,7 @@ class SweepOptions:
     optimizer: str = "pool"
     workers: int | None = None
     resume: bool = False
+    cluster: str | None = None
     cache: str | Path | None = None
     use_cache: bool = True
 
@@ -50,6 +54,10 @@ class SweepOptions:
                 raise BadValue(f"{name} must be {' or '.join(allowed)}, got {value!r}")
         if self.workers is not None and self.workers < 1:
             raise BadValue(f"workers must be a whole number from 1, got {self.workers}")
+        if self.cluster is not None:
+            check_address(self.cluster)
+            if self.optimizer == "cerebro":
+                raise BadValue("a cluster runs variants itself; leave out --optimizer cerebro")
         if self.optimizer == "cerebro" and self.engine != "backtrader":
             raise BadValue("optimizer cerebro is backtrader's own; it has no other engine")
 
@@ -99,11 +107,27 @@ def run_sweep(
                     "this sweep; go on with --resume, or delete it to begin anew"
                 )
             write_plan(partial, plan)
-            outcomes = finish(plan, sessions, journal, how, progress)
+            job = Job(
+                str(recording.path.resolve() if recording.path else database),
+                plan.base, how.engine, data, str(how.cache) if how.cache else None, how.use_cache,
+            )  # fmt: skip
+            plan, outcomes = finish(plan, sessions, journal, how, job, progress)
         result = assemble(name, plan, source, outcomes, sessions)
-        result = result.save(Path(out), extras(result) if extras else {})
+        files = dict(extras(result)) if extras else {}
+        if (partial / STUDY).exists():
+            files[STUDY] = partial_copy(partial / STUDY)
+        result = result.save(Path(out), files)
     shutil.rmtree(partial)
     return result
+
+
+def partial_copy(file: Path) -> Writer:
+    """What puts a file of a sweep under way into its finished folder."""
+
+    def write(target: Path) -> None:
+        shutil.copyfile(file, target)
+
+    return write
 
 
 def finish(
@@ -111,22 +135,28 @@ def finish(
     sessions: Sessions,
     journal: Journal,
     how: SweepOptions,
+    job: Job,
     progress: Progress | None = None,
-) -> list[Outcome]:
-    """Outcomes of all variants of a plan, in its order; runs those the journal does not have."""
+) -> tuple[Plan, list[Outcome]]:
+    """Run what the journal does not have; the plan with all that was run, and their outcomes."""
     engine = make_engine(how.engine, sessions)
-    todo = [v for v in plan.variants if v.variant_id not in journal.outcomes]
+    total = plan.search.trials + 1 if plan.search else len(plan.variants)
 
     def report(outcome: Outcome) -> None:
         journal.add(outcome)
         if progress:
-            progress("variants", len(journal.outcomes), len(plan.variants))
+            progress("variants", len(journal.outcomes), total)
 
+    def run(variants: Sequence[Variant]) -> None:
+        _run(engine, plan, variants, how, job, report)
+
+    if plan.search:
+        found = search_variants(plan, plan.search, journal, run, journal.path.parent)
+        return found.plan, found.outcomes
+    todo = [v for v in plan.variants if v.variant_id not in journal.outcomes]
     if todo:
-        prepare(engine, (config_of(plan.base, variant) for variant in reading_apart(todo)))
-        report(run_one(engine, plan.base, todo[0]))  # which loads here what most variants need
-        _run(engine, plan, todo[1:], how, report)
-    return [journal.outcomes[variant.variant_id] for variant in plan.variants]
+        run(todo)
+    return plan, [journal.outcomes[variant.variant_id] for variant in plan.variants]
 
 
 def _run(
@@ -134,12 +164,19 @@ def _run(
     plan: Plan,
     variants: Sequence[Variant],
     how: SweepOptions,
+    job: Job,
     report: Callable[[Outcome], None],
 ) -> None:
-    if how.optimizer == "cerebro":
-        run_optstrategy(engine, plan.base, variants, how.processes, report)
+    chunk = CHUNK[how.engine]
+    if how.cluster is not None:
+        run_on_cluster(how.cluster, job, variants, how.processes, chunk, report)
         return
-    for outcome in run_variants(engine, plan.base, variants, how.processes, CHUNK[how.engine]):
+    prepare(engine, (config_of(plan.base, variant) for variant in reading_apart(variants)))
+    report(run_one(engine, plan.base, variants[0]))  # which loads here what most variants need
+    if how.optimizer == "cerebro":
+        run_optstrategy(engine, plan.base, variants[1:], how.processes, report)
+        return
+    for outcome in run_variants(engine, plan.base, variants[1:], how.processes, chunk):
         report(outcome)
 
 
