@@ -1,124 +1,184 @@
-"""Measure a month's replay, and one day against the plain way of reading it."""
+"""Measure loading, replaying and sweeping a synthetic month, as ratios to other ways of doing it."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from bt_gex import RunConfig
-from bt_gex.blackbox.day import Day, load_day
-from bt_gex.blackbox.reader import Blackbox, LegKey
-from bt_gex.market.calendar import sessions, utc
-from bt_gex.runs.replay import planned_legs
 from bt_gex.runs.result import versions
 
 MONTH = ("2026-01-02", "2026-01-30")
-ONE_DAY = "2026-01-12"
-
-MONTH_RUN = """
-import resource, sys, time
+YEAR = ("2026-01-02", "2026-12-31")
+HERE = Path(__file__).parent / "benches"
+# Every check an iron condor: four legs a trade, the most that other ways have to do for one.
+CONDORS = {"setup.near_pin_max": 500, "setup.moderate_max": 500, "setup.far_max": 500}
+EVERY_FIVE_MINUTES = ",".join(
+    f"{minute // 60:02}:{minute % 60:02}" for minute in range(9 * 60 + 35, 15 * 60 + 30, 5)
+)
+READ_SQL = """
+import sys, time, pandas, sqlalchemy
 began = time.perf_counter()
-from bt_gex import RunConfig, replay
-imported = time.perf_counter()
-result = replay(sys.argv[1], RunConfig(start=sys.argv[2], end=sys.argv[3]))
-done = time.perf_counter()
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(imported - began, done - imported, peak, result.summary["total_trades"], len(result.equity))
+engine = sqlalchemy.create_engine(f"sqlite:///{sys.argv[1]}")
+frame = pandas.read_sql(
+    "SELECT id, timestamp, index_symbol, strike, option_type, bid, ask FROM options_prices_live "
+    "WHERE timestamp BETWEEN ? AND ?", engine, params=(sys.argv[2], sys.argv[3] + " 23:59:59"))
+print(time.perf_counter() - began, len(frame))
 """
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, with_year: bool) -> None:
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(", ".join(f"{name} {number}" for name, number in versions().items()))
-    month(market(folder / "month.db", *MONTH))
-    one_day(market(folder / "day.db", ONE_DAY, ONE_DAY))
+    month = market(folder / "month.db", MONTH, ())
+    loading(month)
+    for name, settings in (("as the rules trade", {}), ("condors only", CONDORS)):
+        replaying(month, name, settings)
+    whole(month)
+    nautilus(month)
+    growth(month)
+    if with_year:
+        year(market(folder / "year.db", YEAR, ("--strikes-within", "60")))
+    sweeping(month)
+    command(month)
 
 
-def market(database: Path, start: str, end: str) -> Path:
+def market(database: Path, dates: tuple[str, str], more: tuple[str, ...]) -> Path:
     """A synthetic market, made when it is not there."""
     database.parent.mkdir(parents=True, exist_ok=True)
     if not database.exists():
-        command = [sys.executable, "-m", "bt_gex.cli.main", "synth", str(database)]
-        options = ["--index", "SPX", "--start", start, "--end", end, "--seed", "7"]
-        subprocess.run([*command, *options], check=True)
+        words = ["synth", str(database), "--index", "SPX", "--start", dates[0], "--end", dates[1]]
+        command = [sys.executable, "-m", "bt_gex.cli.main", *words, "--seed", "7", *more]
+        subprocess.run(command, check=True)
     return database
 
 
-def month(database: Path) -> None:
-    """The whole month in a process of its own, so that its memory is its own."""
-    runs = []
-    for _ in range(3):
-        command = [sys.executable, "-c", MONTH_RUN, str(database), *MONTH]
-        out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        runs.append([float(number) for number in out.split()])
-    imports, wall, peak, trades, ticks = min(runs, key=lambda run: run[1])
+def output(*words: str) -> str:
+    """What a Python process prints."""
+    done = subprocess.run([sys.executable, *words], check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def ours(what: str, database: Path, dates: tuple[str, str], settings: Any = None) -> Any:
+    script = str(HERE / "ours.py")
+    return json.loads(output(script, what, str(database), *dates, json.dumps(settings or {})))
+
+
+def loading(database: Path) -> None:
     with sqlite3.connect(database) as db:
         (rows,) = db.execute("SELECT count(*) FROM options_prices_live").fetchone()
+    found = ours("cold", database, MONTH)
+    plain, number = output("-c", READ_SQL, str(database), *MONTH).split()
+    assert int(number) == rows, (number, rows)
     print(
-        f"month {MONTH[0]} to {MONTH[1]}: {rows:,} quote rows, {ticks:,.0f} ticks, "
-        f"{trades:.0f} trades: {wall:.2f} s after {imports:.2f} s of imports, peak {peak:.0f} MB "
-        f"(best of {len(runs)})"
+        f"cold: {rows:,} quote rows to arrays {found['recording_s']:.2f} s; pandas.read_sql of the "
+        f"same rows {float(plain):.2f} s, ratio {float(plain) / found['recording_s']:.1f}; one at "
+        f"a time by ADBC {found['adbc_s']:.2f} s, by SQLAlchemy {found['sqlalchemy_s']:.2f} s; "
+        f"peak {found['peak_mb']:.0f} MB"
     )
 
 
-def one_day(database: Path) -> None:
-    """The legs of one day: one query for all, against one SQL query per leg and tick."""
-    config = RunConfig(start=ONE_DAY, end=ONE_DAY)
-    (session,) = sessions(date.fromisoformat(ONE_DAY), date.fromisoformat(ONE_DAY))
-    began = time.perf_counter()
-    with Blackbox(database) as box:
-        day = load_day(box, config.index_facts, session, config.load_params)
-        legs = sorted(planned_legs(day, config))
-        day.prefetch(legs)
-        ours = {key: day.leg(*key) for key in legs}
-    fast = time.perf_counter() - began
-    print(f"one day, {len(legs)} legs on {len(day.grid)} ticks: {fast:.3f} s")
-    # Left to itself SQLite takes the index on the symbol and walks the whole day for each quote.
-    for name, symbol, every in (
-        ("as SQLite plans it, every 40th tick", "index_symbol", 40),
-        ("kept off the index on the symbol", "+index_symbol", 1),
-    ):
-        began = time.perf_counter()
-        plain = plain_way(database, day, legs, symbol, every)
-        slow = (time.perf_counter() - began) * every
-        for key in legs:
-            np.testing.assert_array_equal(ours[key].ask[::every], plain[key])
+def replaying(database: Path, name: str, settings: dict[str, Any]) -> None:
+    found = ours("engine", database, MONTH, settings)
+    script = str(HERE / "plain_backtrader.py")
+    plain = json.loads(output(script, str(database), *MONTH, json.dumps(settings)))
+    print(
+        f"engine, {name}: {found['trades']} trades, {plain['orders'] // 2} legs; events "
+        f"{found['events_s']:.3f} s, every bar {found['every_bar_s']:.3f} s; a Cerebro a day with "
+        f"PandasData legs {plain['seconds']:.1f} s: ratios "
+        f"{plain['seconds'] / found['events_s']:.0f} and "
+        f"{plain['seconds'] / found['every_bar_s']:.0f}"
+    )
+
+
+def whole(database: Path) -> None:
+    found = ours("replay", database, MONTH)
+    print(
+        f"replay(): day cache {found['cached_s']:.2f} s, {found['cached_peak_mb']:.0f} MB; "
+        f"without it {found['no_cache_s']:.2f} s"
+    )
+
+
+def nautilus(database: Path) -> None:
+    found = json.loads(output(str(HERE / "nautilus.py"), str(database), *MONTH))
+    if "skipped" in found:
+        print(f"nautilus_trader: skipped, {found['skipped']}")
+        return
+    mine = ours("replay", database, MONTH)
+    both = found["load_seconds"] + found["run_seconds"]
+    print(
+        f"nautilus_trader {found['version']}, the same {found['positions']} legs, P&L "
+        f"{found['pnl']:,.2f} (ours {found['pnl_of_replay']:,.2f}): load "
+        f"{found['load_seconds']:.2f} s (traded legs only), run {found['run_seconds']:.2f} s; "
+        f"ratio {both / mine['cached_s']:.1f} to replay() with the day cache, "
+        f"{both / mine['no_cache_s']:.1f} without"
+    )
+
+
+def growth(database: Path) -> None:
+    first = date.fromisoformat(MONTH[0])
+    for days in (8, 15, 28):
+        dates = (MONTH[0], (first + timedelta(days=days)).isoformat())
+        found = ours("engine", database, dates)
         print(
-            f"  one SQL query per leg and tick, {name}: {slow:.2f} s, the same asks; "
-            f"ratio {slow / fast:.1f}"
+            f"  {found['sessions']} sessions, {found['trades']} trades: {found['events_s']:.3f} s, "
+            f"every bar {found['every_bar_s']:.3f} s, {found['peak_mb']:.0f} MB"
+        )
+    for name, settings in (
+        ("four legs a trade", CONDORS),
+        ("a check every five minutes", {"entry.times": EVERY_FIVE_MINUTES}),
+    ):
+        found = ours("engine", database, MONTH, settings)
+        print(
+            f"  month, {name}: {found['trades']} trades, {found['events_s']:.3f} s, "
+            f"{found['peak_mb']:.0f} MB"
         )
 
 
-def plain_way(
-    database: Path, day: Day, legs: list[LegKey], symbol: str, every: int
-) -> dict[LegKey, np.ndarray]:
-    """Asks as of every so-manieth tick, each by a query of its own."""
-    query = (
-        "SELECT bid, ask FROM options_prices_live WHERE timestamp <= ? AND timestamp >= ? "
-        f"AND strike = ? AND option_type = ? AND {symbol} = 'SPX' "
-        "ORDER BY timestamp DESC, id DESC LIMIT 1"
+def year(database: Path) -> None:
+    """Against January of the same market, so that only the length differs."""
+    one, twelve = (ours("engine", database, dates) for dates in (MONTH, YEAR))
+    print(
+        f"year: {twelve['sessions']} sessions, {twelve['trades']} trades, "
+        f"{twelve['events_s']:.2f} s, {twelve['events_s'] / one['events_s']:.1f} months' time; "
+        f"{twelve['peak_mb']:.0f} MB, a month {one['peak_mb']:.0f} MB"
     )
-    found = {}
-    with sqlite3.connect(database) as db:
-        for strike, right in legs:
-            kind = "call" if right == "C" else "put"
-            asks = []
-            for ns in day.grid[::every]:
-                oldest = max(int(ns) - 120 * 10**9, day.session.open_ns)
-                window = (f"{utc(int(ns)):%F %T}", f"{utc(oldest):%F %T}")
-                bid, ask = db.execute(query, (*window, strike, kind)).fetchone() or (None, None)
-                asks.append(ask if ask is not None and ask > 0 and (bid or 0) <= ask else np.nan)
-            found[strike, right] = np.array(asks)
-    return found
+
+
+def sweeping(database: Path) -> None:
+    ours("sweep", database, MONTH)  # compiles, when that has not been done on this machine
+    for name, found in ours("sweep", database, MONTH).items():
+        rate = found["variants"] / found["seconds"]
+        print(
+            f"sweep, {name}: {found['variants']:,} variants in {found['seconds']:.1f} s, "
+            f"{rate:,.1f} a second"
+        )
+
+
+def command(database: Path) -> None:
+    """Whole commands, imports and all."""
+    program = str(Path(sys.executable).with_name("bt-gex"))
+    with tempfile.TemporaryDirectory() as folder:
+        run = ["run", "--db", str(database), "--start", MONTH[0], "--end", MONTH[1]]
+        for words in ([*run, "--out", folder], ["--help"]):
+            seconds, memory = [], 0.0
+            for _ in range(5):
+                began = time.perf_counter()
+                process = subprocess.Popen([program, *words], stdout=subprocess.DEVNULL)
+                _, status, used = os.wait4(process.pid, 0)
+                seconds.append(time.perf_counter() - began)
+                memory = max(memory, used.ru_maxrss / 1024)
+                assert status == 0, status
+            print(f"bt-gex {words[0]}: {min(seconds):.2f} s wall, {memory:.0f} MB")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), "--year" in sys.argv[2:])

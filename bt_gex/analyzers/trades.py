@@ -159,8 +159,10 @@ def closed_trade(
     dollars = float(day.index.multiplier * quantity)
     lived = values[entered : until + 1]
     bars = lived[1 : -1 if at_close else None]  # the bars the exit rules looked at
-    marks = [lived[0], *bars] + ([exit_value] if at_close and exit_value is not None else [])
-    known = credit - np.array([mark for mark in marks if mark == mark])
+    marks = lived[:-1] if at_close else lived
+    if at_close and exit_value is not None:
+        marks = np.append(marks, exit_value)
+    known = credit - marks[~np.isnan(marks)]
     clamps = int(np.count_nonzero(clamped[entered : until + 1]))
     unpriced = int(np.count_nonzero(np.isnan(bars)))
     alive_s = float(day.grid[until] - day.grid[entered]) / NS

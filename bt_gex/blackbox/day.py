@@ -13,16 +13,27 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
+import numpy.typing as npt
 
 from bt_gex.blackbox.session_rows import LegKey, LegRows, Series, SessionRows, describe
 from bt_gex.errors import DataError, EngineError
 from bt_gex.market.calendar import Session, Stamps
-from bt_gex.market.contracts import Right
+from bt_gex.market.contracts import Right, Spread
 from bt_gex.market.gamma import chain_rows, competing, exposure_by_strike, find_peaks
 from bt_gex.market.grid import round_to_grid
 from bt_gex.market.indexes import Index
-from bt_gex.market.quotes import Prices, as_of, at_rows, clean, newest_row
+from bt_gex.market.quotes import (
+    CLAMP_TOLERANCE,
+    Prices,
+    as_of,
+    at_rows,
+    clean,
+    newest_row,
+    spread_value,
+)
 from bt_gex.market.settlement import PARITY_WINDOW, Settlement, settlement_price
+
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +79,7 @@ class Day:
     has_data: bool
     counts: Counter[str] = field(default_factory=Counter)
     _legs: dict[LegKey, LegQuotes] = field(default_factory=dict)
+    _paths: dict[Spread, tuple[Prices, Flags]] = field(default_factory=dict)
     _settlement: Settlement | None = None
     _fingerprint: str | None = None
 
@@ -93,6 +105,16 @@ class Day:
         rows = self._recorded().leg(key)
         assert rows is not None
         return on_grid(rows, self.grid, self.params.quote_max_age_s)
+
+    def path_of(self, spread: Spread) -> tuple[Prices, Flags]:
+        """The value of a spread at mid on the grid, clamped to its width, and where it had to be."""
+        if spread not in self._paths:
+            mids = [self.leg(leg.strike, leg.right).mid for leg in spread.legs]
+            raw = spread_value(mids, [leg.side for leg in spread.legs])
+            value: Prices = np.clip(raw, 0.0, spread.width)
+            with np.errstate(invalid="ignore"):
+                self._paths[spread] = value, np.abs(value - raw) > CLAMP_TOLERANCE
+        return self._paths[spread]
 
     def settlement(self) -> Settlement:
         """The price all legs settle on at the close."""
@@ -128,6 +150,7 @@ class Day:
         self._fingerprint = self.fingerprint()
         self.rows = None
         self._legs.clear()
+        self._paths.clear()
 
     def fingerprint(self) -> str:
         """Hash of everything the replay has read of this session so far."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 import backtrader as bt
-from backtrader.order import BuyOrder, SellOrder
+from backtrader.order import BuyOrder, OrderData, SellOrder
 from backtrader.position import Position
+from backtrader.utils.autodict import AutoOrderedDict
 
 from bt_gex.brokers.commission import OptionCommission
 from bt_gex.brokers.fills import HalfSpreadFill, spread_price
@@ -63,6 +65,7 @@ class SpreadBroker(bt.BrokerBase):
         self._holdings: dict[SpreadFeed, Holding] = {}
         self._notifications: deque[Any] = deque()
         self._schemes: dict[tuple[int, int], OptionCommission] = {}
+        self._first_orders: dict[tuple[type[Any], int], Any] = {}
 
     def getcash(self) -> float:
         return self._cash
@@ -155,13 +158,43 @@ class SpreadBroker(bt.BrokerBase):
             )
         if exectype not in (None, bt.Order.Market) or price is not None or oco or parent:
             raise EngineError("SpreadBroker takes market orders without price, oco or parent")
-        order = kind(owner=owner, data=data, size=size, exectype=bt.Order.Market, tradeid=tradeid)
+        order = self._new_order(kind, owner, data, size, bt.Order.Market, tradeid)
         order.addinfo(**info)
         order.addcomminfo(self.getcommissioninfo(data))
         order.submit(self)
         order.accept(self)
         self._execute(order, data, abs(int(size)))
         owner._addnotification(order.clone(), quicknotify=True)
+        return order
+
+    def _new_order(
+        self,
+        kind: type[Any],
+        owner: Any,
+        data: SpreadFeed,
+        size: float,
+        exectype: int,
+        tradeid: int = 0,
+    ) -> Any:
+        """An order of backtrader's. The first of a kind is made, the others are copies of it:
+        making one takes longer than all that is done with it."""
+        first = self._first_orders.get((kind, exectype))
+        if first is None:
+            order = kind(owner=owner, data=data, size=size, exectype=exectype, tradeid=tradeid)
+            first = self._first_orders[kind, exectype] = order.clone()
+            first.params = first.p = copy(order.params)
+            return order
+        now, price = data.datetime[0], data.close[0]
+        signed = abs(size) if kind is BuyOrder else -abs(size)
+        order = copy(first)
+        order.ref, order.info = next(order.refbasis), AutoOrderedDict()
+        order.params = order.p = copy(first.params)
+        order.p.owner, order.p.data, order.p.size, order.p.tradeid = owner, data, size, tradeid
+        if kind is SellOrder:
+            order.size = signed
+        order.created = OrderData(dt=now, size=signed, price=price, pclose=price)
+        order.executed = OrderData(remsize=signed)
+        order.dteos = first.dteos + int(now) - int(first.created.dt)
         return order
 
     def _execute(self, order: Any, feed: SpreadFeed, quantity: int) -> None:
@@ -218,9 +251,8 @@ class SpreadBroker(bt.BrokerBase):
     def _settle(self, holding: Holding) -> Any:
         feed = holding.feed
         settlement = feed.day.settlement()
-        order = BuyOrder(
-            owner=holding.owner, data=feed, size=holding.quantity, exectype=bt.Order.Close
-        )
+        kind, size = BuyOrder, holding.quantity
+        order = self._new_order(kind, holding.owner, feed, size, bt.Order.Close)
         order.addcomminfo(self.getcommissioninfo(feed))
         order.submit(self)
         order.accept(self)

@@ -82,7 +82,8 @@ class ClockFeed(BulkFeed):
         self._first = [0, *accumulate(len(day.grid) for day in days)]
         self._row_of = [row for day in days for row in range(len(day.grid))]
         self._tick_line = self.lines.tick
-        self._tick_number, self._tick = 0, Tick(days[0], 0)
+        self._tick_number = -1
+        self._tick: Tick | None = None
 
     def bulk_lines(self) -> dict[str, npt.NDArray[np.float64]]:
         days: Sequence[Day] = self.p.days
@@ -125,9 +126,16 @@ class ClockFeed(BulkFeed):
 
     def now(self) -> Tick:
         """Session and row of the current bar. Read from a line, so never ahead of the clock."""
+        tick = self.tick_now()
+        if tick is None:
+            raise EngineError("the clock has not started; ask it from next()")
+        return tick
+
+    def tick_now(self) -> Tick | None:
+        """As `now`, the same object while the clock stands still; None before the first bar."""
         line = self._tick_line
         if not line.lencount:
-            raise EngineError("the clock has not started; ask it from next()")
+            return None
         number = int(line.array[line.idx])  # line[0] without the two calls it takes
         if number != self._tick_number:
             self._tick_number = number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import backtrader as bt
@@ -14,7 +15,7 @@ from bt_gex.feeds.clock import ClockFeed
 from bt_gex.feeds.lines import BulkFeed, bt_stamps
 from bt_gex.market.calendar import BAR_S
 from bt_gex.market.contracts import Leg, Spread
-from bt_gex.market.quotes import CLAMP_TOLERANCE, Prices, spread_value
+from bt_gex.market.quotes import Prices
 
 
 class OptionLegFeed(BulkFeed):
@@ -98,9 +99,12 @@ class SpreadFeed:
         self.clock, self.day, self.spread = clock, day, spread
         self._name = self._dataname = self.name = name
         self.legs = [LegFeed(clock, day, leg) for leg in spread.legs]
-        self.value, self.clamped = spread_path(day, spread)
-        self.mark = carried_forward(self.value)
+        self.value, self.clamped = day.path_of(spread)
         self.close = SlavedLine(clock, day, self.value)
+
+    @cached_property
+    def mark(self) -> Prices:
+        return carried_forward(self.value)
 
     # What backtrader's orders and trades ask of a feed, answered by the clock.
     @property
@@ -130,15 +134,6 @@ class SpreadFeed:
     def quotes(self) -> Sequence[tuple[Leg, float, float]]:
         """Each leg with its bid and ask now; NaN where it has no valid quote."""
         return [(feed.leg, feed.bid[0], feed.ask[0]) for feed in self.legs]
-
-
-def spread_path(day: Day, spread: Spread) -> tuple[Prices, npt.NDArray[np.bool_]]:
-    """The value of a spread at mid on the session's grid, and where it had to be clamped."""
-    mids = [day.leg(leg.strike, leg.right).mid for leg in spread.legs]
-    raw = spread_value(mids, [leg.side for leg in spread.legs])
-    value: Prices = np.clip(raw, 0.0, spread.width)
-    with np.errstate(invalid="ignore"):
-        return value, np.abs(value - raw) > CLAMP_TOLERANCE
 
 
 def carried_forward(values: Prices) -> Prices:

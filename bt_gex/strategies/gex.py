@@ -61,11 +61,12 @@ class GexStrategy(bt.Strategy):
             ExitParams, given["exit"], "exit", self.p.exit or profile.exit
         )
         self.clock = clock_of(self)
-        self._ticks_done = 0
+        self._tick: Tick | None = None
         self._session: Any = None
+        self._listened_to: bool | None = None
         self._checks: frozenset[int] = frozenset()
         self._end_of_day_ns = 0
-        self._open: dict[SpreadFeed, str] = {}  # feed -> confidence of its setup
+        self._open: dict[SpreadFeed, tuple[str, float]] = {}  # feed -> confidence, credit
 
     def _given(self, unknown: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Single parameters by section; a name that is none is an error, not a shrug."""
@@ -87,16 +88,33 @@ class GexStrategy(bt.Strategy):
         if self.clock.p.events:
             self.clock.visit(self._check_rows)
 
+    def _notify(self, qorders: Any = (), qtrades: Any = ()) -> None:
+        # Backtrader values the account on every bar to tell it to everybody, listened to or not.
+        if qorders or qtrades or self._account_is_told():
+            super()._notify(qorders, qtrades)
+
+    def _account_is_told(self) -> bool:
+        """Whether anybody listens to what the account holds: an analyzer, or a class over this."""
+        if self._listened_to is None:
+            plain = (bt.Strategy, bt.Analyzer)
+            hooks = ("notify_cashvalue", "notify_fund")
+            own = {getattr(kind, hook) for kind in plain for hook in hooks}
+            everybody = (self, *self.analyzers, *self._slave_analyzers)
+            self._listened_to = any(
+                getattr(type(one), hook) not in own for one in everybody for hook in hooks
+            )
+        return self._listened_to
+
     def prenext(self) -> None:
         # Backtrader holds next() back until every feed and indicator has a value; a check does not
         # wait for a feed it does not read.
         self.next()
 
     def next(self) -> None:
-        if len(self.clock) == self._ticks_done:
+        tick = self.clock.tick_now()
+        if tick is self._tick or tick is None:
             return  # another feed has moved, the clock has not
-        self._ticks_done = len(self.clock)
-        tick = self.clock.now()
+        self._tick = tick
         if tick.is_close:
             return
         if tick.day.session is not self._session:
@@ -115,21 +133,24 @@ class GexStrategy(bt.Strategy):
 
     def _manage(self, tick: Tick) -> None:
         """Ask the exit rules about every open spread that can be priced on this bar."""
-        for feed, confidence in list(self._open.items()):
+        if not self._open:
+            return
+        now_ns = tick.ns
+        for feed, (confidence, credit) in list(self._open.items()):
             value = feed.close[0]
             if value != value:
                 continue
-            position = self.broker.getposition(feed)
             reason = decide_exit(
-                credit=position.price,
+                credit=credit,
                 value=value,
-                now_ns=tick.ns,
+                now_ns=now_ns,
                 end_of_day_ns=self._end_of_day_ns,
                 confidence=confidence,
                 params=self.exit_params,
             )
             if reason:
-                self.buy(data=feed, size=-position.size, reason=reason)
+                size = -self.broker.getposition(feed).size
+                self.buy(data=feed, size=size, reason=reason)
             if feed in self._open:
                 self._plan_visit(feed, tick)
 
@@ -137,11 +158,12 @@ class GexStrategy(bt.Strategy):
         """With an event clock: come back on the next bar on which this spread could be closed."""
         if self.clock.schedule is None:
             return
+        confidence, credit = self._open[feed]
         possible = exit_possible(
-            self.broker.getposition(feed).price,
+            credit,
             feed.value,
             int(np.searchsorted(tick.day.grid, self._end_of_day_ns)),
-            profit_target(self._open[feed], self.exit_params),
+            profit_target(confidence, self.exit_params),
             self.exit_params,
         )
         rows = np.flatnonzero(possible[tick.row + 1 : -1])
@@ -181,7 +203,7 @@ class GexStrategy(bt.Strategy):
     def _enter(self, feed: SpreadFeed, decision: Decision) -> Decision:
         """Sell the spread; a refusal by the broker becomes the reason of a skip."""
         assert decision.setup
-        self._open[feed] = decision.setup.confidence
+        self._open[feed] = decision.setup.confidence, decision.credit
         order = self.sell(data=feed, size=decision.quantity, decision=decision)
         if order.status == order.Completed:
             self._plan_visit(feed, self.clock.now())

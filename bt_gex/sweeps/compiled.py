@@ -13,8 +13,6 @@ from bt_gex.analyzers.trades import closed_trade
 from bt_gex.blackbox.day import Day
 from bt_gex.errors import BadValue
 from bt_gex.feeds.clock import Tick
-from bt_gex.feeds.legs import spread_path
-from bt_gex.market.contracts import make_spread
 from bt_gex.market.money import to_cents
 from bt_gex.rules.entry import KINDS, NO_LIMIT, Decision, Seen, setup_for
 from bt_gex.rules.exits import (
@@ -148,7 +146,7 @@ class CompiledRun:
         setup = setup_for(seen, config.index_facts, config.setup)
         spread = setup.spread
         assert spread is not None
-        values, clamped = spread_path(day, make_spread(spread.strategy, spread.strikes))
+        values, clamped = day.path_of(spread)
         unresolved = t.reason[n] == kernel.UNRESOLVED
         at_close = t.reason[n] in (kernel.SETTLED, kernel.UNRESOLVED)
         return closed_trade(

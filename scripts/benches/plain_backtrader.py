@@ -1,6 +1,6 @@
 """The same trades on backtrader as it comes: a Cerebro a session, a PandasData a leg.
 
-usage: plain_backtrader.py DATABASE START END
+usage: plain_backtrader.py DATABASE START END [SETTINGS]   (settings: changes, as JSON)
 
 Prints one line of JSON. `seconds` is building the feeds and running: what the DataFrames are made
 of is read before the clock starts, and only sessions with trades are run.
@@ -43,9 +43,9 @@ class Session:
     expected_pnl: float = 0.0
 
 
-def main(database: str, start: str, end: str) -> dict[str, Any]:
+def main(database: str, start: str, end: str, settings: str = "{}") -> dict[str, Any]:
     """Measure all sessions; raises AssertionError when the trades are not those of the replay."""
-    trades = planned_trades(database, start, end)
+    trades = planned_trades(database, start, end, settings)
     with Recording(database) as recording:
         days = load_days(recording, RunConfig(start=start, end=end))
         by_session: dict[str, list[Trade]] = defaultdict(list)

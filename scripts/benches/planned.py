@@ -1,6 +1,6 @@
 """The trades of a replay, as the baselines repeat them.
 
-usage: planned.py DATABASE START END > TRADES
+usage: planned.py DATABASE START END [SETTINGS] > TRADES
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from bt_gex.market.contracts import make_spread
 Trade = dict[str, Any]
 
 
-def planned_trades(database: str, start: str, end: str) -> list[Trade]:
+def planned_trades(database: str, start: str, end: str, settings: str = "{}") -> list[Trade]:
     """Each trade: its session, instants of entry and exit (UTC), quantity, P&L, and its legs.
 
-    A leg is strike, right ("C" or "P") and side (-1 sold to open, +1 bought).
+    settings: changes to the defaults, as JSON. A leg is strike, right ("C" or "P") and side (-1 sold to open, +1 bought).
     """
-    result = replay(database, RunConfig(start=start, end=end))
+    result = replay(database, RunConfig(start=start, end=end, settings=json.loads(settings)))
     return [planned(record) for record in result.trade_records]
 
 
