@@ -107,7 +107,7 @@ class Day:
         return on_grid(rows, self.grid, self.params.quote_max_age_s)
 
     def path_of(self, spread: Spread) -> tuple[Prices, Flags]:
-        """The value of a spread at mid on the grid, clamped to its width, and where it had to be."""
+        """Value of a spread at mid on the grid, clamped to its width, and where it had to be."""
         if spread not in self._paths:
             mids = [self.leg(leg.strike, leg.right).mid for leg in spread.legs]
             raw = spread_value(mids, [leg.side for leg in spread.legs])

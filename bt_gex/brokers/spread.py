@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable
-from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,7 +131,9 @@ class SpreadBroker(bt.BrokerBase):
         for holding in list(self._holdings.values()):
             tick = holding.feed.clock.now()
             if tick.is_close or tick.day is not holding.feed.day:
-                self._notifications.append(self._settle(holding).clone())
+                order = self._settle(holding)
+                order.executed.markpending()
+                self._notifications.append(order)
 
     def _order(
         self,
@@ -164,7 +165,9 @@ class SpreadBroker(bt.BrokerBase):
         order.submit(self)
         order.accept(self)
         self._execute(order, data, abs(int(size)))
-        owner._addnotification(order.clone(), quicknotify=True)
+        # It is done with: it can be told of as it is, once its fill is marked as news.
+        order.executed.markpending()
+        owner._addnotification(order, quicknotify=True)
         return order
 
     def _new_order(
@@ -181,14 +184,14 @@ class SpreadBroker(bt.BrokerBase):
         first = self._first_orders.get((kind, exectype))
         if first is None:
             order = kind(owner=owner, data=data, size=size, exectype=exectype, tradeid=tradeid)
-            first = self._first_orders[kind, exectype] = order.clone()
-            first.params = first.p = copy(order.params)
+            first = self._first_orders[kind, exectype] = copied(order)
+            first.params = first.p = copied(order.params)
             return order
         now, price = data.datetime[0], data.close[0]
         signed = abs(size) if kind is BuyOrder else -abs(size)
-        order = copy(first)
+        order = copied(first)
         order.ref, order.info = next(order.refbasis), AutoOrderedDict()
-        order.params = order.p = copy(first.params)
+        order.params = order.p = copied(first.params)
         order.p.owner, order.p.data, order.p.size, order.p.tradeid = owner, data, size, tradeid
         if kind is SellOrder:
             order.size = signed
@@ -290,6 +293,14 @@ class SpreadBroker(bt.BrokerBase):
     def _refuse(self, order: Any, why: str) -> None:
         order.reject(self)
         order.addinfo(why=why)
+
+
+def copied(thing: Any) -> Any:
+    """A shallow copy, without asking how the thing wants to be copied."""
+    kind = type(thing)
+    other = object.__new__(kind)
+    other.__dict__.update(thing.__dict__)
+    return other
 
 
 def beyond_margin(free: float, booked: float, width_dollars: float) -> bool:

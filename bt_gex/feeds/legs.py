@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -133,7 +134,11 @@ class SpreadFeed:
 
     def quotes(self) -> Sequence[tuple[Leg, float, float]]:
         """Each leg with its bid and ask now; NaN where it has no valid quote."""
-        return [(feed.leg, feed.bid[0], feed.ask[0]) for feed in self.legs]
+        day, row = self.clock.now()
+        if day is not self.day:
+            return [(feed.leg, math.nan, math.nan) for feed in self.legs]
+        quotes = ((feed.leg, feed.quotes) for feed in self.legs)
+        return [(leg, float(q.bid[row]), float(q.ask[row])) for leg, q in quotes]
 
 
 def carried_forward(values: Prices) -> Prices:

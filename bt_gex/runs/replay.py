@@ -82,7 +82,8 @@ def run(
     keep  False lets go of each session's quotes when it is over, so that memory stays flat
     """
     cerebro = build(config, days, every_bar)
-    cerebro.addanalyzer(SessionEnd, report=progress, total=len(days), keep=keep, _name="end")
+    if progress or not keep:
+        cerebro.addanalyzer(SessionEnd, report=progress, total=len(days), keep=keep, _name="end")
     with no_collection():
         return cerebro.run()[0]
 
