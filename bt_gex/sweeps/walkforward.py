@@ -16,6 +16,7 @@ from bt_gex.analyzers.trades import Marks
 from bt_gex.blackbox.arrow_arrays import column_of
 from bt_gex.blackbox.day import Day
 from bt_gex.blackbox.recording import Recording
+from bt_gex.errors import BadValue
 from bt_gex.runs.replay import equity_table, run
 from bt_gex.runs.result import (
     TRADE_COLUMNS,
@@ -99,6 +100,8 @@ def run_walkforward(
     the configuration. Raises BadValue when there are too few sessions.
     """
     how = options or SweepOptions()
+    if plan.search:
+        raise BadValue("walk-forward runs the whole grid in every window; leave out the search")
     with Recording(database, how.cache, how.use_cache) as recording:
         recording.require_index(plan.base.index)
         sessions = Sessions(recording, plan.base).with_data()
