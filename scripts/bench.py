@@ -1,4 +1,4 @@
-"""Measure loading, replaying and sweeping a synthetic month, as ratios to other ways of doing it."""
+"""Measure loading, replaying and sweeping a synthetic month, as ratios to other ways."""
 
 from __future__ import annotations
 

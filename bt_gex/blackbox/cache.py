@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -83,7 +84,8 @@ class DayCache:
             write_day(hidden, rows, {"state": state})
             os.replace(hidden, path)
         except BaseException:
-            hidden.unlink(missing_ok=True)
+            with suppress(OSError):
+                hidden.unlink(missing_ok=True)
             raise
 
     def indexes(self, database: str, state: str) -> set[str]:

@@ -6,6 +6,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from importlib import metadata
 from pathlib import Path
@@ -60,12 +61,13 @@ def _write(path: Path, known: Mapping[int, Sequence[Session]]) -> None:
     }
     content = {"made_by": _made_by(), "crc": _crc(years), "years": years}
     hidden = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        hidden.write_text(json.dumps(content), "utf-8")
-        os.replace(hidden, path)
-    except OSError:
-        hidden.unlink(missing_ok=True)
+        try:
+            hidden.write_text(json.dumps(content), "utf-8")
+            os.replace(hidden, path)
+        finally:
+            hidden.unlink(missing_ok=True)
 
 
 def _crc(years: object) -> int:

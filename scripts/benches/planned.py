@@ -19,7 +19,9 @@ Trade = dict[str, Any]
 def planned_trades(database: str, start: str, end: str, settings: str = "{}") -> list[Trade]:
     """Each trade: its session, instants of entry and exit (UTC), quantity, P&L, and its legs.
 
-    settings: changes to the defaults, as JSON. A leg is strike, right ("C" or "P") and side (-1 sold to open, +1 bought).
+    A leg is strike, right ("C" or "P") and side (-1 sold to open, +1 bought).
+
+    settings  changes to the defaults, as JSON
     """
     result = replay(database, RunConfig(start=start, end=end, settings=json.loads(settings)))
     return [planned(record) for record in result.trade_records]
