@@ -52,8 +52,6 @@ def write_day(path: Path, rows: SessionRows, source: dict[str, Any]) -> None:
     with path.open("xb") as file:
         file.write(head.ljust(HEAD_BYTES, b"\0"))
         file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def read_about(path: Path) -> dict[str, Any] | None:
@@ -114,7 +112,9 @@ def _is_whole(file: Any) -> bool:
     if len(head) < HEAD_BYTES:
         return False
     magic, size, expected = HEAD.unpack(head[: HEAD.size])
-    if magic != MAGIC or os.fstat(file.fileno()).st_size != HEAD_BYTES + size:
+    if magic != MAGIC or head[HEAD.size :].strip(b"\0"):
+        return False
+    if os.fstat(file.fileno()).st_size != HEAD_BYTES + size:
         return False
     crc = 0
     while chunk := file.read(CHUNK_BYTES):

@@ -26,7 +26,7 @@ from bt_gex.sweeps.store import Outcome
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = 5  # best variants whose trades are kept, besides the baseline's
+SHOWN = 3  # best variants whose trades are kept, besides the baseline's
 OWN_COLUMNS = ("variant_id", "label", "tag", "status", "reason", "rank", "score")
 COUNTS = (
     "total_trades", "winners", "losers", "breakeven", "unresolved", "checks", "entries",
