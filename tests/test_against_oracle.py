@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ import pytest
 from oracle import nasty, semantics
 
 from bt_gex import RunConfig, RunResult, replay
+from bt_gex.blackbox.recording import Recording
+from bt_gex.runs.replay import load_days
+
+CompiledEngine: Any = None
+if find_spec("numba"):
+    from bt_gex.sweeps.compiled import CompiledEngine  # type: ignore[no-redef]
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 EXACT = (
@@ -122,7 +129,13 @@ def test_nasty_markets(seed: int, tmp_path: Path) -> None:
     index = rng.choice(("SPX", "NDX"))
     nasty.make(path, seed, indexes=(index,), start=start, end=end)
     for settings in ({}, random_settings(rng)):
-        assert_same(*both(path, index, start, end, settings))
+        ours, theirs = both(path, index, start, end, settings)
+        assert_same(ours, theirs)
+        if CompiledEngine is not None:
+            config = RunConfig(index=index, start=start, end=end, settings=settings)
+            with Recording(path) as recording:
+                days = [day for day in load_days(recording, config) if day.has_data]
+            assert CompiledEngine(days).run(config).records() == ours.trade_records
 
 
 @pytest.mark.parametrize("seed", range(100, 105))
