@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from bt_gex.errors import BtGexError, UnknownName, UsageError
+from bt_gex.reports.painter import Painter
 
 # verb -> module that defines a click command of that name; imported only when it is called.
 COMMANDS = {
@@ -53,11 +54,17 @@ def cli() -> None:
 
 def main(argv: list[str] | None = None) -> Any:
     """Entry point of the console script; never shows a traceback for an error of ours."""
+    # Only a process of our own may start another to help it. It loads matplotlib meanwhile, so the
+    # sooner the better.
+    words = sys.argv[1:] if argv is None else []
+    with Painter(aside=words[:1] == ["run"] and len(words) > 2) as painter:
+        sys.exit(_status(argv, painter))
+
+
+def _status(argv: list[str] | None, painter: Painter) -> int:
+    """Run a command; its exit status."""
     try:
-        # Only a process of our own may start others to help it.
-        status = cli.main(
-            args=argv, standalone_mode=False, obj={"own": True} if argv is None else {}
-        )
+        status = cli.main(args=argv, standalone_mode=False, obj=painter)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         status = error.exit_code
@@ -78,7 +85,7 @@ def main(argv: list[str] | None = None) -> Any:
     except OSError as error:  # files of ours have errors of ours; this is the terminal or the pipe
         click.echo(f"error: the output cannot be written: {error.strerror or error}", err=True)
         status = 1
-    sys.exit(status or 0)
+    return status or 0
 
 
 if __name__ == "__main__":

@@ -84,8 +84,8 @@ def run(
         for symbol in symbols
     ]
     how = {"every_bar": every_bar, "cache": cache_dir, "use_cache": not no_cache}
-    with Painter(aside=bool(context.find_object(dict))) as painter:
-        _run_all(database, configs, Path(out), how, as_json, painter)
+    painter = context.find_object(Painter) or Painter(aside=False)
+    _run_all(database, configs, Path(out), how, as_json, painter)
 
 
 def _symbols(typed: tuple[str, ...], said: Any, own: dict[str, Any]) -> list[str]:
