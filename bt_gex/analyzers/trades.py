@@ -86,7 +86,7 @@ class TradeReport(bt.Analyzer):
             Marks(
                 order_id=feed.name,
                 stamps=feed.day.grid[rows],
-                values=feed.value[rows],
+                values=feed.value[rows].copy(),  # a view would keep the whole session
                 dollars=dollars,
                 booked=entry.booked,
                 pnl=pnl,

@@ -103,7 +103,7 @@ def read_day(path: Path, name: str, session: Session) -> tuple[SessionRows, dict
     }
     quotes = Quotes(unknown=about["unknown"], **{p: column(f"quotes.{p}") for p in PARTS})
     chains = dict(zip(column("chains.id").tolist(), column("chains.chain_data"), strict=True))
-    return SessionRows(name, about["index"], session, tables, quotes, chains), about
+    return SessionRows(name, about["index"], session, tables, quotes, chains, mapped), about
 
 
 def _is_whole(file: Any) -> bool:

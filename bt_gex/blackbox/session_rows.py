@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -153,6 +154,7 @@ class SessionRows:
     name    of the database, for messages
     tables  market_context, options_snapshots, gex_peaks, competing_peaks
     chains  option chains by id of their snapshot, as stored; only where there are no gex_peaks
+    mapped  the file the columns are views of; None when they are in memory
     """
 
     name: str
@@ -161,6 +163,7 @@ class SessionRows:
     tables: Mapping[str, Series]
     quotes: Quotes
     chains: Mapping[int, Any] = field(default_factory=dict)
+    mapped: mmap.mmap | None = None
     _numbers: dict[LegKey, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -184,6 +187,11 @@ class SessionRows:
         q = self.quotes
         rows = slice(int(q.first[number]), int(q.first[number + 1]))
         return LegRows(q.stamps[rows], q.bid[rows], q.ask[rows])
+
+    def rest(self) -> None:
+        """Give back the memory of pages read so far; they are read again when asked for."""
+        if self.mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self.mapped.madvise(mmap.MADV_DONTNEED)
 
     def chain(self, row_id: int) -> list[dict[str, Any]]:
         """The option chain of one snapshot row."""

@@ -22,6 +22,7 @@ from bt_gex.blackbox.recording import Recording
 from bt_gex.brokers.fills import HalfSpreadFill
 from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.feeds.clock import ClockFeed
+from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.runs.config import RunConfig
 from bt_gex.runs.result import RunResult, versions
 from bt_gex.sizers.gex import FixedContracts, HalfKelly
@@ -64,10 +65,11 @@ def replay(
 def load_days(recording: Recording, config: RunConfig) -> list[Day]:
     """The sessions of a configuration, as a replay sees them."""
     wanted = recording.calendar(config.start, config.end)
-    return [
-        load_day(rows, config.index_facts, config.load_params)
-        for rows in recording.sessions(config.index, wanted)
-    ]
+    days = []
+    for rows in recording.sessions(config.index, wanted):
+        days.append(load_day(rows, config.index_facts, config.load_params))
+        rows.rest()
+    return days
 
 
 def run(
@@ -149,6 +151,11 @@ class SessionEnd(bt.Analyzer):
         if tick.is_close:
             self._done += 1
             if not self.p.keep:
+                # Backtrader keeps all orders and trades, and with them their feeds.
+                trades = self.strategy._trades
+                self.strategy._orders.clear()
+                for feed in [f for f in trades if isinstance(f, SpreadFeed) and f.day is tick.day]:
+                    del trades[feed]
                 tick.day.let_go()
             if self.p.report:
                 self.p.report(self._done, self.p.total)
