@@ -53,6 +53,9 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     done, best, base = summary["success"], summary["best"], summary["baseline"]
     if not best:
         return ["No variant could be run: nothing can be said."]
+    found += _missing(summary)
+    if not summary["best"]["total_trades"]:
+        return [*found, "The best variant made no trade: there is nothing to choose between."]
     average = summary["average_total_pnl"]
     found.append(
         f"{count(summary['variants'], 'variant')} tried: the best made {gain(best['total_pnl'])}, "
@@ -78,6 +81,16 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def _missing(summary: Mapping[str, Any]) -> list[str]:
+    """What the dates do not hold."""
+    sessions, with_data = summary["sessions"], summary["sessions_with_data"]
+    if not sessions:
+        return ["The dates hold no session (weekends or holidays)."]
+    if with_data < sessions:
+        return [f"{sessions - with_data} of {count(sessions, 'session')} had no data."]
+    return []
+
+
 def number(value: float | None) -> str:
     """A score: three significant decimals, or none."""
     return "none" if value is None else f"{value:,.3f}"
@@ -87,7 +100,8 @@ def _what_was_run(result: SweepResult) -> str:
     summary = result.summary
     parts = [count(summary["success"], "variant") + " run"]
     parts += [f"{summary[name]:,} {name}" for name in ("skipped", "failed") if summary[name]]
-    parts += [f"{summary['duplicates']:,} duplicates left out"] if summary["duplicates"] else []
+    if summary["duplicates"]:
+        parts.append(f"{count(summary['duplicates'], 'duplicate')} left out")
     parts += [f"{summary['cut']:,} cut off by the limit"] if summary["cut"] else []
     return f"{', '.join(parts)}; ranked by {summary['objective']}"
 

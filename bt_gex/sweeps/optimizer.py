@@ -77,6 +77,7 @@ class VariantOutcome(bt.Analyzer):
         self.outcome = guarded(strategy.variant_id, metrics)
         for analyzer in (strategy.analyzers.trades, strategy.analyzers.funnel):
             analyzer.records = analyzer.marks = []
+        strategy.analyzers.trades._entries = {}  # what a variant that failed has left open
 
 
 def run_optstrategy(

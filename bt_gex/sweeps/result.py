@@ -124,7 +124,8 @@ def assemble(
     rows = ranked_rows(plan, outcomes)
     by_rank = sorted((row for row in rows if row["status"] == "success"), key=lambda r: r["rank"])
     variants = {variant.variant_id: variant for variant in plan.variants}
-    winner = variants[by_rank[0]["variant_id"]] if by_rank else None
+    traded = any(row["total_trades"] for row in by_rank)
+    winner = variants[by_rank[0]["variant_id"]] if traded else None
     shown = dict.fromkeys(
         row["variant_id"]
         for row in [*(r for r in by_rank if r["tag"] == "baseline"), *by_rank[:SHOWN]]
@@ -133,7 +134,7 @@ def assemble(
         name=name,
         plan=plan_to_yaml(plan),
         source=source,
-        summary=summary_of(plan, rows),
+        summary=summary_of(plan, rows, sessions),
         rows=rows,
         trades={v: _trades(plan, variants[v], sessions) for v in shown},
         best=None if winner is None else best_config(plan, winner),
@@ -165,7 +166,7 @@ def ranked_rows(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]
     return rows
 
 
-def summary_of(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def summary_of(plan: Plan, rows: Sequence[Mapping[str, Any]], sessions: Sessions) -> dict[str, Any]:
     """How many variants there were, and how the best stands beside the average and the baseline."""
     counts = {
         status: sum(1 for row in rows if row["status"] == status)
@@ -178,6 +179,8 @@ def summary_of(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     baseline = next((row for row in done if row["tag"] == "baseline"), None)
     return {
         "objective": plan.objective,
+        "sessions": len(sessions.rows),
+        "sessions_with_data": sum(1 for one in sessions.rows if not one.is_empty),
         "variants": len(rows),
         **counts,
         "duplicates": plan.duplicates,

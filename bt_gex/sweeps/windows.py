@@ -35,7 +35,7 @@ def make_windows(
     needed = train + embargo + 1
     if sessions < needed:
         raise BadValue(
-            f"{sessions} sessions are too few: {train} to train"
+            f"{sessions} sessions with data are too few: {train} to train"
             + (f", {embargo} left out" if embargo else "")
             + f" and at least 1 to test make {needed}; give more dates or smaller windows"
         )

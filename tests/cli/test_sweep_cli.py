@@ -170,7 +170,7 @@ def test_a_walk_forward_as_typed(here: Path, capsys: pytest.CaptureFixture[str])
     assert yaml.safe_load((place / "plan.yaml").read_text())["walkforward"]["train"] == 1
     status, _, err = call(capsys, *words[:-4], "--train", "3", "--test", "1")
     assert (status, err.count("\n")) == (2, 1)
-    assert "2 sessions are too few: 3 to train and at least 1 to test make 4" in err
+    assert "2 sessions with data are too few: 3 to train and at least 1 to test make 4" in err
 
 
 def test_the_cache_as_typed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,7 +43,7 @@ class TestWindows:
             "train": train, "test": test, "embargo": embargo, "anchored": anchored,
         }  # fmt: skip
         if count < train + embargo + 1:
-            with pytest.raises(BadValue, match="sessions are too few"):
+            with pytest.raises(BadValue, match="sessions with data are too few"):
                 make_windows(count, **words)
             return
         windows = make_windows(count, **words)
@@ -160,7 +160,7 @@ class TestWalkForward:
 
     def test_too_few_sessions(self, market: Path) -> None:
         assert len(sessions(date(2026, 1, 12), date(2026, 1, 16))) == 5
-        with pytest.raises(BadValue, match="5 sessions are too few: 5 to train"):
+        with pytest.raises(BadValue, match="5 sessions with data are too few: 5 to train"):
             run_walkforward(market, plan_of(), train=5, test=1)
 
 
