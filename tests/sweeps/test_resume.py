@@ -59,6 +59,11 @@ def lines_of(out: Path) -> list[str]:
     return [json.loads(line)["variant_id"] for line in whole]
 
 
+def seen(out: Path) -> list[Path]:
+    """Folders that are not hidden: a kill while one is written leaves a hidden one behind."""
+    return [p for p in out.iterdir() if not p.name.startswith(".")] if out.exists() else []
+
+
 def in_a_process(work: Callable[[], Any]) -> Any:
     def own_group() -> None:
         os.setpgid(0, 0)
@@ -91,13 +96,13 @@ def test_killed_again_and_again(market: Path, tmp_path: Path) -> None:
             assert now[: len(stored)] == stored  # none lost
             assert len(set(now)) == len(now)  # none twice
             stored = now
-        elif out.exists() and any(out.iterdir()):  # done: begin anew in another folder
-            assert files_of(SweepResult.load(next(out.iterdir()))) == whole
+        elif seen(out):  # done: begin anew in another folder
+            assert files_of(SweepResult.load(seen(out)[0])) == whole
             run_of += 1
             out, stored = tmp_path / f"killed-{run_of}", []
     result = run_sweep(market, plan, out, SweepOptions(resume=True))
     assert files_of(result) == whole
-    assert [entry.name for entry in out.iterdir()] == [result.name]
+    assert [folder.name for folder in seen(out)] == [result.name]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 40, 10_000])
