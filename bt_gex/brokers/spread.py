@@ -128,6 +128,8 @@ class SpreadBroker(bt.BrokerBase):
 
     def next(self) -> None:
         """Settle in cash what is open when its session has come to the close."""
+        if not self._holdings:
+            return
         for holding in list(self._holdings.values()):
             tick = holding.feed.clock.now()
             if tick.is_close or tick.day is not holding.feed.day:

@@ -119,7 +119,8 @@ class GexStrategy(bt.Strategy):
             return
         if tick.day.session is not self._session:
             self._new_session(tick)
-        self._manage(tick)
+        if self._open:
+            self._manage(tick)
         if tick.row in self._checks:
             self._check(tick)
 
@@ -133,8 +134,6 @@ class GexStrategy(bt.Strategy):
 
     def _manage(self, tick: Tick) -> None:
         """Ask the exit rules about every open spread that can be priced on this bar."""
-        if not self._open:
-            return
         now_ns = tick.ns
         for feed, (confidence, credit) in list(self._open.items()):
             value = feed.close[0]

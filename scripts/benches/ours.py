@@ -86,7 +86,7 @@ def cold(database: str, config: RunConfig) -> dict[str, Any]:
 
 def sweep(database: str, config: RunConfig) -> dict[str, Any]:
     """Variants a second, with all that belongs to a sweep."""
-    few = make_plan(config, {"exit.stop_loss": [n / 40 for n in range(1, 41)]})
+    few = make_plan(config, {"exit.stop_loss": [n / 100 for n in range(1, 101)]})
     many = make_plan(
         config,
         {
