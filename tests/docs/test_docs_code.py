@@ -28,7 +28,7 @@ from bt_gex.feeds.clock import ClockFeed
 from bt_gex.runs.replay import load_days
 from bt_gex.strategies.gex import GexStrategy
 
-PAGES = ("README.md", "docs/backtrader.md", "docs/settings.md")
+PAGES = ("README.md", "docs/backtrader.md", "docs/settings.md", "docs/sweeps.md")
 TEXT = page("docs/backtrader.md")
 
 
