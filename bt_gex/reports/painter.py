@@ -41,7 +41,12 @@ class Painter:
         figure_of  a function of a module, given the subject
         """
         sent = self._send((figure_of, subject))
-        return lambda: self._answer() if sent else _png(figure_of, subject)
+
+        def wait() -> bytes:
+            found = self._answer() if sent else None
+            return _png(figure_of, subject) if found is None else found
+
+        return wait
 
     def _send(self, job: Any) -> bool:
         if self._process is None or self._process.stdin is None:
@@ -53,10 +58,14 @@ class Painter:
         except BrokenPipeError:  # it could not start, or was killed
             return False
 
-    def _answer(self) -> bytes:
+    def _answer(self) -> bytes | None:
+        """What the process has drawn; None when it has died. Raises what went wrong there."""
         assert self._process
         assert self._process.stdout
-        content = pickle.load(self._process.stdout)
+        try:
+            content = pickle.load(self._process.stdout)
+        except EOFError:
+            return None
         if isinstance(content, Exception):
             raise content
         return bytes(content)
