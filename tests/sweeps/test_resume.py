@@ -90,7 +90,7 @@ def test_killed_again_and_again(market: Path, tmp_path: Path) -> None:
             os.killpg(process.pid, signal.SIGKILL)
             kills += 1
         process.join(20)
-        assert process.exitcode == (0 if ended else -signal.SIGKILL)
+        assert process.exitcode in ((0,) if ended else (0, -signal.SIGKILL))  # or just done
         if list(out.glob("*.partial")) and list(out.glob(f"*.partial/{JOURNAL}")):
             now = lines_of(out)
             assert now[: len(stored)] == stored  # none lost
