@@ -8,7 +8,7 @@ from bt_gex.sweeps.sweep import SweepOptions
 
 # Seconds of one process for one session with the twelve checks, as measured by scripts/bench on
 # two cores of a server; a laptop is not far from it. Reading is a session's first time.
-SECONDS_A_SESSION = {"backtrader": 0.010, "compiled": 0.00007}
+SECONDS_A_SESSION = {"backtrader": 0.012, "compiled": 0.00008}
 STARTING_S = {"backtrader": 1.0, "compiled": 12.0}  # the compiler's share is most of the latter
 READING_S = 0.1
 BYTES_A_VARIANT = 700
