@@ -100,18 +100,11 @@ def run_sweep(
         partial, finished = Path(out) / f"{name}.partial", Path(out) / name
         if how.resume and finished.exists() and not partial.exists():
             return SweepResult.load(finished)
-        with Journal(partial) as journal:
-            if journal.outcomes and not how.resume:
-                raise OutputError(
-                    f"{partial} holds {len(journal.outcomes)} of {len(plan.variants)} variants of "
-                    "this sweep; go on with --resume, or delete it to begin anew"
-                )
-            write_plan(partial, plan)
-            job = Job(
-                str(recording.path.resolve() if recording.path else database),
-                plan.base, how.engine, data, str(how.cache) if how.cache else None, how.use_cache,
-            )  # fmt: skip
-            plan, outcomes = finish(plan, sessions, journal, how, job, progress)
+        job = Job(
+            str(recording.path.resolve() if recording.path else database),
+            plan.base, how.engine, data, str(how.cache) if how.cache else None, how.use_cache,
+        )  # fmt: skip
+        plan, outcomes = _run_stored(plan, sessions, partial, how, job, progress)
         result = assemble(name, plan, source, outcomes, sessions)
         files = dict(extras(result)) if extras else {}
         if (partial / STUDY).exists():
@@ -119,6 +112,30 @@ def run_sweep(
         result = result.save(Path(out), files)
     shutil.rmtree(partial)
     return result
+
+
+def _run_stored(
+    plan: Plan,
+    sessions: Sessions,
+    partial: Path,
+    how: SweepOptions,
+    job: Job,
+    progress: Progress | None,
+) -> tuple[Plan, list[Outcome]]:
+    """Run into the folder of a sweep under way, which is removed again if nothing came of it."""
+    with Journal(partial) as journal:
+        if journal.outcomes and not how.resume:
+            raise OutputError(
+                f"{partial} holds {len(journal.outcomes)} of {len(plan.variants)} variants of "
+                "this sweep; go on with --resume, or delete it to begin anew"
+            )
+        try:
+            write_plan(partial, plan)
+            return finish(plan, sessions, journal, how, job, progress)
+        except BaseException:
+            if not journal.outcomes:
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
 
 
 def partial_copy(file: Path) -> Writer:

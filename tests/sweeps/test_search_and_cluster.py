@@ -155,4 +155,5 @@ class TestCluster:
         monkeypatch.setitem(sys.modules, "distributed", None)
         with pytest.raises(EngineError, match=r"install bt-gex\[cluster\]"):
             run_sweep(market, plan_of(), tmp_path, SweepOptions(cluster="local"))
+        assert list(tmp_path.iterdir()) == []  # nothing came of it, so nothing is left
         assert cluster_module.LOCAL == "local"
