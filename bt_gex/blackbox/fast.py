@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +13,7 @@ import numpy.typing as npt
 
 from bt_gex.blackbox.arrow_arrays import to_numpy
 from bt_gex.blackbox.session_rows import right_code
-from bt_gex.blackbox.sqlite_files import read_only_uri
+from bt_gex.blackbox.sqlite_files import read_only_access
 from bt_gex.market.calendar import Stamps
 from bt_gex.market.quotes import Prices
 
@@ -48,27 +50,16 @@ def fetch_quotes(
     what is wrong with them.
     """
     try:
-        import adbc_driver_manager
-        import adbc_driver_sqlite.dbapi as adbc
         import pyarrow as pa
-    except ImportError:
+
+        access = read_only_access(path.resolve())
+    except (ImportError, OSError):
         return None
-    try:
-        uri, in_memory = read_only_uri(path.resolve())
-        if in_memory:
-            return None
-        with (
-            adbc.connect(uri) as connection,
-            connection.cursor(
-                adbc_stmt_kwargs={"adbc.sqlite.query.batch_rows": BATCH_ROWS}
-            ) as cursor,
-        ):
-            cursor.execute(QUERY.format(right=NUMBERED), (index, first, last))
-            table = cursor.fetch_arrow_table()
-            if (_numbers(table["option_type"]) > 1).any():
-                cursor.execute(QUERY.format(right="option_type"), (index, first, last))
-                table = cursor.fetch_arrow_table()
-    except (adbc_driver_manager.Error, OSError):
+    if access.in_memory:
+        return None
+    fetch = _fetch_aside if access.shared_log else _fetch
+    table = fetch(access.uri, index, first, last)
+    if table is None:
         return None
     kinds = {name: table.schema.field(name).type for name in table.column_names}
     text, numbers = (pa.string(),), (pa.float64(), pa.int64(), pa.null())
@@ -100,6 +91,50 @@ def fetch_quotes(
     )
 
 
+def _fetch(uri: str, index: str, first: str, last: str) -> Any:
+    """The rows as an arrow table; None when the driver is missing or fails."""
+    try:
+        import adbc_driver_manager
+        import adbc_driver_sqlite.dbapi as adbc
+    except ImportError:
+        return None
+    options = {"adbc.sqlite.query.batch_rows": BATCH_ROWS}
+    try:
+        with (
+            adbc.connect(uri) as connection,
+            connection.cursor(adbc_stmt_kwargs=options) as cursor,
+        ):
+            cursor.execute(QUERY.format(right=NUMBERED), (index, first, last))
+            table = cursor.fetch_arrow_table()
+            if (_numbers(table["option_type"]) > 1).any():
+                cursor.execute(QUERY.format(right="option_type"), (index, first, last))
+                table = cursor.fetch_arrow_table()
+    except (adbc_driver_manager.Error, OSError):
+        return None
+    return table
+
+
+def _fetch_aside(*asked: str) -> Any:
+    """The same by a process of its own, as a log in use asks for (see `Access.shared_log`)."""
+    import pyarrow as pa
+
+    command = [sys.executable, "-P", "-m", "bt_gex.blackbox.fast", *asked]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    if done.returncode or not done.stdout:
+        return None
+    return pa.ipc.open_stream(done.stdout).read_all()
+
+
+def _main() -> None:
+    """Fetch what the arguments ask for and write it to standard output as an arrow stream."""
+    import pyarrow as pa
+
+    table = _fetch(*sys.argv[1:])
+    if table is not None:
+        with pa.ipc.new_stream(sys.stdout.buffer, table.schema) as stream:
+            stream.write_table(table)
+
+
 def _mapped(column: Any, meaning: Callable[[Any], int]) -> npt.NDArray[np.int64]:
     """Each text by its meaning, found once a distinct text."""
     coded = column.combine_chunks().dictionary_encode()
@@ -112,3 +147,7 @@ def _mapped(column: Any, meaning: Callable[[Any], int]) -> npt.NDArray[np.int64]
 def _numbers(column: Any) -> Prices:
     values = column.cast("float64").to_numpy(zero_copy_only=False)
     return np.where(np.isfinite(values), values, np.nan)
+
+
+if __name__ == "__main__":
+    _main()

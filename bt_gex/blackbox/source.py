@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SAWarning, SQLAlche
 from sqlalchemy.pool import NullPool
 
 from bt_gex.blackbox.schema import metadata
-from bt_gex.blackbox.sqlite_files import read_only_uri
+from bt_gex.blackbox.sqlite_files import read_only_access
 from bt_gex.errors import DataError
 
 # What a replay reads. The recorder writes more; a database without the rest still replays.
@@ -127,11 +127,11 @@ def _from_file(path: Path) -> tuple[Engine, str]:
 def _connect(path: Path) -> sqlite3.Connection:
     """A connection to a SQLite file that leaves no file beside it."""
     try:
-        uri, in_memory = read_only_uri(path)
+        access = read_only_access(path)
     except OSError as error:  # it was there when the run began
         raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
-    connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
-    if in_memory:
+    connection = sqlite3.connect(access.uri, uri=True, check_same_thread=False)
+    if access.in_memory:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     return connection
 

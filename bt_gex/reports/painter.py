@@ -18,7 +18,7 @@ class Painter:
     """
 
     def __init__(self, aside: bool = True) -> None:
-        command = [sys.executable, "-m", "bt_gex.reports.painter"]
+        command = [sys.executable, "-P", "-m", "bt_gex.reports.painter"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self._process = subprocess.Popen(command, **pipes) if aside else None  # type: ignore[call-overload]
 
