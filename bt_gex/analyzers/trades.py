@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from bt_gex.blackbox.day import Day
 from bt_gex.feeds.clock import Tick
 from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.market.calendar import NS, Stamps, utc
-from bt_gex.market.contracts import Spread
+from bt_gex.market.contracts import Leg, Spread
 from bt_gex.market.money import rounded, to_cents
 from bt_gex.market.quotes import Prices
 from bt_gex.rules.entry import Decision
@@ -151,6 +152,9 @@ def closed_trade(
     rows     of entry and exit on the session's grid
     values   of the spread on that grid, points; clamped: where they had to be
     settled  the source of the settlement price, empty for a trade closed by the rules
+
+    leg_quotes has bid and ask at entry, then at exit, of each leg of the spread; none at exit for
+    a trade settled at the close, whose spot_exit is what it settled on.
     """
     setup = decision.setup if decision else None
     seen = decision.seen if decision else None
@@ -167,6 +171,7 @@ def closed_trade(
     unpriced = int(np.count_nonzero(np.isnan(bars)))
     alive_s = float(day.grid[until] - day.grid[entered]) / NS
     percent = None if exit_value is None else 100.0 * (credit - exit_value) / credit
+    spot_exit = day.settlement().price if at_close else float(day.spot[until])
     return {
         "order_id": order_id,
         "timestamp_entry": _iso(int(day.grid[entered])),
@@ -196,7 +201,26 @@ def closed_trade(
         "flags": _flags(settled, clamps, unpriced, clamped_exit),
         "unpriced_bars": unpriced,
         "clamped_bars": clamps,
+        "spot_exit": _known(spot_exit),
+        "vix_exit": _known(float(day.vix[until])),
+        "leg_quotes": [
+            [
+                *_quote(day, leg, entered),
+                *((None, None) if at_close else _quote(day, leg, until)),
+            ]
+            for leg in spread.legs
+        ],
     }
+
+
+def _quote(day: Day, leg: Leg, row: int) -> tuple[float | None, float | None]:
+    """Bid and ask of a leg on a bar."""
+    quotes = day.leg(leg.strike, leg.right)
+    return _known(float(quotes.bid[row])), _known(float(quotes.ask[row]))
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _reason(order: Any) -> str:

@@ -83,9 +83,10 @@ def run(
         RunConfig(index=symbol, settings=settings, indexes=file.indexes, **given)
         for symbol in symbols
     ]
+    found_by = {"sweep": file.sweep} if file.sweep else {}
     how = {"every_bar": every_bar, "cache": cache_dir, "use_cache": not no_cache}
     painter = context.find_object(Painter) or Painter(aside=False)
-    _run_all(database, configs, Path(out), how, as_json, painter)
+    _run_all(database, configs, Path(out), how, found_by, as_json, painter)
 
 
 def _symbols(typed: tuple[str, ...], said: Any, own: dict[str, Any]) -> list[str]:
@@ -106,6 +107,7 @@ def _run_all(
     configs: list[Any],
     out: Path,
     how: dict[str, Any],
+    found_by: dict[str, Any],
     as_json: bool,
     painter: Painter,
 ) -> None:
@@ -123,7 +125,7 @@ def _run_all(
     results = []
     for config in configs:
         with _progress(config.index) as progress:
-            result = replay(database, config, progress=progress, **how)
+            result = replay(database, config, progress=progress, **how).found_by(found_by)
         picture = painter.draw(equity_figure, result)
         result = result.save(out, {"equity.png": partial(_write, picture)})
         results.append(result)

@@ -6,8 +6,6 @@ matplotlib is imported when the first picture is drawn, and pyplot never.
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
@@ -16,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bt_gex.blackbox.arrow_arrays import to_numpy
-from bt_gex.errors import OutputError
 from bt_gex.reports import drawing, trade_drawing
 from bt_gex.reports.words import (
     count,
@@ -123,16 +120,6 @@ def png_bytes(figure: Figure) -> bytes:
 
 def save_png(figure: Figure, path: str | Path) -> None:
     """Write the picture; the file appears whole or not at all. Raises OutputError."""
-    target = Path(path)
-    content = png_bytes(figure)
-    work: str | None = None
-    try:
-        handle, work = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(work, 0o644)
-        os.replace(work, target)
-    except OSError as error:
-        if work:
-            Path(work).unlink(missing_ok=True)
-        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+    from bt_gex.runs.result import write_bytes
+
+    write_bytes(Path(path), png_bytes(figure))

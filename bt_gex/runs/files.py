@@ -11,18 +11,22 @@ from typing import Any
 import yaml
 
 from bt_gex.errors import BadValue, DataError, UnknownName
-from bt_gex.runs.config import SECTIONS, parse_fills, setting_names
+from bt_gex.runs.config import SECTIONS, RunConfig, parse_fills, setting_names
 
 PLAIN_KEYS = ("index", "start", "end", "profile")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConfigFile:
-    """What a file says: index, start, end and profile where given; settings by dotted name."""
+    """What a file says: index, start, end and profile where given; settings by dotted name.
+
+    sweep  what found these settings, as a sweep writes it into its best.yaml
+    """
 
     plain: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     indexes: dict[str, Any] = field(default_factory=dict)
+    sweep: dict[str, Any] = field(default_factory=dict)
 
 
 class _Loader(yaml.SafeLoader):
@@ -56,8 +60,14 @@ def read_config(path: str | Path) -> ConfigFile:
     """
     content = read_yaml(path)
     if "run_id" in content and isinstance(content.get("config"), Mapping):
-        content = content["config"]
+        content = {**content["config"], "sweep": content.get("sweep")}
     return sort_out(content)
+
+
+def config_of(content: Mapping[str, Any]) -> RunConfig:
+    """The configuration that a run has written. Raises UnknownName and BadValue."""
+    found = sort_out(content)
+    return RunConfig(settings=found.settings, indexes=found.indexes, **found.plain)
 
 
 def read_yaml(path: str | Path) -> Mapping[Any, Any]:
@@ -106,6 +116,8 @@ def sort_out(content: Mapping[Any, Any], also: Iterable[str] = ()) -> ConfigFile
         elif key in SECTIONS:
             named = _named(key, value)
             found.settings.update({f"{key}.{name}": setting for name, setting in named.items()})
+        elif key == "sweep":
+            found.sweep.update(_named(key, value))
         elif key == "indexes":
             found.indexes.update(_named(key, value))
         elif key == "index_facts":  # as a run writes it

@@ -23,11 +23,13 @@ from bt_gex.brokers.fills import HalfSpreadFill
 from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.feeds.clock import ClockFeed
 from bt_gex.feeds.legs import SpreadFeed
+from bt_gex.market.calendar import Stamps
 from bt_gex.runs.config import RunConfig
 from bt_gex.runs.result import RunResult, versions
 from bt_gex.sizers.gex import FixedContracts, HalfKelly
 from bt_gex.stats.doubts import warnings
 from bt_gex.stats.summary import funnel, max_drawdown_dollars, summarise
+from bt_gex.strategies.delayed import DelayedGexStrategy
 from bt_gex.strategies.gex import GexStrategy
 
 Progress = Callable[[int, int], None]
@@ -78,12 +80,15 @@ def run(
     every_bar: bool = False,
     progress: Progress | None = None,
     keep: bool = True,
+    delay_bars: int = 0,
 ) -> Any:
     """Run the strategy over sessions of one index; returns it with its analyzers.
 
+    delay_bars  send each entry so many bars after its check
+
     keep  False lets go of each session's quotes when it is over, so that memory stays flat
     """
-    cerebro = build(config, days, every_bar)
+    cerebro = build(config, days, every_bar, delay_bars=delay_bars)
     if progress or not keep:
         cerebro.addanalyzer(SessionEnd, report=progress, total=len(days), keep=keep, _name="end")
     with no_collection():
@@ -108,10 +113,12 @@ def build(
     days: Sequence[Day],
     every_bar: bool = False,
     strategy: type[GexStrategy] | None = GexStrategy,
+    delay_bars: int = 0,
 ) -> bt.Cerebro:
     """A Cerebro with clock, broker, sizer, strategy and analyzers of a configuration.
 
-    strategy  None leaves it, and its sizer, to the caller
+    strategy    None leaves it, and its sizer, to the caller
+    delay_bars  send each entry so many bars after its check
     """
     cerebro = bt.Cerebro(stdstats=False)
     clock = ClockFeed(days=tuple(days), events=not every_bar)  # type: ignore[call-arg]
@@ -125,7 +132,11 @@ def build(
     if strategy is not None:
         sizer, params = sizer_of(config)
         cerebro.addsizer(sizer, **params)
-        cerebro.addstrategy(strategy, setup=config.setup, entry=config.entry, exit=config.exit)
+        rules = {"setup": config.setup, "entry": config.entry, "exit": config.exit}
+        if delay_bars:
+            cerebro.addstrategy(DelayedGexStrategy, delay_bars=delay_bars, **rules)
+        else:
+            cerebro.addstrategy(strategy, **rules)
     cerebro.addanalyzer(TradeReport, _name="trades")
     cerebro.addanalyzer(Funnel, _name="funnel")
     return cerebro
@@ -186,9 +197,8 @@ def assemble(
         name: sum(row["quality"].get(name, 0) for row in rows)
         for name in sorted({name for row in rows for name in row["quality"]})
     }
-    summary["warnings"] = warnings(
-        summary, summary["funnel"], rows, summary["max_drawdown_mtm"], trades=trades
-    )
+    doubts = warnings(summary, summary["funnel"], rows, summary["max_drawdown_mtm"], trades=trades)
+    summary["warnings"] = [str(doubt) for doubt in doubts]
     fingerprint = hashlib.sha256("".join(day.fingerprint() for day in days).encode()).hexdigest()
     return RunResult(
         run_id=config.run_id(fingerprint),
@@ -199,14 +209,13 @@ def assemble(
         decision_records=decisions,
         equity_table=equity,
         marks_table=marks_table(marks),
+        market_table=market_table(played),
     )
 
 
 def equity_table(days: Sequence[Day], marks: Sequence[Marks], balance: float) -> pa.Table:
     """The account tick by tick; times UTC, money in dollars rounded to cents."""
-    grids = [day.grid for day in days]
-    stamps = np.concatenate(grids) if grids else np.empty(0, np.int64)
-    names = [day.session.day.isoformat() for day in days for _ in day.grid]
+    stamps, names = _ticks(days)
     columns = rebuild_equity(stamps, marks, balance)
     money = {
         "equity": columns["equity"],
@@ -222,6 +231,28 @@ def equity_table(days: Sequence[Day], marks: Sequence[Marks], balance: float) ->
             "open_spreads": to_arrow(columns["open_spreads"].astype(np.int64)),
         }
     )
+
+
+def market_table(days: Sequence[Day]) -> pa.Table:
+    """Index price, VIX and pin as known on each tick; times UTC, NaN: unknown."""
+    stamps, names = _ticks(days)
+    columns = {
+        name: np.concatenate([np.empty(0), *(getattr(day, name) for day in days)])
+        for name in ("spot", "vix", "pin")
+    }
+    return pa.table(
+        {
+            "time": to_arrow(stamps, UTC_TIME),
+            "session": column_of(names, pa.string()),
+            **{name: to_arrow(values) for name, values in columns.items()},
+        }
+    )
+
+
+def _ticks(days: Sequence[Day]) -> tuple[Stamps, list[str]]:
+    """Instants of all ticks of sessions, and the session of each."""
+    stamps = np.concatenate([np.empty(0, np.int64), *(day.grid for day in days)])
+    return stamps, [day.session.day.isoformat() for day in days for _ in day.grid]
 
 
 def marks_table(marks: Sequence[Marks]) -> pa.Table:

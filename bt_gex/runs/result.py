@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ import yaml
 
 from bt_gex.blackbox.arrow_arrays import column_of
 from bt_gex.errors import OutputError
+from bt_gex.runs.journal import daily_returns, write_daily_returns, write_journal
 from bt_gex.stats.summary import summarise
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ TRADE_COLUMNS = {
     **dict.fromkeys(("mae_dollars", "mfe_dollars", "max_loss_dollars"), _NUMBER),
     "flags": pa.list_(_TEXT),
     **dict.fromkeys(("unpriced_bars", "clamped_bars"), _COUNT),
+    **dict.fromkeys(("spot_exit", "vix_exit"), _NUMBER),
+    "leg_quotes": pa.list_(pa.list_(_NUMBER)),
 }
 DECISION_COLUMNS = {
     **dict.fromkeys(("index_symbol", "session", "timestamp", "time_et"), _TEXT),
@@ -57,7 +59,12 @@ DECISION_COLUMNS = {
 MONEY_COLUMNS = ("equity", "cash", "margin_dollars", "closed_equity")
 EQUITY_COLUMNS = ("time", "session", *MONEY_COLUMNS, "open_spreads")
 MARKS_COLUMNS = ("order_id", "time", "value")
-FILES = ("trades.json", "config.yaml", "decisions.jsonl", "equity.parquet", "marks.parquet")
+MARKET_COLUMNS = ("time", "session", "spot", "vix", "pin")
+TABLES = ("equity", "marks", "market")
+FILES = (
+    *("trades.json", "config.yaml", "decisions.jsonl"),
+    *(f"{name}.parquet" for name in TABLES),
+)
 CONFIG_PARTS = ("index", "start", "end", "profile", "exit", "fills", "account", "index_facts")
 SUMMARY_PARTS: dict[str, Any] = {
     "max_drawdown_mtm": 0.0,
@@ -78,6 +85,7 @@ class RunResult:
     trade_records, decision_records  plain dicts in order of time; prices in points, times UTC
     equity_table      the account, one row a tick; `equity` as a DataFrame
     marks_table       value of each trade while it was open; `marks` as a DataFrame
+    market_table      index price, VIX and pin as they were known, one row a tick; NaN: unknown
     folder            where it is saved, None when it is not
     """
 
@@ -89,6 +97,7 @@ class RunResult:
     decision_records: list[dict[str, Any]]
     equity_table: pa.Table
     marks_table: pa.Table
+    market_table: pa.Table
     folder: Path | None = None
 
     @cached_property
@@ -120,6 +129,33 @@ class RunResult:
         frame["timestamp"] = pd.to_datetime(frame["timestamp"], utc=True)
         return frame
 
+    @property
+    def balance(self) -> float:
+        """Dollars before the first trade."""
+        return float(self.config["account"]["balance"])
+
+    @property
+    def daily_pnl(self) -> dict[str, float]:
+        """P&L in dollars by session, those with data; in order of time."""
+        return {
+            str(row["session"]): float(row["trades_pnl_dollars"])
+            for row in self.summary["sessions"]
+            if row["status"] != "no data"
+        }
+
+    @cached_property
+    def daily_returns(self) -> pd.Series[float]:
+        """Return of the account by session date, for quantstats; ends where it is used up."""
+        import pandas as pd
+
+        found = daily_returns(self.daily_pnl, self.balance)
+        days = pd.DatetimeIndex(list(found), name="date")
+        return pd.Series(list(found.values()), index=days, name="return", dtype="float64")
+
+    def found_by(self, what: Mapping[str, Any]) -> RunResult:
+        """The same with what is known of where its settings come from, such as a sweep."""
+        return replace(self, source={**self.source, **what})
+
     def to_json(self) -> str:
         """run_id, summary and trades."""
         content = {"run_id": self.run_id, "summary": self.summary, "trades": self.trade_records}
@@ -144,13 +180,11 @@ class RunResult:
 
         (work / "trades.json").write_text(self.to_json(), encoding="utf-8")
         trades = records_table(self.trade_records, TRADE_COLUMNS)
-        write_csv(work / "trades.csv", trades)
-        for name, table in (
-            ("trades", trades),
-            ("equity", self.equity_table),
-            ("marks", self.marks_table),
-        ):
-            pq.write_table(table, work / f"{name}.parquet")
+        write_journal(work / "trades.csv", self.trade_records, self.config, self.market_table)
+        write_daily_returns(work / "daily_returns.csv", self.daily_pnl, self.balance)
+        pq.write_table(trades, work / "trades.parquet")
+        for name in TABLES:
+            pq.write_table(getattr(self, f"{name}_table"), work / f"{name}.parquet")
         lines = (json.dumps(record, allow_nan=False) for record in self.decision_records)
         (work / "decisions.jsonl").write_text("".join(f"{line}\n" for line in lines), "utf-8")
         content = {"run_id": self.run_id, **self.source, "config": self.config}
@@ -175,8 +209,7 @@ class RunResult:
                 summary=content["summary"],
                 trade_records=content["trades"],
                 decision_records=[json.loads(line) for line in lines],
-                equity_table=pq.read_table(place / "equity.parquet"),
-                marks_table=pq.read_table(place / "marks.parquet"),
+                **{f"{name}_table": pq.read_table(place / f"{name}.parquet") for name in TABLES},
                 folder=place,
             )
             _check_whole(result)
@@ -218,6 +251,7 @@ def _check_whole(result: RunResult) -> None:
         (result.config, CONFIG_PARTS),
         (result.equity_table.column_names, EQUITY_COLUMNS),
         (result.marks_table.column_names, MARKS_COLUMNS),
+        (result.market_table.column_names, MARKET_COLUMNS),
         *((record, TRADE_COLUMNS) for record in result.trade_records),
     ]
     for parts, names in needed:
@@ -253,6 +287,26 @@ def write_folder(parent: str | Path, name: str, write: Callable[[Path], None]) -
     return target
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all. Raises OutputError."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: under a hidden name, then renamed. Raises OutputError."""
+    work: str | None = None
+    try:
+        handle, work = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(work, 0o644)
+        os.replace(work, path)
+    except OSError as error:
+        if work:
+            Path(work).unlink(missing_ok=True)
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
 def check_writable(folder: Path) -> None:
     """Raise OutputError at once where a folder could not be written after a long run."""
     place = folder
@@ -284,17 +338,6 @@ def replace_folder(work: Path, target: Path, old: Path) -> None:
 def versions() -> dict[str, str]:
     """Versions of what a result can depend on."""
     return {name: metadata.version(name) for name in REPORTED}
-
-
-def write_csv(path: Path, trades: pa.Table) -> None:
-    """Trades as text, one a line: strikes as 6070/6080, flags with spaces between."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(trades.column_names)
-        for trade in trades.to_pylist():
-            trade["strikes"] = "/".join(f"{strike:.10g}" for strike in trade["strikes"])
-            trade["flags"] = " ".join(trade["flags"])
-            writer.writerow(trade.values())
 
 
 def records_table(records: list[dict[str, Any]], columns: dict[str, pa.DataType]) -> pa.Table:

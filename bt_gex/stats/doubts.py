@@ -1,9 +1,12 @@
-"""What speaks against believing a result: too good to be true, or resting on poor data."""
+"""What speaks against believing a result: too good to be true, or resting on poor data.
+
+Each doubt says what was found and why it matters, and what to do next.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from bt_gex.stats.summary import Record
 
@@ -25,6 +28,22 @@ BAD_QUOTES = {
 }
 
 
+class Doubt(NamedTuple):
+    """One reason not to believe a result.
+
+    name       short, to tell doubts apart by
+    what       a sentence: what, how many, why it matters
+    next_step  a sentence: what to do about it
+    """
+
+    name: str
+    what: str
+    next_step: str
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.next_step}"
+
+
 def warnings(
     summary: Mapping[str, Any],
     funnel: Mapping[str, Any],
@@ -32,8 +51,8 @@ def warnings(
     max_drawdown_mtm: float,
     *,
     trades: Iterable[Record],
-) -> list[str]:
-    """One sentence for each doubt: what, how many, why it matters; the gravest first.
+) -> list[Doubt]:
+    """The doubts about one run; the gravest first.
 
     max_drawdown_mtm  dollars, over the account marked at every bar
     """
@@ -51,46 +70,59 @@ def warnings(
 
 def _too_good(
     summary: Mapping[str, Any], max_drawdown_mtm: float, trades: Sequence[Record]
-) -> Iterator[str]:
+) -> Iterator[Doubt]:
     total = summary["total_trades"]
     if total >= FEW_TRADES and summary["winners"] == total:
-        yield (
+        yield Doubt(
+            "all_winners",
             f"All {total} trades won: credit spreads that never lose are a sign of wrong prices "
-            "or of looking ahead, not of skill."
+            "or of looking ahead, not of skill.",
+            "Hold the strategy against the future with bt-gex lookahead, and look at single "
+            "trades with bt-gex trade.",
         )
     if total >= FEW_TRADES and max_drawdown_mtm <= 0:
-        yield (
+        yield Doubt(
+            "no_drawdown",
             f"The account never fell below an earlier high in {total} trades, marked at every "
-            "bar: with real quotes that does not happen."
+            "bar: with real quotes that does not happen.",
+            "Look at the marks of some trades with bt-gex trade, and at the quotes with bt-gex "
+            "inspect.",
         )
     instant = sum(1 for trade in trades if trade["time_alive_minutes"] == 0)
     if instant:
-        yield (
+        yield Doubt(
+            "instant_exits",
             f"{_of(instant, len(trades), 'trade')} closed in the minute of entry (0.0 minutes "
-            "alive): no exit rule looks before the next bar, so the time stamps are doubtful."
+            "alive): no exit rule looks before the next bar, so the time stamps are doubtful.",
+            "Look at the first of them with bt-gex trade; a day with such times is better left "
+            "out.",
         )
 
 
-def _stopped_at_once(trades: Sequence[Record]) -> Iterator[str]:
+def _stopped_at_once(trades: Sequence[Record]) -> Iterator[Doubt]:
     at_once = sum(
         1
         for trade in trades
         if trade["exit_reason"] in STOPS and trade["time_alive_minutes"] <= 1 / BARS_A_MINUTE
     )
     if at_once > AT_ONCE_SHARE * len(trades):
-        yield (
+        yield Doubt(
+            "stopped_at_once",
             f"{_of(at_once, len(trades), 'trade')} stopped out on the first bar after the entry: "
             "what the fills cost is more than the stop allows, so this measures the bid-ask "
-            "spread, not the market."
+            "spread, not the market.",
+            "Sweep exit.stop_loss, or see what other fills would make of it with bt-gex costs.",
         )
 
 
-def _ends(trades: Sequence[Record]) -> Iterator[str]:
+def _ends(trades: Sequence[Record]) -> Iterator[Doubt]:
     unresolved = sum(1 for trade in trades if trade["pnl_dollars"] is None)
     if unresolved:
-        yield (
+        yield Doubt(
+            "unresolved",
             f"{_of(unresolved, len(trades), 'trade')} could not be resolved (no price to settle "
-            "on): outside all figures, whatever they made or lost is missing from the result."
+            "on): outside all figures, whatever they made or lost is missing from the result.",
+            "Settle them by hand on the official print, and see whether the verdict stands.",
         )
     for flag, why in (
         ("stale_settlement", "an index price older than 120 s at the close"),
@@ -98,29 +130,36 @@ def _ends(trades: Sequence[Record]) -> Iterator[str]:
     ):
         flagged = _flagged(trades, flag)
         if flagged:
-            yield (
+            yield Doubt(
+                "settlement",
                 f"{_of(flagged, len(trades), 'trade')} settled on {why}: the official print may "
-                "differ, and near a strike that changes the P&L."
+                "differ, and near a strike that changes the P&L.",
+                "Look up the official print of those sessions, and compare.",
             )
 
 
-def _prices(funnel: Mapping[str, Any], trades: Sequence[Record]) -> Iterator[str]:
+def _prices(funnel: Mapping[str, Any], trades: Sequence[Record]) -> Iterator[Doubt]:
     unpriced = funnel["unpriced_bars"]
     minutes = sum(trade["time_alive_minutes"] or 0.0 for trade in trades)
     bars = max(round(minutes * BARS_A_MINUTE), unpriced)
     if unpriced > UNPRICED_SHARE * bars:
-        yield (
+        yield Doubt(
+            "unpriced",
             f"Open trades could not be priced on {_of(unpriced, bars, 'bar')}, as a leg had "
-            "no valid quote: targets and stops are not seen there, so exits come late."
+            "no valid quote: targets and stops are not seen there, so exits come late.",
+            "See with bt-gex inspect which strikes go without quotes, or raise "
+            "data.quote_max_age_s knowingly.",
         )
     if funnel["clamped"]:
-        yield (
+        yield Doubt(
+            "clamped",
             f"{_count(funnel['clamped'], 'spread price')} lay outside 0 to width and had to be "
-            "clamped: the quotes of the legs contradict each other there."
+            "clamped: the quotes of the legs contradict each other there.",
+            "Open the trades with the flag clamped_value with bt-gex trade.",
         )
 
 
-def _quotes(sessions: Sequence[Record]) -> Iterator[str]:
+def _quotes(sessions: Sequence[Record]) -> Iterator[Doubt]:
     counts = {
         name: sum(session["quality"].get(name, 0) for session in sessions)
         for name in ("quote rows", *BAD_QUOTES)
@@ -128,34 +167,46 @@ def _quotes(sessions: Sequence[Record]) -> Iterator[str]:
     rows = counts["quote rows"]
     for name, why in BAD_QUOTES.items():
         if counts[name] > BAD_QUOTE_SHARE * rows:
-            yield f"{_of(counts[name], rows, 'recorded quote')} have the fault '{name}': {why}."
+            yield Doubt(
+                "bad_quotes",
+                f"{_of(counts[name], rows, 'recorded quote')} have the fault '{name}': {why}.",
+                "See with bt-gex inspect which sessions they are in, and whether the result "
+                "stands without those.",
+            )
 
 
-def _coverage(sessions: Sequence[Record]) -> Iterator[str]:
+def _coverage(sessions: Sequence[Record]) -> Iterator[Doubt]:
     empty = [str(session["session"]) for session in sessions if session["status"] == "no data"]
     if empty:
         named = ", ".join(empty[:3]) + (f" and {len(empty) - 3} more" if len(empty) > 3 else "")
-        yield (
+        yield Doubt(
+            "no_data",
             f"{_of(len(empty), len(sessions), 'session')} had no data ({named}): the result "
-            "covers less than the dates it is asked for."
+            "covers less than the dates it is asked for.",
+            "Record or leave out those dates; a claim about them has no basis.",
         )
 
 
-def _refusals(funnel: Mapping[str, Any]) -> Iterator[str]:
+def _refusals(funnel: Mapping[str, Any]) -> Iterator[Doubt]:
     checks, skips, kinds = funnel["checks"], funnel["skips"], funnel["skips_by_kind"]
     missing = {name: kinds[name] for name in MISSING_DATA if kinds.get(name)}
     lost = sum(missing.values())
     if lost > MISSING_SHARE * checks:
         named = ", ".join(f"{name} {count}" for name, count in missing.items())
-        yield (
+        yield Doubt(
+            "missing_data",
             f"{_of(lost, checks, 'check')} failed for want of data ({named}): the trades seen "
-            "may not be the trades the rules would have made."
+            "may not be the trades the rules would have made.",
+            "See with bt-gex inspect what is missing when; the recorder may need mending.",
         )
     if checks >= MANY_CHECKS and skips > REFUSED_SHARE * checks:
         name, count = max(kinds.items(), key=lambda item: item[1])
-        yield (
+        yield Doubt(
+            "refused",
             f"{_of(skips, checks, 'check')} made no entry, most often for '{name}' ({count}): "
-            "the figures rest on the few that did."
+            "the figures rest on the few that did.",
+            "Read the reasons in the funnel, and decide whether that rule is meant to refuse so "
+            "much.",
         )
 
 

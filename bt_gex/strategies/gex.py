@@ -121,6 +121,7 @@ class GexStrategy(bt.Strategy):
             self._new_session(tick)
         if self._open:
             self._manage(tick)
+        self._fill_orders(tick)
         if tick.row in self._checks:
             self._check(tick)
 
@@ -188,7 +189,7 @@ class GexStrategy(bt.Strategy):
             index=tick.day.index,
             setup_params=self.setup_params,
             entry_params=self.entry_params,
-            open_positions=len(self._open),
+            open_positions=self._taken(),
             price=price,
             size=size,
         )
@@ -198,6 +199,13 @@ class GexStrategy(bt.Strategy):
         for analyzer in self.analyzers:
             if hasattr(analyzer, "notify_check"):
                 analyzer.notify_check(tick, decision, name)
+
+    def _taken(self) -> int:
+        """Places of `max_open` that are taken."""
+        return len(self._open)
+
+    def _fill_orders(self, tick: Tick) -> None:
+        """Send what was decided on an earlier bar; here orders are sent at once."""
 
     def _enter(self, feed: SpreadFeed, decision: Decision) -> Decision:
         """Sell the spread; a refusal by the broker becomes the reason of a skip."""

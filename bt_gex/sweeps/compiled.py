@@ -8,6 +8,7 @@ from datetime import time
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bt_gex.analyzers.trades import closed_trade
 from bt_gex.blackbox.day import Day
@@ -28,6 +29,7 @@ from bt_gex.strategies.gex import check_rows, order_id
 from bt_gex.sweeps import kernel
 from bt_gex.sweeps.arrays import NEVER, Ints, Market, Terms, Trades
 from bt_gex.sweeps.compiler import compiled
+from bt_gex.sweeps.evaluate import SESSION_PNL
 
 MOST_DOLLARS = 1e10  # of the balance: cents with eight decimals below them must fit 64 bits
 REASONS = {
@@ -125,7 +127,17 @@ class CompiledRun:
             "entries": self.number,
             "unpriced_bars": int(self.trades.unpriced[taken].sum()),
             "clamped": int(clamps),
+            SESSION_PNL: self._session_pnl_cents(resolved),
         }
+
+    def _session_pnl_cents(self, resolved: npt.NDArray[np.bool_]) -> list[int]:
+        """P&L of each session; `resolved` in order of closing."""
+        taken = slice(0, self.number)
+        order = np.argsort(self.trades.closing[taken])[resolved]
+        cents = np.zeros(len(self.engine.days), dtype=np.int64)
+        np.add.at(cents, self.trades.session[taken][order], self.trades.pnl_cents[taken][order])
+        found: list[int] = cents.tolist()
+        return found
 
     def skips_by_kind(self) -> dict[str, int]:
         """Number of skips by kind, those that occurred."""

@@ -16,6 +16,7 @@ from bt_gex.stats.metrics import variant_metrics
 from bt_gex.stats.summary import funnel, max_drawdown_dollars
 
 Metrics = dict[str, Any]
+SESSION_PNL = "session_pnl_cents"  # the one metric that is no number: P&L of each session with data
 
 
 def evaluate(config: RunConfig, days: Sequence[Day], every_bar: bool = False) -> Metrics:
@@ -53,7 +54,16 @@ def metrics_of(
             max_drawdown_mtm=marked_drawdown(days, marks, balance),
         ),
         **{name: checks[name] for name in ("checks", "entries", "unpriced_bars", "clamped")},
+        SESSION_PNL: session_pnl_cents(days, trades),
     }
+
+
+def session_pnl_cents(days: Sequence[Day], trades: Sequence[dict[str, Any]]) -> list[int]:
+    """P&L of each session in order; unresolved trades count as nothing."""
+    cents = dict.fromkeys((day.session.day.isoformat() for day in days), 0)
+    for trade in trades:
+        cents[trade["expiration"]] += round((trade["pnl_dollars"] or 0.0) * 100)
+    return list(cents.values())
 
 
 def marked_drawdown(days: Sequence[Day], marks: Sequence[Marks], balance: float) -> float:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import yaml
 
-from bt_gex.blackbox.arrow_arrays import column_of
+from bt_gex.blackbox.arrow_arrays import column_of, to_arrow, to_numpy
 from bt_gex.errors import OutputError
 from bt_gex.runs.config import plain_value
-from bt_gex.runs.replay import run
-from bt_gex.runs.result import TRADE_COLUMNS, Writer, records_table, write_csv, write_folder
+from bt_gex.runs.journal import journal_rows, read_rows, write_rows
+from bt_gex.runs.replay import market_table, run
+from bt_gex.runs.result import TRADE_COLUMNS, Writer, records_table, write_folder
 from bt_gex.stats.objectives import find_objective, rank
+from bt_gex.stats.overfitting import overfitting
+from bt_gex.stats.sharpe import session_sharpes
 from bt_gex.sweeps.engines import Sessions
+from bt_gex.sweeps.evaluate import SESSION_PNL
 from bt_gex.sweeps.plan import Plan, Variant, config_of, plan_to_yaml
 from bt_gex.sweeps.store import Outcome
 
@@ -44,6 +49,8 @@ class SweepResult:
     rows      one a variant in the order of the plan: OWN_COLUMNS, the swept settings by their
               dotted names, the metrics
     trades    trade records of the baseline and of the best, by variant id
+    journals  the same trades as rows of a trade journal
+    session_pnl  variant_id, and dollars of each variant that succeeded by session with data
     best      configuration of the best variant, usable as a configuration file; None without one
     """
 
@@ -53,6 +60,8 @@ class SweepResult:
     summary: dict[str, Any]
     rows: list[dict[str, Any]]
     trades: dict[str, list[dict[str, Any]]]
+    journals: dict[str, list[dict[str, Any]]]
+    session_pnl: pa.Table
     best: dict[str, Any] | None
     folder: Path | None = None
 
@@ -70,6 +79,7 @@ class SweepResult:
             write_yaml(work / "plan.yaml", self.plan)
             table = rows_table(self.rows, list(self.plan["grid"]))
             pq.write_table(table, work / "variants.parquet")
+            pq.write_table(self.session_pnl, work / "session_pnl.parquet")
             content = {"name": self.name, **self.source, "summary": self.summary}
             text = json.dumps(content, indent=1, allow_nan=False) + "\n"
             (work / "summary.json").write_text(text, "utf-8")
@@ -79,7 +89,7 @@ class SweepResult:
             for variant_id, trades in self.trades.items():
                 found = records_table(trades, TRADE_COLUMNS)
                 pq.write_table(found, work / "trades" / f"{variant_id}.parquet")
-                write_csv(work / "trades" / f"{variant_id}.csv", found)
+                write_rows(work / "trades" / f"{variant_id}.csv", self.journals[variant_id])
             for name, write_extra in (extras or {}).items():
                 write_extra(work / name)
 
@@ -105,6 +115,10 @@ class SweepResult:
                     file.stem: pq.read_table(file).to_pylist()
                     for file in sorted((place / "trades").glob("*.parquet"))
                 },
+                journals={
+                    file.stem: read_rows(file) for file in sorted((place / "trades").glob("*.csv"))
+                },
+                session_pnl=pq.read_table(place / "session_pnl.parquet"),
                 best=yaml.safe_load(best.read_text("utf-8")) if best.exists() else None,
                 folder=place,
             )
@@ -122,6 +136,7 @@ def assemble(
 ) -> SweepResult:
     """Rank the outcomes, in the order of the variants; replay the best for their trades."""
     rows = ranked_rows(plan, outcomes)
+    pnls = session_pnl_table(outcomes, sessions)
     by_rank = sorted((row for row in rows if row["status"] == "success"), key=lambda r: r["rank"])
     variants = {variant.variant_id: variant for variant in plan.variants}
     traded = any(row["total_trades"] for row in by_rank)
@@ -130,14 +145,20 @@ def assemble(
         row["variant_id"]
         for row in [*(r for r in by_rank if r["tag"] == "baseline"), *by_rank[:SHOWN]]
     )
+    kept = {v: _trades(plan, variants[v], sessions) for v in shown}
+    summary = {**summary_of(plan, rows, sessions), **luck_of(pnls, plan.base.account.balance)}
     return SweepResult(
         name=name,
         plan=plan_to_yaml(plan),
         source=source,
-        summary=summary_of(plan, rows, sessions),
+        summary=summary,
         rows=rows,
-        trades={v: _trades(plan, variants[v], sessions) for v in shown},
-        best=None if winner is None else best_config(plan, winner),
+        trades={v: trades for v, (trades, _) in kept.items()},
+        journals={v: journal for v, (_, journal) in kept.items()},
+        session_pnl=pnls,
+        best=None
+        if winner is None
+        else {**best_config(plan, winner), "sweep": found_by(name, plan, winner, summary)},
     )
 
 
@@ -157,7 +178,7 @@ def ranked_rows(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]
                 "rank": None,
                 "score": objective(outcome.metrics) if done else None,
                 **variant.settings,
-                **outcome.metrics,
+                **{name: v for name, v in outcome.metrics.items() if name != SESSION_PNL},
             }
         )
     for place, number in enumerate(rank(rows), start=1):
@@ -214,13 +235,71 @@ def best_config(plan: Plan, winner: Variant) -> dict[str, Any]:
     }
 
 
-def _trades(plan: Plan, variant: Variant, sessions: Sessions) -> list[dict[str, Any]]:
+def _trades(
+    plan: Plan, variant: Variant, sessions: Sessions
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Trades of a variant, and the same as rows of a journal."""
     config = config_of(plan.base, variant)
     days = [day for day in sessions.days(config.load_params) if day.has_data]
     if not days:
-        return []
+        return [], []
     records: list[dict[str, Any]] = run(config, days).analyzers.trades.records
-    return records
+    return records, list(journal_rows(records, config.resolved(), market_table(days)))
+
+
+def session_pnl_table(outcomes: Sequence[Outcome], sessions: Sessions) -> pa.Table:
+    """variant_id, and a column of dollars for each session with data."""
+    done = [outcome for outcome in outcomes if outcome.status == "success"]
+    days = [rows.session.day.isoformat() for rows in sessions.rows if not rows.is_empty]
+    cents = np.array([outcome.metrics[SESSION_PNL] for outcome in done], dtype=np.int64)
+    dollars = cents.reshape(len(done), len(days)) / 100
+    ids = column_of([outcome.variant_id for outcome in done], pa.string())
+    columns = {day: to_arrow(dollars[:, n].copy()) for n, day in enumerate(days)}
+    return pa.table({"variant_id": ids, **columns})
+
+
+def luck_of(pnls: pa.Table, balance: float) -> dict[str, Any]:
+    """How far the ratios of the variants lie apart, and how often the winner of some sessions is
+    a poor one on the others; None where there are too few of either."""
+    days = pnls.column_names[1:]
+    table = np.array([to_numpy(pnls[day]) for day in days]).reshape(len(days), len(pnls))
+    sharpes = session_sharpes(table, balance) if len(days) and len(pnls) else np.empty(0)
+    known = sharpes[~np.isnan(sharpes)]
+    found = overfitting(table) if len(days) else None
+    return {
+        "session_sharpe_variance": float(known.var(ddof=1)) if len(known) > 1 else None,
+        "overfitting": asdict(found) if found else None,
+    }
+
+
+def found_by(name: str, plan: Plan, winner: Variant, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run of the winner must know of the sweep it came from.
+
+    edges  swept settings whose value is the smallest or largest tried, of three or more
+    """
+    edges = {
+        setting: winner.settings[setting]
+        for setting, values in plan.grid.items()
+        if at_edge(winner.settings[setting], values)
+    }
+    overfit = summary["overfitting"] or {}
+    return {
+        "name": name,
+        "variants": summary["success"],
+        "swept": list(plan.grid),
+        "session_sharpe_variance": summary["session_sharpe_variance"],
+        "overfitting_probability": overfit.get("probability"),
+        "best_total_pnl": summary["best"]["total_pnl"],
+        "average_total_pnl": summary["average_total_pnl"],
+        "edges": edges,
+    }
+
+
+def at_edge(value: Any, values: Sequence[Any]) -> bool:
+    """Whether a number is the smallest or the largest of three or more numbers."""
+    if len(values) < 3 or not all(_is_number(v) and v is not None for v in values):
+        return False
+    return value in (min(values), max(values))
 
 
 def rows_table(rows: Sequence[Mapping[str, Any]], swept: Sequence[str]) -> pa.Table:

@@ -17,13 +17,13 @@ from bt_gex.blackbox.arrow_arrays import column_of
 from bt_gex.blackbox.day import Day
 from bt_gex.blackbox.recording import Recording
 from bt_gex.errors import BadValue
-from bt_gex.runs.replay import equity_table, run
+from bt_gex.runs.journal import journal_rows, write_rows
+from bt_gex.runs.replay import equity_table, market_table, run
 from bt_gex.runs.result import (
     TRADE_COLUMNS,
     Writer,
     records_table,
     versions,
-    write_csv,
     write_folder,
 )
 from bt_gex.stats.objectives import find_objective, rank
@@ -46,6 +46,7 @@ class WalkForward:
     windows  one a window: its dates, the winner and what it made in and out of sample (dollars),
              and what the average variant and the baseline made on the test sessions
     trades   trade records of the winners on their test sessions, in order of time
+    journal  the same as rows of a trade journal
     equity   the account over all test sessions, each window going on where the last one ended
     """
 
@@ -55,6 +56,7 @@ class WalkForward:
     summary: dict[str, Any]
     windows: list[dict[str, Any]]
     trades: list[dict[str, Any]]
+    journal: list[dict[str, Any]]
     equity: pa.Table
     folder: Path | None = None
 
@@ -74,7 +76,7 @@ class WalkForward:
             text = json.dumps(content, indent=1, allow_nan=False) + "\n"
             (work / "summary.json").write_text(text, "utf-8")
             trades = records_table(self.trades, TRADE_COLUMNS)
-            write_csv(work / "trades.csv", trades)
+            write_rows(work / "trades.csv", self.journal)
             pq.write_table(trades, work / "trades.parquet")
             pq.write_table(self.equity, work / "equity.parquet")
             for name, write_extra in (extras or {}).items():
@@ -133,6 +135,7 @@ class Played:
     days: Sequence[Day]
     trades: list[dict[str, Any]]
     marks: list[Marks]
+    journal: list[dict[str, Any]]
 
 
 def _play(plan: Plan, sessions: Sessions, window: Window, how: SweepOptions) -> Played:
@@ -142,11 +145,13 @@ def _play(plan: Plan, sessions: Sessions, window: Window, how: SweepOptions) -> 
     days: Sequence[Day] = sessions.days(plan.base.load_params)[window.test_from : window.test_to]
     trades: list[dict[str, Any]] = []
     marks: list[Marks] = []
+    journal: list[dict[str, Any]] = []
     if winner is not None:
         config = config_of(plan.base, winner)
         days = sessions.days(config.load_params)[window.test_from : window.test_to]
         found = run(config, days).analyzers.trades
         trades, marks = found.records, found.marks
+        journal = list(journal_rows(trades, config.resolved(), market_table(days)))
     return Played(
         window=window,
         winner=winner,
@@ -155,6 +160,7 @@ def _play(plan: Plan, sessions: Sessions, window: Window, how: SweepOptions) -> 
         days=days,
         trades=trades,
         marks=marks,
+        journal=journal,
     )
 
 
@@ -213,6 +219,7 @@ def _assemble(
         summary=summary,
         windows=windows,
         trades=trades,
+        journal=[row for one in played for row in one.journal],
         equity=equity,
     )
 

@@ -74,8 +74,8 @@ def test_one_run(run: Run, place: Path) -> None:
     assert (status, err) == (0, "")
     folder = only_folder(place)
     assert sorted(file.name for file in folder.iterdir()) == [
-        *("config.yaml", "decisions.jsonl", "equity.parquet", "equity.png"),
-        *("marks.parquet", "trades.csv", "trades.json", "trades.parquet"),
+        *("config.yaml", "daily_returns.csv", "decisions.jsonl", "equity.parquet", "equity.png"),
+        *("market.parquet", "marks.parquet", "trades.csv", "trades.json", "trades.parquet"),
     ]
     assert str(folder.relative_to(place)) in out
     assert [t["order_id"] for t in strict((folder / "trades.json").read_text())["trades"]] == [

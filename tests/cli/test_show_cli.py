@@ -46,6 +46,9 @@ TRADE = {
     "flags": [],
     "unpriced_bars": 0,
     "clamped_bars": 0,
+    "spot_exit": 6960.5,
+    "vix_exit": 15.01,
+    "leg_quotes": [[5.1, 5.3, 5.4, 5.6], [2.55, 2.75, 2.8, 3.0]],
 }
 
 
@@ -72,6 +75,11 @@ def folder(tmp_path: Path) -> Path:
             pd.DataFrame({"time": times, "session": "2026-01-12", **money, "open_spreads": 0})
         ),
         marks_table=arrow(pd.DataFrame({"order_id": ORDER, "time": times, "value": 2.40})),
+        market_table=arrow(
+            pd.DataFrame(
+                {"time": times, "session": "2026-01-12", "spot": 6960.0, "vix": 14.6, "pin": 6980.0}
+            )
+        ),
     )
     saved = result.save(tmp_path).folder
     assert saved is not None

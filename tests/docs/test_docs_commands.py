@@ -14,6 +14,7 @@ import yaml
 from docs_tools import blocks, names, page, section, table
 
 from bt_gex.cli.main import COMMANDS, cli, main
+from bt_gex.runs.journal import COLUMNS as JOURNAL_COLUMNS
 from bt_gex.runs.result import DECISION_COLUMNS, TRADE_COLUMNS
 
 TEXT = page("docs/commands.md")
@@ -111,7 +112,7 @@ def test_files_of_a_run(saved: Path) -> None:
 def test_columns_of_trades(saved: Path) -> None:
     documented = first_column(section(TEXT, "Trades"))
     assert documented == list(TRADE_COLUMNS)
-    assert list(pd.read_csv(saved / "trades.csv").columns) == documented
+    assert list(pd.read_csv(saved / "trades.csv").columns) == list(JOURNAL_COLUMNS)
     assert list(pd.read_parquet(saved / "trades.parquet").columns) == documented
     trades = json.loads((saved / "trades.json").read_text("utf-8"))["trades"]
     assert trades

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from bt_gex.runs.config import RunConfig
 from bt_gex.runs.result import RunResult
 
-CONFIG: dict[str, Any] = {
-    "index": "SPX",
-    "start": "2026-01-12",
-    "end": "2026-01-13",
-    "profile": "standard",
-    "setup": {"vix_threshold": 20.0},
-    "entry": {"times": ["09:36", "10:00"]},
-    "exit": {
-        "profit_target_high": 0.5,
-        "profit_target_medium": 0.6,
-        "emergency_stop": 0.4,
-        "stop_loss": 0.1,
-        "end_of_day_minutes": 30,
-    },
-    "fills": {"entry_slippage": 1.0, "exit_slippage": 1.0, "commission": 0.0},
-    "data": {"quote_max_age_s": 120},
-    "account": {"balance": 25_000, "quantity": 1},
-    "index_facts": {"multiplier": 100},
-}
+CONFIG: dict[str, Any] = RunConfig(
+    start=date(2026, 1, 12), end=date(2026, 1, 13), settings={"entry.times": ["09:36", "10:00"]}
+).resolved()
 
 
 def trade(order_id: str, **other: Any) -> dict[str, Any]:
@@ -62,6 +48,9 @@ def trade(order_id: str, **other: Any) -> dict[str, Any]:
         "flags": [],
         "unpriced_bars": 0,
         "clamped_bars": 0,
+        "spot_exit": 6960.5,
+        "vix_exit": 15.01,
+        "leg_quotes": [[5.1, 5.3, 5.4, 5.6], [2.55, 2.75, 2.8, 3.0]],
         **other,
     }
 
@@ -83,6 +72,14 @@ WON = trade(
     pin=6980.0,
     distance=3,
     max_loss_dollars=575.0,
+    mae_dollars=-30.0,
+    mfe_dollars=220.0,
+    leg_quotes=[
+        [4.0, 4.2, 2.0, 2.1],
+        [1.9, 2.0, 1.0, 1.1],
+        [3.9, 4.1, 1.8, 1.9],
+        [1.6, 1.65, 0.8, 0.9],
+    ],
 )
 LOST = trade("SPX-lost", unpriced_bars=2, flags=["stale_settlement", "unpriced_bars"])
 UNRESOLVED = trade(
@@ -94,6 +91,8 @@ UNRESOLVED = trade(
     pnl_percent=None,
     exit_reason="Unresolved",
     time_alive_minutes=360.0,
+    spot_exit=None,
+    leg_quotes=[[5.1, 5.3, None, None], [2.55, 2.75, None, None]],
 )
 
 SESSIONS: list[dict[str, Any]] = [
@@ -183,6 +182,7 @@ def two_trades() -> RunResult:
         decision_records=[],
         equity_table=equity([("2026-01-12", 780)]),
         marks_table=marks("SPX-lost", "2026-01-12 14:36", [2.55, 2.30, None, None, 2.45, 2.75]),
+        market_table=market([("2026-01-12", 780)]),
     )
 
 
@@ -203,6 +203,17 @@ def no_trades() -> RunResult:
         trade_records=[],
         equity_table=arrow(result.equity.assign(equity=25_000.0, closed_equity=25_000.0)),
         marks_table=result.marks_table.slice(0, 0),
+    )
+
+
+def market(sessions: list[tuple[str, int]]) -> pa.Table:
+    """An index price that rises by 0.01 a tick from 6960, VIX 14.6, pin 6980."""
+    ticks = equity(sessions).select(["time", "session"])
+    number = len(ticks)
+    return (
+        ticks.append_column("spot", pa.array(6960.0 + 0.01 * np.arange(number)))
+        .append_column("vix", pa.array(np.full(number, 14.6)))
+        .append_column("pin", pa.array(np.full(number, 6980.0)))
     )
 
 

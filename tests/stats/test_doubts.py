@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from bt_gex.stats.doubts import warnings
+from bt_gex.stats.doubts import Doubt, warnings
 
 SESSION = {"session": "2026-01-12", "status": "traded", "quality": {"quote rows": 1000}}
 
 
-def doubts(**given: Any) -> list[str]:
+def doubts(**given: Any) -> list[Doubt]:
     """Doubts about three winners and two losers on clean data, with the given changes."""
     summary = {"total_trades": 5, "winners": 3} | given.get("summary", {})
     funnel = {
@@ -81,10 +81,12 @@ def test_an_ordinary_result_raises_none() -> None:
     ],
 )
 def test_says_what_and_how_many(given: dict[str, Any], said: str) -> None:
-    (sentence,) = doubts(**given)
-    assert said in sentence
-    assert ": " in sentence  # what: why it matters
-    assert sentence.endswith(".")
+    (doubt,) = doubts(**given)
+    assert said in doubt.what
+    assert ": " in doubt.what  # what: why it matters
+    assert doubt.what.endswith(".")
+    assert doubt.next_step.endswith(".")
+    assert str(doubt) == f"{doubt.what} {doubt.next_step}"
 
 
 @pytest.mark.parametrize(
