@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bt_gex.cli.common import DATE, FILLED, INDEX, cache_options, list_files
+from bt_gex.cli.common import DATE, FILLED, INDEX, cache_options, list_files, progress_bar
 from bt_gex.cli.settings import settings_of
 from bt_gex.errors import BadValue, UsageError
 from bt_gex.reports.painter import Painter
+
+if TYPE_CHECKING:
+    from bt_gex.runs.result import RunResult
 
 
 @click.command(
@@ -48,6 +50,7 @@ from bt_gex.reports.painter import Painter
 )
 @click.option("--every-bar", is_flag=True, help="Visit every bar; the same result, slower.")
 @cache_options
+@click.option("--report", is_flag=True, help="Also write report.html into the run's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary and trades as JSON.")
 @click.pass_context
 def run(
@@ -65,6 +68,7 @@ def run(
     every_bar: bool,
     cache_dir: str | None,
     no_cache: bool,
+    report: bool,
     as_json: bool,
 ) -> None:
     """Replay recorded sessions through the live rules and report every trade, skip and doubt."""
@@ -86,7 +90,7 @@ def run(
     found_by = {"sweep": file.sweep} if file.sweep else {}
     how = {"every_bar": every_bar, "cache": cache_dir, "use_cache": not no_cache}
     painter = context.find_object(Painter) or Painter(aside=False)
-    _run_all(database, configs, Path(out), how, found_by, as_json, painter)
+    _run_all(database, configs, Path(out), how, found_by, report, as_json, painter)
 
 
 def _symbols(typed: tuple[str, ...], said: Any, own: dict[str, Any]) -> list[str]:
@@ -108,6 +112,7 @@ def _run_all(
     out: Path,
     how: dict[str, Any],
     found_by: dict[str, Any],
+    report: bool,
     as_json: bool,
     painter: Painter,
 ) -> None:
@@ -124,10 +129,17 @@ def _run_all(
     console = make_console()
     results = []
     for config in configs:
-        with _progress(config.index) as progress:
+        with progress_bar(f"replaying {config.index}") as progress:
             result = replay(database, config, progress=progress, **how).found_by(found_by)
         picture = painter.draw(equity_figure, result)
-        result = result.save(out, {"equity.png": partial(_write, picture)})
+        place = out / result.run_id
+        extras: dict[str, Callable[[Path], None]] = {
+            "equity.png": partial(_write, picture),
+            **_kept(place),
+        }
+        if report:
+            extras["report.html"] = partial(_write_report, result, place)
+        result = result.save(out, extras)
         results.append(result)
         if not as_json:
             print_report(result, console)
@@ -148,19 +160,26 @@ def _run_all(
         click.echo(results[0].to_json(), nl=False)
 
 
+def _kept(place: Path) -> dict[str, Callable[[Path], None]]:
+    """What puts into the folder what was made of the same run before, and still holds."""
+    files = {name: place / name for name in ("costs.json", "costs.png", "report.html")}
+    contents = {name: file.read_bytes() for name, file in files.items() if file.exists()}
+    return {name: partial(_write_bytes, content) for name, content in contents.items()}
+
+
+def _write_bytes(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
+
+
+def _write_report(result: RunResult, place: Path, path: Path) -> None:
+    """place  the folder of the run to be"""
+    from bt_gex.reports.html import html_report
+    from bt_gex.runs.analysis import analyse
+    from bt_gex.runs.costs import Costs
+
+    analysis = analyse(result, Costs.load(place))
+    path.write_text(html_report(replace(result, folder=place), analysis), "utf-8")
+
+
 def _write(picture: Callable[[], bytes], path: Path) -> None:
     path.write_bytes(picture())
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on the terminal, none when the output goes elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"replaying {name}", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

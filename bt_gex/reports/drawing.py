@@ -10,6 +10,7 @@ import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,8 @@ OUTCOMES = {  # marker, colour
     "even": ("o", GREY),
     "unresolved": ("X", "#000000"),
 }
+MOST_MARKS = 600  # in a picture of lines; more are drawn as dots of an image
+MOST_POINTS = 2_400  # of a line; a wide picture has fewer columns
 MAX_DATES = 10  # labels on a time axis
 CROWD = 250  # trades too many to mark on the account
 TITLE_WIDTH = 120  # characters
@@ -50,7 +53,7 @@ def two_panels(upper: str, lower: str) -> tuple[Figure, Axes, Axes]:
     panels = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     for axes, name in zip(panels, (upper, lower), strict=True):
         axes.set_ylabel(name)
-        axes.yaxis.set_major_formatter(lambda amount, _: _axis_dollars(amount))
+        axes.yaxis.set_major_formatter(lambda amount, _: axis_dollars(amount))
         plain_frame(axes)
     panels[1].set_xlabel("New York time")
     return figure, panels[0], panels[1]
@@ -73,11 +76,11 @@ def title(axes: Axes, first: str, second: str) -> None:
     axes.set_title(plain("\n".join(lines)), loc="left", fontsize=11, pad=28)
 
 
-def legend(axes: Axes) -> None:
+def legend(axes: Axes, columns: int = 8) -> None:
     """One row under the title, where it hides nothing."""
     axes.legend(
-        loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=8, fontsize=9, frameon=False,
-        borderaxespad=0.2, columnspacing=1.6, handletextpad=0.5,
+        loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, fontsize=9, frameon=False,
+        borderaxespad=0.2, columnspacing=1.6 if columns <= 8 else 0.9, handletextpad=0.5,
     )  # fmt: skip
 
 
@@ -129,6 +132,7 @@ def mark_exits(
             edgecolors="white",
             linewidths=0.0 if crowd else 0.5,
             zorder=3,
+            rasterized=len(trades) > MOST_MARKS,
             label=f"{name} ({len(exits):,})",
         )
 
@@ -136,8 +140,9 @@ def mark_exits(
 def draw_drawdown(axes: Axes, rows: Rows, start: float, equity: Numbers) -> None:
     """The distance to the highest equity so far, downwards; the worst point is named."""
     below = -drawdown_dollars([start, *equity])[1:]
-    axes.fill_between(rows, below, 0.0, color=VERMILION, alpha=0.35, linewidth=0.0)
-    axes.plot(rows, below, color=VERMILION, linewidth=0.8)
+    places, values = thinned(below)
+    axes.fill_between(rows[places], values, 0.0, color=VERMILION, alpha=0.35, linewidth=0.0)
+    axes.plot(rows[places], values, color=VERMILION, linewidth=0.8)
     worst = int(below.argmin())
     if below[worst] >= 0:
         axes.set_yticks([0.0])
@@ -152,6 +157,20 @@ def draw_drawdown(axes: Axes, rows: Rows, start: float, equity: Numbers) -> None
         fontsize=9,
         bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
     )
+
+
+def thinned(values: Numbers) -> tuple[Rows, Numbers]:
+    """Rows and values of a line that looks the same with fewer points: of each stretch the first,
+    the lowest, the highest and the last. Short lines stay as they are."""
+    if len(values) <= MOST_POINTS:
+        return np.arange(len(values)), values
+    edges = np.linspace(0, len(values), MOST_POINTS // 4 + 1).astype(np.int64)
+    kept: set[int] = set()
+    for first, after in pairwise(edges.tolist()):
+        part = values[first:after]
+        kept |= {first, first + int(part.argmin()), first + int(part.argmax()), after - 1}
+    rows = np.array(sorted(kept), dtype=np.int64)
+    return rows, values[rows]
 
 
 def session_axis(axes: Axes, stamps: Stamps) -> None:
@@ -184,5 +203,6 @@ def _labels(stamps: Stamps, form: str) -> list[str]:
     return [new_york(int(ns)).strftime(form) for ns in stamps]
 
 
-def _axis_dollars(amount: float) -> str:
+def axis_dollars(amount: float) -> str:
+    """A tick of a dollar axis."""
     return plain(dollars(amount).removesuffix(".00"))

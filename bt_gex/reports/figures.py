@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bt_gex.blackbox.arrow_arrays import to_numpy
+from bt_gex.errors import UnknownName
 from bt_gex.reports import drawing, trade_drawing
 from bt_gex.reports.words import (
     count,
@@ -51,11 +52,13 @@ def equity_figure(result: RunResult) -> Figure:
         rows = np.arange(len(equity))
         closed, marked = (to_numpy(equity[name]) for name in ("closed_equity", "equity"))
         top.plot(
-            rows, marked, color=drawing.SKY, linewidth=1.0, label="account, open spreads at mid"
-        )
+            *drawing.thinned(marked),
+            color=drawing.SKY, linewidth=1.0, label="account, open spreads at mid",
+        )  # fmt: skip
         top.plot(
-            rows, closed, color="black", linewidth=1.3, drawstyle="steps-post", label="closed only"
-        )
+            *drawing.thinned(closed),
+            color="black", linewidth=1.3, drawstyle="steps-post", label="closed only",
+        )  # fmt: skip
         stamps = to_numpy(equity["time"])
         drawing.mark_exits(top, result.trade_records, stamps, closed)
         drawing.draw_drawdown(bottom, rows, start, marked)
@@ -109,6 +112,34 @@ def trade_figure(result: RunResult, order_id: str) -> Figure:
     own = np.array(names.to_pylist(), dtype=object) == order_id
     stamps = to_numpy(times)[own]
     return trade_drawing.draw(trade, stamps, to_numpy(values)[own], result)
+
+
+def figure_by_name(result: RunResult, name: str) -> Figure:
+    """A picture by the name the plot verb knows it by: equity, one of FIGURES,
+    session:DATE or trade:ID. Raises UnknownName."""
+    from bt_gex.reports.run_figures import FIGURES
+    from bt_gex.reports.session_figure import session_figure
+
+    kind, _, which = name.partition(":")
+    if which and kind == "session":
+        return session_figure(result, which)
+    if which and kind == "trade":
+        return trade_figure(result, which)
+    if name == "equity":
+        return equity_figure(result)
+    if name not in FIGURES:
+        raise UnknownName("picture", name, ["equity", *FIGURES, "session:DATE", "trade:ID"])
+    figure: Figure = FIGURES[name](result)
+    return figure
+
+
+def picture_bytes(figure: Figure, suffix: str) -> bytes:
+    """The picture in the form of a file's ending: .png or .svg; the same figure, the same bytes."""
+    if suffix == ".svg":
+        from bt_gex.reports.svg import svg_bytes
+
+        return svg_bytes(figure)
+    return png_bytes(figure)
 
 
 def png_bytes(figure: Figure) -> bytes:

@@ -58,12 +58,15 @@ class Costs:
             if row["slippage"] == slippage and row["delay_bars"] == delay_bars
         )
 
+    def as_dict(self) -> dict[str, Any]:
+        """The break-even slippage by delay, and the rows."""
+        breaks = {str(delay): self.break_even(delay) for delay in self.delays}
+        return {"break_even_slippage_by_delay_bars": breaks, "rows": self.rows}
+
     def save(self, folder: Path) -> Path:
         """Write costs.json into a run's folder; whole or not at all. Raises OutputError."""
-        breaks = {str(delay): self.break_even(delay) for delay in self.delays}
-        content = {"break_even_slippage_by_delay_bars": breaks, "rows": self.rows}
         path = folder / FILE
-        write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+        write_text(path, json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n")
         return path
 
     @classmethod

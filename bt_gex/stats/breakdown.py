@@ -119,6 +119,19 @@ def time_by_weekday(trades: Sequence[Record]) -> dict[str, dict[str, dict[str, A
     }
 
 
+def stages(decisions: Sequence[Record], bars: int) -> list[tuple[str, int]]:
+    """How many bars became checks, setups, priced spreads and trades."""
+    no_setup = ("no index price", "no vix", "no gex peak", "vix too high", "too far from pin")
+    setups = [d for d in decisions if d["kind"] not in no_setup]
+    return [
+        ("bars", bars),
+        ("checks", len(decisions)),
+        ("setups", len(setups)),
+        ("priced", sum(1 for d in setups if d["credit"] is not None)),
+        ("filled", sum(1 for d in decisions if d["outcome"] == "entry")),
+    ]
+
+
 def streaks(trades: Sequence[Record]) -> dict[str, int]:
     """Longest runs of wins and of losses in order of closing; an even trade ends both.
 

@@ -28,6 +28,14 @@ BAD_QUOTES = {
 }
 
 
+GRAVEST_FIRST = (
+    "all_winners", "no_drawdown", "instant_exits", "unresolved", "few_trades", "one_trade",
+    "one_session", "depends_on_fills", "stopped_at_once", "selection", "overfit_winner", "edge",
+    "many_parameters", "missing_data", "no_data", "unpriced", "bad_quotes", "settlement",
+    "clamped", "refused",
+)  # fmt: skip
+
+
 class Doubt(NamedTuple):
     """One reason not to believe a result.
 

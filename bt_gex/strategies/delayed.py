@@ -18,7 +18,7 @@ class DelayedGexStrategy(GexStrategy):
     rules, or the session is over. Exits are not delayed.
     """
 
-    params = (("delay_bars", 1),)
+    params = (("delay_bars", 1),)  # type: ignore[assignment]  # backtrader adds up the params
 
     def __init__(self, **unknown: Any) -> None:
         super().__init__(**unknown)

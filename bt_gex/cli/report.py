@@ -1,0 +1,94 @@
+"""`bt-gex report`, `bt-gex plot` and `bt-gex costs`: a saved run as page, pictures, what-ifs."""
+
+from __future__ import annotations
+
+import json
+import webbrowser
+from pathlib import Path
+
+import click
+
+from bt_gex.cli.common import FILLED, cache_options, progress_bar
+from bt_gex.errors import BadValue
+
+FOLDER = click.Path(path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command(epilog="Example: bt-gex report runs/SPX-20260112-20260116-0123456789 --open")
+@click.argument("run_folder", type=FOLDER)
+@click.option("-o", "--output", type=FILE, help="HTML file; report.html in the run's folder.")
+@click.option("--open", "show", is_flag=True, help="Open it in the browser.")
+def report(run_folder: Path, output: Path | None, show: bool) -> None:
+    """Write a saved run as one HTML file that opens offline.
+
+    It shows what the run made and how much of that is luck, what speaks against it, every trade
+    with its path, and what is assumed. Costs, once counted, are in it.
+    """
+    from bt_gex.reports.html import html_report
+    from bt_gex.runs.analysis import analyse
+    from bt_gex.runs.result import RunResult, write_text
+
+    result = RunResult.load(run_folder)
+    target = output or run_folder / "report.html"
+    write_text(target, html_report(result, analyse(result)))
+    click.echo(f"report: {target}")
+    if show and not webbrowser.open(target.resolve().as_uri()):
+        click.echo("no browser could be started; open the file by hand", err=True)
+
+
+@click.command(epilog="Example: bt-gex plot runs/RUN_ID session:2026-01-12 -o evening.png")
+@click.argument("run_folder", type=FOLDER)
+@click.argument("what")
+@click.option("-o", "--output", type=FILE, help="PNG or SVG file; WHAT.png, here, by default.")
+def plot(run_folder: Path, what: str, output: Path | None) -> None:
+    """Draw one picture of a saved run.
+
+    WHAT is equity, drawdown, calendar, entry-times, mae-mfe, distribution, margin, session:DATE
+    or trade:ORDER_ID.
+    """
+    from bt_gex.reports.figures import figure_by_name, picture_bytes
+    from bt_gex.runs.result import RunResult, write_bytes
+
+    target = output or Path(f"{what.replace(':', '-').replace('/', '_')}.png")
+    if target.suffix.lower() not in (".png", ".svg"):
+        raise BadValue(f"pictures are .png or .svg files, got {target.name}; give another name")
+    figure = figure_by_name(RunResult.load(run_folder), what)
+    write_bytes(target, picture_bytes(figure, target.suffix.lower()))
+    click.echo(f"picture: {target}")
+
+
+@click.command(epilog="Example: bt-gex costs runs/RUN_ID --db blackbox.db")
+@click.argument("run_folder", type=FOLDER)
+@click.option(
+    "--db", "database", required=True, type=FILLED, help="The database the run was made from."
+)
+@cache_options
+@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+def costs(
+    run_folder: Path, database: str, cache_dir: str | None, no_cache: bool, as_json: bool
+) -> None:
+    """Run a saved run again at other fills, and with entries some bars late.
+
+    Slippage goes from 0 (mid) to 1.5 of the half-spread, at entry and exit alike. The table is
+    kept in the run's folder as costs.json and costs.png, and shown by its next report.
+    """
+    from bt_gex.reports.console import make_console
+    from bt_gex.reports.costs_console import print_costs
+    from bt_gex.reports.figures import save_png
+    from bt_gex.reports.run_figures import costs_figure
+    from bt_gex.runs.costs import count_costs
+    from bt_gex.runs.result import RunResult
+
+    result = RunResult.load(run_folder)
+    with progress_bar("running at other fills") as progress:
+        found = count_costs(
+            database, result, cache=cache_dir, use_cache=not no_cache, progress=progress
+        )
+    written = found.save(run_folder)
+    save_png(costs_figure(result, found), run_folder / "costs.png")
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), indent=1, allow_nan=False))
+        return
+    print_costs(result, found, make_console())
+    click.echo(f"\n{written}\n{run_folder / 'costs.png'}")
