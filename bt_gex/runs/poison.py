@@ -1,9 +1,10 @@
 """A recorded session with another future: what comes after an instant is gone, or nonsense.
 
 Everything is changed in the recorded rows, before a Day is made of them, so that whatever is
-derived from them changes, too. Rows at exactly the instant stay. So do the facts a replay takes from a
-session as a whole: that it has rows at all, and whether its pins come from recorded peaks, from
-chains or from nowhere. Where the last row that says so would go, a blank one stays at the close.
+derived from them changes, too. Rows at exactly the instant stay. So do the facts a replay takes
+from a session as a whole: that it has rows at all, and whether its pins come from recorded peaks,
+from chains or from nowhere. Where the last row that says so would go, a blank one stays at the
+close.
 """
 
 from __future__ import annotations

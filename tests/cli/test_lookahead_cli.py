@@ -78,7 +78,7 @@ def test_our_own_strategy_is_clean(run: Run) -> None:
 
 
 def test_settings_reach_our_own_strategy(run: Run) -> None:
-    assert "clean: 1 decision of" in run(*BASE, "--set", "entry.times=09:45", "--points", "2")[1]
+    assert "clean: 3 decisions of" in run(*BASE, "--set", "entry.times=09:45")[1]
 
 
 def test_a_clean_rule(run: Run) -> None:
@@ -103,9 +103,9 @@ def test_failing_without_the_future_is_a_look_ahead(run: Run) -> None:
     status, out, _ = run("mine.py:tomorrow", *BASE, "--points", "8")
     assert status == 1
     assert out.startswith("look-ahead: tomorrow")
-    assert "ValueError: cannot convert float NaN to integer (mine.py, line 23)" in out or (
-        "depends on rows recorded after" in out
-    )
+    assert "raises ValueError: cannot convert float NaN to integer (mine.py, line 23)" in out
+    assert "shown by rows after 2026-01-12 12:00:00 dropped" in out
+    assert "It reads rows recorded after 2026-01-12 12:00:00 and fails without them" in out
 
 
 def test_what_is_not_called_clean(run: Run) -> None:
