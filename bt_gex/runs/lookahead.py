@@ -11,12 +11,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
-from typing import Literal, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from bt_gex.blackbox.day import Day, load_day
 from bt_gex.blackbox.session_rows import SessionRows
+from bt_gex.blackbox.synth_market import generator
 from bt_gex.errors import BadValue, DataError, EngineError
 from bt_gex.market.calendar import new_york
 from bt_gex.runs.config import RunConfig
@@ -25,6 +24,9 @@ from bt_gex.runs.target import OWN, Target
 from bt_gex.runs.witness import Log, Noted, observe
 from bt_gex.strategies.gex import GexStrategy
 from bt_gex.strategies.planted import PLANTED, Planted
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 Outcome = Literal["clean", "look-ahead", "no decision", "not deterministic"]
 How = Literal["dropped", "far up", "far down"]
@@ -122,7 +124,7 @@ class Sessions:
         if how == "dropped":
             return [*known, self._day(dropped(now, at.ns))]
         way = UP if how == "far up" else DOWN
-        random = np.random.default_rng([seed, at.ns, way == UP])
+        random = generator(seed, "another future", at.ns, how)
         index = self.config.index_facts
         changed = [
             poisoned(one, at.ns, way, index, random)
@@ -227,7 +229,7 @@ def _difference(
 
 def choose(ticks: Sequence[Instant], decided: set[int], points: int, seed: int) -> list[Instant]:
     """Instants in order of time: half of them of decisions, half in between, where there are."""
-    random = np.random.default_rng(seed)
+    random = generator(seed, "instants")
     of_decisions = [at for at in ticks if at.ns in decided]
     others = [at for at in ticks if at.ns not in decided]
     fewest = points - min(len(others), points // 2)
@@ -235,7 +237,7 @@ def choose(ticks: Sequence[Instant], decided: set[int], points: int, seed: int) 
     return sorted(chosen + _spread(others, points - len(chosen), random), key=lambda at: at.ns)
 
 
-def _spread(ticks: Sequence[Instant], count: int, random: np.random.Generator) -> list[Instant]:
+def _spread(ticks: Sequence[Instant], count: int, random: Generator) -> list[Instant]:
     """So many of them, or all there are: one by chance of each stretch of equal length."""
     count = min(count, len(ticks))
     edges = [n * len(ticks) // count for n in range(count + 1)] if count else []

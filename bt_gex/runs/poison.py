@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ from bt_gex.market.calendar import Stamps
 from bt_gex.market.grid import round_to_grid
 from bt_gex.market.indexes import Index
 from bt_gex.market.quotes import Prices
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 UP, DOWN = 1, -1
 SOON_NS = 1_000  # the first false row comes a microsecond after the instant, the others on bars
@@ -53,7 +56,7 @@ def dropped(rows: SessionRows, after_ns: int) -> SessionRows:
 
 
 def poisoned(
-    rows: SessionRows, after_ns: int, way: int, index: Index, random: np.random.Generator
+    rows: SessionRows, after_ns: int, way: int, index: Index, random: Generator
 ) -> SessionRows:
     """The session with the rows after an instant replaced by nonsense on every bar.
 
@@ -126,18 +129,23 @@ def _add_snapshots(
     prices: Prices,
     levels: Prices,
     index: Index,
-    random: np.random.Generator,
+    random: Generator,
 ) -> dict[int, str]:
-    """Put false snapshots into the tables; returns their chains where pins are made of chains."""
+    """Put false snapshots into the tables; returns their chains where pins are made of chains.
+
+    Without peaks a first snapshot would make pins where the session has none: there it gets none.
+    """
+    name, has_peaks = "options_snapshots", len(rows.tables["gex_peaks"]) > 0
+    if not has_peaks and not len(rows.tables[name]):
+        return {}
     some = slice(None, None, CHAIN_EVERY)
     columns = {
         "underlying_price": prices[some],
         "vix": levels[some],
         "expiration": np.full(len(stamps[some]), rows.session.day.isoformat(), dtype=object),
     }
-    name = "options_snapshots"
     tables[name] = _with(tables[name], stamps[some], columns)
-    if not len(rows.chains):
+    if has_peaks:
         return {}
     return {
         FIRST_ID + n: _false_chain(float(price), index, random)
@@ -145,7 +153,7 @@ def _add_snapshots(
     }
 
 
-def _false_chain(price: float, index: Index, random: np.random.Generator) -> str:
+def _false_chain(price: float, index: Index, random: Generator) -> str:
     """A chain with its peak within some strikes of an index price."""
     middle = round_to_grid(price, index.strike_increment)
     return json.dumps(
@@ -167,7 +175,7 @@ def _options(quotes: Quotes) -> npt.NDArray[np.int64]:
 
 
 def _false_quotes(
-    quotes: Quotes, after_ns: int, stamps: Stamps, way: int, random: np.random.Generator
+    quotes: Quotes, after_ns: int, stamps: Stamps, way: int, random: Generator
 ) -> Quotes:
     """Every option quoted at every instant, as much dearer or cheaper as all the others then."""
     count, size = len(quotes.strikes), len(stamps)

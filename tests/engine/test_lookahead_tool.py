@@ -276,6 +276,22 @@ def test_chains_of_the_future_are_gone_and_false_ones_give_pins(tmp_path: Path) 
         assert (then.pin[row + 1 :] > np.nanmax(day.pin)).all()
 
 
+def test_a_session_without_snapshots_gets_no_pins(tmp_path: Path) -> None:
+    """They would come from nowhere, which is what is known of the session."""
+    path = tmp_path / "market.db"
+    nasty.make(path, 5, start=str(START), end=str(START), nasty=nasty.only("quiet"))
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM gex_peaks")
+        db.execute("DELETE FROM options_snapshots")
+    db.close()
+    one = sessions_of(path, RunConfig(start=START, end=START))
+    t, random = int(one.days[0].grid[100]), np.random.default_rng(1)
+    false = poisoned(one.rows[0], t, UP, CONFIG.index_facts, random)
+    day = load_day(false, CONFIG.index_facts, CONFIG.load_params)
+    assert (one.days[0].peaks, day.peaks) == ("none", "none")
+    assert np.isnan(day.pin).all()
+
+
 def stamps_of(rows: SessionRows) -> Any:
     return rows.tables["options_snapshots"].stamps
 
