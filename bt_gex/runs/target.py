@@ -101,7 +101,7 @@ def _has_call(kind: type) -> bool:
 def _guarded(place: str, load: Callable[[], ModuleType]) -> ModuleType:
     try:
         return load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         why = line_of(error, place if place.endswith(".py") else None)
         raise UsageError(
             f"{place} cannot be imported: {why}; give TARGET as {FORMS}, and mend what it says"

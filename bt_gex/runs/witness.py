@@ -65,7 +65,7 @@ def observe(
     try:
         with redirect_stdout(io.StringIO()), no_collection():
             _wired(config, days, target, log).run()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # an exit of the target is no verdict of ours
         if not log.over:
             log.error, log.at_ns = line_of(error, target.file), log.now_ns()
     return log

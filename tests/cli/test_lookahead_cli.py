@@ -34,6 +34,9 @@ def never(clock):
 def fails(clock):
     return clock.nothing
 
+def leaves(clock):
+    sys.exit(0)
+
 def tomorrow(clock):
     day, row = clock.now()
     return int(day.spot[row + 200]) if row == 300 else None
@@ -103,7 +106,7 @@ def test_failing_without_the_future_is_a_look_ahead(run: Run) -> None:
     status, out, _ = run("mine.py:tomorrow", *BASE, "--points", "8")
     assert status == 1
     assert out.startswith("look-ahead: tomorrow")
-    assert "raises ValueError: cannot convert float NaN to integer (mine.py, line 23)" in out
+    assert "raises ValueError: cannot convert float NaN to integer (mine.py, line 26)" in out
     assert "shown by rows after 2026-01-12 12:00:00 dropped" in out
     assert "It reads rows recorded after 2026-01-12 12:00:00 and fails without them" in out
 
@@ -137,6 +140,7 @@ def test_a_self_test_that_goes_wrong(run: Run) -> None:
     ("words", "status", "says"),
     [
         (("mine.py:fails",), 1, "fails on the recorded sessions at 2026-01-12 09:30:00"),
+        (("mine.py:leaves",), 1, "at 2026-01-12 09:30:00-05:00: SystemExit: 0 (mine.py, line 22)"),
         (("mine.py:evenin",), 2, "did you mean evening?"),
         (("mine.py",), 2, "TARGET is module:Name or path/to/file.py:Name, got 'mine.py'"),
         (("none.py:x",), 2, "none.py: no such file"),

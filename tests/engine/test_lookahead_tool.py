@@ -32,7 +32,7 @@ from bt_gex.strategies.planted import PLANTED, AtTen, Planted
 START, END = date(2026, 1, 12), date(2026, 1, 13)
 CONFIG = RunConfig(start=START, end=END)
 SEEDS = (7, 8, 9)
-POINTS = 6
+POINTS = 4
 
 
 @pytest.fixture(scope="module")
