@@ -24,6 +24,7 @@ COMMANDS = {
     "sweep": "bt_gex.cli.sweep",
     "walkforward": "bt_gex.cli.sweep",
     "cache": "bt_gex.cli.cache",
+    "lookahead": "bt_gex.cli.lookahead",
 }
 
 

@@ -1,0 +1,103 @@
+"""`bt-gex lookahead`: whether a strategy decides by what it cannot know yet."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+
+import click
+
+from bt_gex.cli.common import DATE, FILLED, INDEX, cache_options
+from bt_gex.cli.settings import settings_of
+from bt_gex.errors import UsageError
+
+
+@click.command(
+    epilog="Example: bt-gex lookahead my_strategy.py:PutsAtNoon --db blackbox.db "
+    "--start 2026-01-12 --end 2026-01-16"
+)
+@click.argument("target", required=False, type=FILLED)
+@click.option(
+    "--db", "database", required=True, type=FILLED, help="SQLite blackbox, or a SQLAlchemy URL."
+)
+@click.option("--index", default="SPX", show_default=True, type=INDEX, help="SPX or NDX.")
+@click.option("--start", required=True, type=DATE, help="First session, YYYY-MM-DD.")
+@click.option("--end", required=True, type=DATE, help="Last session, inclusive.")
+@click.option(
+    "--points",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Instants after which the future is changed; three runs each.",
+)
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Which instants, and which nonsense.",
+)
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
+@click.option("--self-test", is_flag=True, help="Hold the planted examples instead of a TARGET.")
+@cache_options
+def lookahead(
+    target: str | None,
+    database: str,
+    index: str,
+    start: date,
+    end: date,
+    points: int,
+    seed: int,
+    changes: tuple[str, ...],
+    self_test: bool,
+    cache_dir: str | None,
+    no_cache: bool,
+) -> int:
+    """Hold a strategy against the future: what it decides must not depend on what comes later.
+
+    TARGET is module:Name or path/to/file.py:Name: a bt.Strategy that runs on our feeds, or a
+    function called with the clock on every tick. Without it, our own strategy. The status is 0
+    when nothing it decides changes with the future, 1 when something does.
+    """
+    from bt_gex.blackbox.recording import Recording
+    from bt_gex.reports.console import make_console
+    from bt_gex.reports.lookahead import print_self_test, print_verdict
+    from bt_gex.runs import lookahead as held
+    from bt_gex.runs.config import RunConfig
+    from bt_gex.runs.target import OWN, find_target
+
+    if self_test and target:
+        raise UsageError(f"--self-test holds its own examples; leave out {target} or --self-test")
+    config = RunConfig(index=index, start=start, end=end, settings=settings_of(None, None, changes))
+    chosen = find_target(target) if target else OWN
+    with Recording(database, cache_dir, not no_cache) as recording:
+        recording.require_index(index)
+        wanted = recording.calendar(start, end)
+        sessions = held.Sessions(recording.sessions(index, wanted), config)
+        with _progress("planted examples" if self_test else chosen.name) as progress:
+            how = {"points": points, "seed": seed}
+            if self_test:
+                found = held.self_test(sessions, **how, progress=progress)
+            else:
+                verdict = held.hold(sessions, chosen, **how, progress=progress)
+    if self_test:
+        print_self_test(found, make_console())
+        return 0 if all(one.is_right for one in found) else 1
+    print_verdict(verdict, make_console())
+    return 0 if verdict.outcome == "clean" else 1
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on the terminal, none when the output goes elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"holding {name}", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
