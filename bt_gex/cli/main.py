@@ -16,6 +16,7 @@ COMMANDS = {
     "run": "bt_gex.cli.run",
     "show": "bt_gex.cli.show",
     "trade": "bt_gex.cli.show",
+    "compare": "bt_gex.cli.compare",
     "inspect": "bt_gex.cli.inspect",
     "synth": "bt_gex.cli.synth",
     "sweep": "bt_gex.cli.sweep",
