@@ -19,6 +19,7 @@ COMMANDS = {
     "report": "bt_gex.cli.report",
     "plot": "bt_gex.cli.report",
     "costs": "bt_gex.cli.report",
+    "compare": "bt_gex.cli.compare",
     "inspect": "bt_gex.cli.inspect",
     "synth": "bt_gex.cli.synth",
     "sweep": "bt_gex.cli.sweep",
