@@ -10,6 +10,7 @@ from rich.text import Text
 
 from bt_gex.reports.console import colour, make_table
 from bt_gex.reports.words import count, dollars, gain, percent, ratio
+from bt_gex.stats.diagnoses import edge_doubt, overfit_doubt
 
 if TYPE_CHECKING:
     from bt_gex.sweeps.plan import Plan
@@ -71,6 +72,17 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
             f"{count(summary['without_score'], 'variant')} have no {summary['objective']} "
             "(too few trades, or none lost) and rank last."
         )
+    overfit = summary["overfitting"]
+    if overfit:
+        found.append(
+            f"Probability of overfitting {percent(overfit['probability'])}: how often the winner "
+            f"on one half of the sessions ranks in the lower half of all variants on the other "
+            f"({overfit['splits']:,} ways to halve {overfit['blocks']} blocks)."
+        )
+        found += [str(doubt) for doubt in overfit_doubt(overfit["probability"])]
+    if summary["edges"]:
+        named = ", ".join(f"{name} {setting(value)}" for name, value in summary["edges"].items())
+        found.append(str(edge_doubt(named)))
     if base and best["variant_id"] == base["variant_id"]:
         found.append("No variant beats the baseline.")
     elif done > 1:

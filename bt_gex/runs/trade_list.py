@@ -1,7 +1,7 @@
 """Somebody's own list of trades: a CSV file read into records that a run's can be held against.
 
-A record has the keys of a run's trade, but only those the file tells. Headers of our own
-`trades.csv` and of Option Omega's trade log are known; others are named by the caller.
+A record has the keys of a run's trade, but only those the file tells. Headers of our own records
+and of Option Omega's trade log, as `trades.csv` has them, are known; others the caller names.
 """
 
 from __future__ import annotations

@@ -146,7 +146,11 @@ def assemble(
         for row in [*(r for r in by_rank if r["tag"] == "baseline"), *by_rank[:SHOWN]]
     )
     kept = {v: _trades(plan, variants[v], sessions) for v in shown}
-    summary = {**summary_of(plan, rows, sessions), **luck_of(pnls, plan.base.account.balance)}
+    summary = {
+        **summary_of(plan, rows, sessions),
+        **luck_of(pnls, plan.base.account.balance),
+        "edges": edges_of(plan, winner),
+    }
     return SweepResult(
         name=name,
         plan=plan_to_yaml(plan),
@@ -158,7 +162,7 @@ def assemble(
         session_pnl=pnls,
         best=None
         if winner is None
-        else {**best_config(plan, winner), "sweep": found_by(name, plan, winner, summary)},
+        else {**best_config(plan, winner), "sweep": found_by(name, plan, summary)},
     )
 
 
@@ -272,16 +276,8 @@ def luck_of(pnls: pa.Table, balance: float) -> dict[str, Any]:
     }
 
 
-def found_by(name: str, plan: Plan, winner: Variant, summary: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run of the winner must know of the sweep it came from.
-
-    edges  swept settings whose value is the smallest or largest tried, of three or more
-    """
-    edges = {
-        setting: winner.settings[setting]
-        for setting, values in plan.grid.items()
-        if at_edge(winner.settings[setting], values)
-    }
+def found_by(name: str, plan: Plan, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run of the winner must know of the sweep it came from."""
     overfit = summary["overfitting"] or {}
     return {
         "name": name,
@@ -291,7 +287,18 @@ def found_by(name: str, plan: Plan, winner: Variant, summary: Mapping[str, Any])
         "overfitting_probability": overfit.get("probability"),
         "best_total_pnl": summary["best"]["total_pnl"],
         "average_total_pnl": summary["average_total_pnl"],
-        "edges": edges,
+        "edges": summary["edges"],
+    }
+
+
+def edges_of(plan: Plan, winner: Variant | None) -> dict[str, Any]:
+    """Swept settings whose best value is the smallest or largest tried, of three or more."""
+    if winner is None:
+        return {}
+    return {
+        setting: plain_value(winner.settings[setting])
+        for setting, values in plan.grid.items()
+        if at_edge(winner.settings[setting], values)
     }
 
 

@@ -93,10 +93,10 @@ def test_the_same_run_twice(folders: dict[str, Path], run: Run) -> None:
 
 
 def test_a_run_and_its_own_list(folders: dict[str, Path], run: Run) -> None:
-    listed = folders["plain"] / "trades.csv"
-    assert run("compare", folders["plain"], listed)[0] == 0
-    assert run("compare", listed, folders["plain"])[0] == 0
-    assert run("compare", folders["wider"], listed)[0] == 1
+    listed = (folders["plain"] / "trades.csv", "--zone", "America/New_York")
+    assert run("compare", folders["plain"], *listed)[0] == 0
+    assert run("compare", *listed, folders["plain"])[0] == 0
+    assert run("compare", folders["wider"], *listed)[0] == 1
 
 
 def test_a_wider_stop(folders: dict[str, Path], run: Run) -> None:
@@ -221,7 +221,9 @@ def replayed(tmp_path: Path) -> Path:
         | {
             "max_drawdown_mtm": 55.0,
             "funnel": funnel([SKIPPED], trades, 780),
-            "sessions": [{"session": "2026-01-12", "status": "traded"}],
+            "sessions": [
+                {"session": "2026-01-12", "status": "traded", "trades_pnl_dollars": 265.0}
+            ],
             "data_quality": {},
             "warnings": [],
         },
@@ -229,6 +231,11 @@ def replayed(tmp_path: Path) -> Path:
         decision_records=[SKIPPED],
         equity_table=arrow(pd.DataFrame(equity)),
         marks_table=arrow(pd.DataFrame({"order_id": "SPX", "time": times, "value": 2.40})),
+        market_table=arrow(
+            pd.DataFrame(
+                {"time": times, "session": "2026-01-12", "spot": 6960.0, "vix": 14.6, "pin": 6980.0}
+            )
+        ),
     )
     saved = result.save(tmp_path).folder
     assert saved is not None

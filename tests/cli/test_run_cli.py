@@ -355,8 +355,8 @@ def test_a_mistyped_command(run: Run) -> None:
     assert run("shwo")[::2] == (2, "error: unknown command 'shwo'; did you mean show?\n")
     assert run("zzz", "--help")[::2] == (
         2,
-        "error: unknown command 'zzz'; known: cache, compare, costs, inspect, lookahead, plot, report, "
-        "run and 5 more\n",
+        "error: unknown command 'zzz'; known: cache, compare, costs, inspect, lookahead, plot, "
+        "report, run and 5 more\n",
     )
 
 

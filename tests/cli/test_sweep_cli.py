@@ -57,6 +57,7 @@ def test_a_sweep_as_typed(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
     (place,) = (here / "sweeps").iterdir()
     assert {file.name for file in place.iterdir()} == {
         "best.yaml", "plan.yaml", "summary.json", "trades", "variants.parquet", "parallel.png",
+        "session_pnl.parquet",
         "heatmap-exit.stop_loss-fills.exit_slippage.png",
     }  # fmt: skip
     table = pd.read_parquet(place / "variants.parquet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from bt_gex.reports.sweep_console import setting, verdict
@@ -24,7 +25,7 @@ def row(stop: float, target: float, score: float | None, tag: str = "grid") -> d
 def result(grid: dict[str, list[float]], rows: list[dict[str, Any]]) -> SweepResult:
     return SweepResult(
         name="x", plan={"grid": grid, "objective": "total_pnl"}, source={}, summary={}, rows=rows,
-        trades={}, best=None,
+        trades={}, journals={}, session_pnl=pa.table({"variant_id": []}), best=None,
     )  # fmt: skip
 
 
@@ -33,6 +34,7 @@ SUMMARY: dict[str, Any] = {
     "best": {"variant_id": "b", "label": "l", "score": 2.0, "total_pnl": 900.0, "total_trades": 40},
     "baseline": {"variant_id": "a"}, "average_score": 0.25, "median_score": 0.1,
     "without_score": 0, "average_total_pnl": -12.5, "profitable": 4,
+    "overfitting": None, "edges": {},
 }  # fmt: skip
 
 
@@ -54,6 +56,19 @@ def test_the_best_stands_beside_the_average() -> None:
         ({"best": {**SUMMARY["best"], "total_trades": 0}}, "The best variant made no trade"),
         ({"without_score": 1}, "1 variant have no calmar"),
         ({"best": {**SUMMARY["best"], "variant_id": "a"}}, "No variant beats the baseline."),
+        (
+            {"overfitting": {"probability": 0.31, "splits": 20, "blocks": 6}},
+            "Probability of overfitting 31.0 %",
+        ),
+        (
+            {"overfitting": {"probability": 0.6, "splits": 20, "blocks": 6}},
+            "The winner on one half of the sessions ranks in the lower half of all variants on the "
+            "other in 60 %",
+        ),
+        (
+            {"edges": {"exit.stop_loss": 0.4}},
+            "The winner lies at the edge of what was swept (exit.stop_loss 0.4)",
+        ),
     ],
 )
 def test_sentences(changes: dict[str, Any], says: str) -> None:

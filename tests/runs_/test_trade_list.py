@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable
 from datetime import date
@@ -11,7 +12,6 @@ from typing import Any
 import pytest
 
 from bt_gex.errors import UsageError
-from bt_gex.runs.result import TRADE_COLUMNS, records_table, write_csv
 from bt_gex.runs.trade_list import Reading, TradeList, nearest_zone, read_trade_list
 
 Read = Callable[..., TradeList]
@@ -51,14 +51,13 @@ def refusal(read: Read, text: str | bytes, **how: Any) -> str:
 # ---------------------------------------------------------------------------------- layouts
 
 
-def test_our_own_layout_comes_back_whole(tmp_path: Path) -> None:
-    blank: dict[str, Any] = dict.fromkeys(TRADE_COLUMNS)
-    trade = blank | {
+def test_the_names_of_our_own_records_come_back_whole(tmp_path: Path) -> None:
+    trade: dict[str, Any] = {
         "order_id": "SPX-20260112-093600-PUT-6950-6940",
         "timestamp_entry": "2026-01-12T14:36:00+00:00",
         "timestamp_exit": "2026-01-12T14:51:00+00:00",
         "strategy": "PUT",
-        "strikes": [6950.0, 6940.0],
+        "strikes": "6950/6940",
         "entry_credit": 4.2525,
         "exit_value": 2.1,
         "quantity": 2,
@@ -66,10 +65,13 @@ def test_our_own_layout_comes_back_whole(tmp_path: Path) -> None:
         "pnl_dollars": 430.5,
         "exit_reason": "Profit Target",
         "commission_dollars": 0.0,
-        "flags": [],
+        "flags": "",
     }
-    open_end = {"exit_value": None, "pnl_dollars": None, "exit_reason": "Unresolved"}
-    write_csv(tmp_path / "t.csv", records_table([trade, trade | open_end], TRADE_COLUMNS))
+    open_end = {"exit_value": "", "pnl_dollars": "", "exit_reason": "Unresolved"}
+    with (tmp_path / "t.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(trade))
+        writer.writeheader()
+        writer.writerows([trade, trade | open_end])
     listed = read_trade_list(tmp_path / "t.csv", Reading())
     assert listed.trades[0] == {
         "order_id": "line 2",

@@ -1,0 +1,325 @@
+"""The HTML report of runs of every kind: whole, true to the cent, and without a NaN."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from defects.handmade_market import MID, MONDAY, TWELVE, Market, put_spread
+
+from bt_gex.blackbox.synth import SynthConfig, write
+from bt_gex.blackbox.writer import new_file
+from bt_gex.market.settlement import Settlement
+from bt_gex.reports.console import make_console, print_report
+from bt_gex.reports.figures import figure_by_name, picture_bytes
+from bt_gex.reports.html import html_report
+from bt_gex.reports.html_trades import FIELDS, thinned_path
+from bt_gex.reports.run_figures import FIGURES
+from bt_gex.runs.analysis import analyse
+from bt_gex.runs.config import RunConfig
+from bt_gex.runs.costs import Costs
+from bt_gex.runs.replay import replay
+from bt_gex.runs.result import RunResult
+
+TUESDAY = "2026-01-13"
+VOID = {"meta", "link", "input", "br", "hr", "img"}
+
+
+class Page(HTMLParser):
+    """Texts by the id of the element they are in, and whether all elements are closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.texts: dict[str, str] = {}
+        self.scripts: list[str] = []
+        self.visible = ""
+        self._open: list[tuple[str, str | None]] = []
+        self.references: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        self.references += [v for k, v in attrs if k in ("src", "href", "xlink:href") and v]
+        if tag not in VOID:
+            self._open.append((tag, named.get("id")))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.references += [v for k, v in attrs if k in ("src", "href", "xlink:href") and v]
+
+    def handle_endtag(self, tag: str) -> None:
+        name, _ = self._open.pop()
+        assert name == tag
+
+    def handle_data(self, data: str) -> None:
+        tag = self._open[-1][0] if self._open else ""
+        if tag == "script":
+            self.scripts.append(data)
+        elif tag != "style":
+            self.visible += f" {data.strip()}"
+            for _, name in self._open:
+                if name:
+                    self.texts[name] = f"{self.texts.get(name, '')} {data.strip()}".strip()
+
+
+Make = Callable[..., RunResult]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Replays a market of Monday, and of Tuesday when it is asked for."""
+
+    def run(*days: Callable[[Market], None], times: list[str] | None = None) -> RunResult:
+        market = Market(tmp_path)
+        for name, fill in zip((MONDAY, TUESDAY), days, strict=False):
+            market.day = name
+            market.known_all_day()
+            fill(market)
+        config = RunConfig(
+            start=MONDAY,  # type: ignore[arg-type]
+            end=(MONDAY, TUESDAY)[max(len(days), 1) - 1],  # type: ignore[arg-type]
+            settings={"entry.times": times or TWELVE, **MID},
+        )
+        return replay(market.save(), config)
+
+    return run
+
+
+def wins(market: Market) -> None:
+    """Every entry takes its profit a minute later."""
+    for hour, minute in (map(int, when.split(":")) for when in TWELVE):
+        start = hour * 60 + minute
+        first, last = (f"{t // 60:02}:{t % 60:02}" for t in (start - 2, start + 1))
+        market.quotes(first, last, put_spread(1.2))
+        first, last = (f"{t // 60:02}:{t % 60:02}" for t in (start + 2, start + 4))
+        market.quotes(first, last, put_spread(0.5))
+
+
+def loses(market: Market) -> None:
+    for hour, minute in (map(int, when.split(":")) for when in TWELVE):
+        start = hour * 60 + minute
+        first, last = (f"{t // 60:02}:{t % 60:02}" for t in (start - 2, start + 1))
+        market.quotes(first, last, put_spread(1.2))
+        first, last = (f"{t // 60:02}:{t % 60:02}" for t in (start + 2, start + 4))
+        market.quotes(first, last, put_spread(2.0))
+
+
+def nothing(market: Market) -> None:
+    """No quotes at all."""
+
+
+def stays(market: Market) -> None:
+    market.quotes("09:31", "15:59", put_spread(1.2))
+
+
+@pytest.fixture
+def runs(make: Make, monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[], RunResult]]:
+    def unresolved() -> RunResult:
+        monkeypatch.setattr(
+            "bt_gex.blackbox.day.settlement_price", lambda **_: Settlement(float("nan"), "none")
+        )
+        # Quoted until 11:00 only, so that it must be settled.
+        return make(lambda m: m.quotes("09:31", "11:00", put_spread(1.2)), times=["09:36"])
+
+    return {
+        "no trades": lambda: make(nothing),
+        "one trade": lambda: make(stays, times=["09:36"]),
+        "one session": lambda: make(stays),
+        "all winners": lambda: make(wins, wins),
+        "all losers": lambda: make(loses, loses),
+        "both": lambda: make(wins, loses),
+        "unresolved": unresolved,
+    }
+
+
+KINDS = ("no trades", "one trade", "one session", "all winners", "all losers", "both", "unresolved")
+WORDS = re.compile(r"\b(?:nan|NaN|inf|Infinity|None(?! of the checks)|null|undefined)\b")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_run(kind: str, runs: dict[str, Callable[[], RunResult]]) -> None:
+    result = runs[kind]()
+    analysis = analyse(result)
+    text = html_report(result, analysis)
+    page = Page(text)
+    assert text == html_report(result, analyse(result))  # the same run, the same bytes
+    assert not WORDS.search(page.visible), WORDS.search(page.visible)
+    assert "NaN" not in page.scripts[0]
+    assert all(ref.startswith(("#", "data:")) for ref in page.references)
+    assert set(re.findall(r"https?://[\w./-]+", text)) <= {
+        "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+    }  # fmt: skip
+    for name in ("equity", *FIGURES, f"session:{MONDAY}"):
+        assert picture_bytes(figure_by_name(result, name), ".png").startswith(b"\x89PNG")
+        assert b"<svg" in picture_bytes(figure_by_name(result, name), ".svg")
+
+    agrees_with_the_trades(result, page)
+    what = {
+        "no trades": "There are no trades",
+        "one trade": "Whatever the figures say, they say it of a single case.",
+        "all winners": "All 24 trades won",
+        "unresolved": "1 of 1 trade (100.0 %) could not be resolved",
+    }
+    assert what.get(kind, "Verdict") in page.visible
+
+
+def agrees_with_the_trades(result: RunResult, page: Page) -> None:
+    """The page and the console against what trades.json says, recomputed in cents."""
+    trades = json.loads(result.to_json())["trades"]
+    cents = [round(t["pnl_dollars"] * 100) for t in trades if t["pnl_dollars"] is not None]
+    total = sum(cents)
+    sign = "+" if total > 0 else "-" if total < 0 else ""
+    pnl = f"{sign}${abs(total) // 100:,}.{abs(total) % 100:02}"
+    assert f"Profit and loss {pnl} " in page.texts["card-pnl"]
+    worst = peak = level = 0
+    for trade in sorted(trades, key=lambda t: (t["timestamp_exit"], t["timestamp_entry"])):
+        level += round((trade["pnl_dollars"] or 0) * 100)
+        peak = max(peak, level)
+        worst = max(worst, peak - level)
+    assert f"${worst // 100:,}.{worst % 100:02}" in page.texts["card-drawdown"]
+    won = sum(1 for pnl_cents in cents if pnl_cents > 0)
+    rate = f"{100 * won / len(cents):.1f} %" if cents else "n/a"
+    assert f"Win rate {rate} {won:,} of {len(cents):,} trade" in page.texts["card-win-rate"]
+    lost = -sum(c for c in cents if c < 0)
+    factor = f"{sum(c for c in cents if c > 0) / lost:,.2f}" if lost else "n/a"
+    assert f"Profit factor {factor} " in page.texts["card-profit-factor"]
+
+    data = json.loads(page.scripts[0])
+    assert data["fields"] == list(FIELDS)
+    rows = [dict(zip(FIELDS, row, strict=True)) for row in data["trades"]]
+    assert [row["pnl"] for row in rows] == [t["pnl_dollars"] for t in trades]
+    assert [row["credit"] for row in rows] == [t["entry_credit"] for t in trades]
+
+    output = StringIO()
+    print_report(result, make_console(output))
+    if cents:
+        assert f"{result.config['index']} " in output.getvalue()
+        assert f": {pnl} (" in output.getvalue().splitlines()[0]
+        shown = " ".join(output.getvalue().split())
+        assert f"Drawdown at closes ${worst // 100:,}.{worst % 100:02}" in shown
+
+
+def test_costs_are_in_the_report(runs: dict[str, Callable[[], RunResult]]) -> None:
+    result = runs["both"]()
+    rows = [
+        {
+            "slippage": slippage, "delay_bars": delay, "total_pnl": 100.0 - 400 * slippage,
+            "total_trades": 24, "win_rate": 0.5, "profit_factor": 1.5, "max_drawdown": 5.0,
+        }
+        for delay in (0, 1)
+        for slippage in (0.0, 0.5, 1.0)
+    ]  # fmt: skip
+    page = Page(html_report(result, analyse(result, Costs(rows))))
+    assert "Entered at once, nothing is left at 25.0 % of the half-spread." in page.texts["fills"]
+    assert "50 % 1 bar late -$100.00 24 50.0 % 1.50" in page.texts["fills"]
+    assert "loses it once more than 25 % of the half-spread is paid" in page.texts["verdict"]
+    assert "bt-gex costs" in Page(html_report(result, analyse(result))).texts["fills"]
+
+
+def test_a_sweep_is_named(runs: dict[str, Callable[[], RunResult]]) -> None:
+    sweep = {
+        "name": "SPX-sweep-x", "variants": 400, "swept": ["exit.stop_loss"],
+        "session_sharpe_variance": 0.04, "overfitting_probability": 0.62,
+        "best_total_pnl": 900.0, "average_total_pnl": -20.0, "edges": {"exit.stop_loss": 0.4},
+    }  # fmt: skip
+    result = runs["both"]().found_by({"sweep": sweep})
+    page = Page(html_report(result, analyse(result)))
+    assert "Probability of overfitting 62.0 %" in page.texts["luck"]
+    assert "SPX-sweep-x best +$900.00, average variant -$20.00" in page.texts["luck"]
+    assert "an average variant beats it out of sample" in page.texts["doubt-overfit_winner"]
+    assert "exit.stop_loss 0.4" in page.texts["doubt-edge"]
+
+
+def test_names_cannot_break_the_page(runs: dict[str, Callable[[], RunResult]]) -> None:
+    result = runs["one trade"]()
+    evil = "</script><script>alert(1)</script>"
+    result.trade_records[0]["exit_reason"] = evil
+    result.source["database"] = "<b>x</b>&.db"
+    text = html_report(result, analyse(result))
+    assert text.count("<script") == 2
+    page = Page(text)
+    assert "<b>x</b>&.db" in page.visible
+    assert json.loads(page.scripts[0])["trades"][0][FIELDS.index("reason")] == evil
+
+
+def test_a_year_of_trades_stays_under_three_megabytes(
+    runs: dict[str, Callable[[], RunResult]],
+) -> None:
+    """2,900 trades with paths of 300 marks; what they hold besides is a real one's."""
+    import numpy as np
+    import pyarrow as pa
+
+    one = runs["one trade"]()
+    trade = one.trade_records[0]
+    trades = [{**trade, "order_id": f"{trade['order_id']}-{n}"} for n in range(2_900)]
+    values = np.round(np.random.default_rng(1).uniform(0.3, 4.0, (2_900, 300)) / 0.0125) * 0.0125
+    stamps = np.repeat(np.array(["2026-01-12T15:00"], dtype="datetime64[ns]"), values.size)
+    marks = pa.table(
+        {
+            "order_id": np.repeat([t["order_id"] for t in trades], 300),
+            "time": pa.array(stamps).cast(pa.timestamp("ns", "UTC")),
+            "value": values.ravel(),
+        }
+    )
+    year = RunResult(
+        **{
+            **{name: getattr(one, name) for name in one.__dataclass_fields__},
+            "trade_records": trades,
+            "marks_table": marks,
+        }
+    )
+    size = len(html_report(year, analyse(year)).encode())
+    assert 1_000_000 < size < 3_000_000
+
+
+def test_thinning_a_path_keeps_its_extremes_and_gaps() -> None:
+    import numpy as np
+
+    path = np.sin(np.arange(1_000) / 50)
+    path[400:450] = np.nan
+    path[777] = 9.0
+    bars, values = thinned_path(path, 60)
+    assert bars is not None
+    assert len(bars) == len(values) < 70
+    known: list[Any] = [value for value in values if value is not None]
+    assert max(known) == 9.0
+    assert min(known) == pytest.approx(float(np.nanmin(path)), abs=1e-4)
+    assert {0, 399, 400, 449, 450, 777, 999} <= set(bars)
+    assert values[bars.index(400)] is None
+    assert thinned_path(path[:50], 60)[0] is None
+
+
+def test_a_synthetic_session_from_end_to_end(tmp_path: Path) -> None:
+    from datetime import date
+
+    with new_file(tmp_path / "m.db") as engine:
+        days = {"start": date(2026, 1, 12), "end": date(2026, 1, 13)}
+        write(SynthConfig(**days, seed=7, strikes_within=60), engine)
+    result = replay(tmp_path / "m.db", RunConfig(**days))
+    page = Page(html_report(result, analyse(result)))
+    agrees_with_the_trades(result, page)
+    data = json.loads(page.scripts[0])
+    rows = [dict(zip(FIELDS, row, strict=True)) for row in data["trades"]]
+    for row, trade in zip(rows, result.trade_records, strict=True):
+        assert len(row["legs"]) == len(trade["strikes"])
+        if row["bars"] is None:
+            assert len(row["path"]) == round(2 * trade["time_alive_minutes"]) + 1
+        signs = [-1, 1] * (len(row["legs"]) // 2)
+        bought_back = sum(
+            (leg[2] if sign > 0 else leg[3]) * -sign
+            for sign, leg in zip(signs, row["legs"], strict=True)
+        )
+        sold = sum(
+            (leg[1] if sign > 0 else leg[0]) * -sign
+            for sign, leg in zip(signs, row["legs"], strict=True)
+        )
+        assert sold == pytest.approx(trade["entry_credit"])  # at natural fills
+        if "clamped_exit" not in trade["flags"]:
+            assert bought_back == pytest.approx(trade["exit_value"])
