@@ -1,0 +1,198 @@
+"""The HTML report in a real browser: it loads, sorts, filters and unfolds without a console error.
+
+Needs Chromium and its driver (Debian: chromium, chromium-driver); skipped where they are not.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from bt_gex.blackbox.synth import SynthConfig, write
+from bt_gex.blackbox.writer import new_file
+from bt_gex.reports.html import html_report
+from bt_gex.runs.analysis import analyse
+from bt_gex.runs.config import RunConfig
+from bt_gex.runs.replay import replay
+from bt_gex.runs.result import RunResult
+
+pytest.importorskip("selenium")
+CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine"
+)
+SWITCHES = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
+PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    place = tmp_path_factory.mktemp("browser")
+    days = {"start": date(2026, 1, 12), "end": date(2026, 1, 13)}
+    with new_file(place / "m.db") as engine:
+        write(SynthConfig(**days, seed=7, strikes_within=60), engine)
+    settings = {"fills.entry_slippage": 0.2, "fills.exit_slippage": 0.2, "exit.stop_loss": 0.4}
+    return replay(place / "m.db", RunConfig(**days, settings=settings))
+
+
+@pytest.fixture(scope="module")
+def page(result: RunResult, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(html_report(result, analyse(result)), "utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM or ""
+    for switch in SWITCHES:
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def opened(browser: Any, page: str) -> Iterator[Any]:
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.get(page)
+    browser.get_log("browser")
+    browser.get(page)
+    yield browser
+    assert browser.get_log("browser") == []
+
+
+def column(browser: Any, number: int) -> list[str]:
+    return list(
+        browser.execute_script(
+            "return [...document.querySelectorAll('#trade-table tr.trade')]"
+            ".map((row) => row.cells[arguments[0]].textContent)",
+            number,
+        )
+    )
+
+
+def click(browser: Any, css: str) -> None:
+    browser.execute_script("document.querySelector(arguments[0]).click()", css)
+
+
+def heading(number: int) -> str:
+    return f"#trade-table thead th:nth-child({number}) button"
+
+
+PNL, REASON = 8, 11
+
+
+def dollars(text: str) -> float:
+    return float(text.replace("$", "").replace(",", "").replace("+", ""))
+
+
+def test_all_trades_are_there_in_order_of_entry(opened: Any, result: RunResult) -> None:
+    assert [dollars(text) for text in column(opened, PNL)] == [
+        trade["pnl_dollars"] for trade in result.trade_records
+    ]
+    assert column(opened, 0) == sorted(column(opened, 0))
+
+
+def test_a_heading_sorts_and_sorts_back(opened: Any) -> None:
+    click(opened, heading(PNL + 1))
+    up = [dollars(text) for text in column(opened, PNL)]
+    assert up == sorted(up)
+    assert len(set(up)) > 2
+    click(opened, heading(PNL + 1))
+    down = [dollars(text) for text in column(opened, PNL)]
+    assert down == sorted(up, reverse=True)
+    shown = opened.execute_script(
+        "return document.querySelector('#trade-table th[aria-sort]').textContent"
+    )
+    assert shown == "P&L"
+
+
+def test_filters_narrow_the_table_and_its_sum(opened: Any, result: RunResult) -> None:
+    lost = [t for t in result.trade_records if t["pnl_dollars"] < 0]
+    assert 0 < len(lost) < len(result.trade_records)
+    choose = (
+        "const s = document.querySelector(`select[name=${arguments[0]}]`); s.value = arguments[1];"
+        "s.dispatchEvent(new Event('input', {bubbles: true}));"
+    )
+    opened.execute_script(choose, "outcome", "lost")
+    assert len(column(opened, PNL)) == len(lost)
+    words = opened.execute_script("return document.getElementById('shown').textContent")
+    total = sum(round(t["pnl_dollars"] * 100) for t in lost)
+    said = f"together -${abs(total) / 100:,.2f}"
+    assert words == f"{len(lost)} of {len(result.trade_records)} trades, 0 won, {said}"
+    reason = lost[0]["exit_reason"]
+    opened.execute_script(choose, "reason", reason)
+    assert set(column(opened, REASON)) == {reason}
+    click(opened, "#filters button[type=reset]")
+    opened.execute_async_script("setTimeout(arguments[0], 20)")
+    assert len(column(opened, PNL)) == len(result.trade_records)
+
+
+def test_a_losing_trade_unfolds_to_its_story(opened: Any, result: RunResult) -> None:
+    trade = min(result.trade_records, key=lambda t: t["pnl_dollars"])
+    row = f"document.getElementById('trade-{trade['order_id']}')"
+    opened.execute_script(f"{row}.click()")
+    text = opened.execute_script(f"return {row}.nextSibling.innerText")
+    for said in (
+        f"{trade['pin']:,.2f}",
+        "The index stood",
+        "What would close it",
+        "Stop Loss",
+        f"({trade['exit_reason']})",
+        f"commission = -${abs(trade['pnl_dollars']):,.2f}",
+        trade["order_id"],
+        *(f"{strike:g}" for strike in trade["strikes"]),
+    ):
+        assert said in text
+    drawn = opened.execute_script(
+        f"return {row}.nextSibling.querySelector('svg path').getAttribute('d')"
+    )
+    assert drawn.count("L") > 1
+    assert "NaN" not in opened.execute_script(f"return {row}.nextSibling.innerHTML")
+    opened.execute_script(f"{row}.click()")
+    assert opened.execute_script("return document.querySelectorAll('.detail').length") == 0
+
+
+def test_a_link_opens_a_trade(browser: Any, page: str, result: RunResult) -> None:
+    browser.get(f"{page}#trade-{result.trade_records[3]['order_id']}")
+    browser.refresh()
+    assert browser.execute_script("return document.querySelectorAll('.detail').length") == 1
+
+
+def test_nothing_runs_out_of_a_phone(opened: Any) -> None:
+    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    click(opened, "#trade-table tr.trade")
+    assert opened.execute_script("return document.documentElement.scrollWidth") == 390
+    wide = opened.execute_script("return document.querySelector('.detail .inner').offsetWidth")
+    assert wide < 390
+
+
+def test_dark_is_dark(opened: Any) -> None:
+    colours = []
+    for scheme in ("light", "dark"):
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        colours.append(
+            opened.execute_script(
+                "return getComputedStyle(document.querySelector('section')).backgroundColor + "
+                "getComputedStyle(document.querySelector('svg text')).fill"
+            )
+        )
+    assert colours == ["rgb(255, 255, 255)rgb(27, 27, 27)", "rgb(28, 32, 38)rgb(231, 233, 236)"]
+
+
+def test_nothing_is_fetched(opened: Any) -> None:
+    names = opened.execute_script(
+        "return performance.getEntriesByType('resource').map((one) => one.name)"
+    )
+    assert [name for name in names if not name.startswith("data:")] == []
