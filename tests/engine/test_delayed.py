@@ -1,0 +1,132 @@
+"""Entries that are sent late, and what a run costs at other fills; by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from defects.handmade_market import AT_0936, MID, MONDAY, Market, entry_clocks, put_spread
+
+from bt_gex.blackbox.recording import Recording
+from bt_gex.errors import DataError, OutputError
+from bt_gex.runs.config import RunConfig
+from bt_gex.runs.costs import Costs, count_costs
+from bt_gex.runs.replay import load_days, replay, run
+
+
+def market(folder: Path, *quotes: tuple[str, str, float]) -> Path:
+    """A put spread with these values at mid between these times; a half-spread of 0.05 a leg."""
+    made = Market(folder)
+    made.known_all_day()
+    for start, end, mid in quotes:
+        made.quotes(start, end, put_spread(mid, 0.05), every_s=30)
+    return made.save()
+
+
+def trades(path: Path, delay: int, **settings: Any) -> list[dict[str, Any]]:
+    config = RunConfig(
+        start=MONDAY,  # type: ignore[arg-type]
+        end=MONDAY,  # type: ignore[arg-type]
+        settings={**AT_0936, **MID, **settings},
+    )
+    with Recording(path, use_cache=False) as recording:
+        days = load_days(recording, config)
+        found = [
+            run(config, days, every_bar, delay_bars=delay).analyzers.trades.records
+            for every_bar in (False, True)
+        ]
+    assert found[0] == found[1]
+    records: list[dict[str, Any]] = found[0]
+    return records
+
+
+def test_a_late_order_fills_at_the_quotes_of_its_bar(tmp_path: Path) -> None:
+    path = market(
+        tmp_path, ("09:35", "09:36", 1.20), ("09:36:30", "09:36:30", 1.25), ("09:37", "16:00", 1.3)
+    )
+    seen = []
+    for delay in (0, 1, 2):
+        (trade,) = trades(path, delay)
+        seen.append((trade["timestamp_entry"][11:19], round(trade["entry_credit"], 6)))
+        assert trade["order_id"].startswith("SPX-20260112-093600")  # the check's time
+    assert seen == [("14:36:00", 1.2), ("14:36:30", 1.25), ("14:37:00", 1.3)]
+
+
+def test_the_exit_rules_wait_for_the_entry(tmp_path: Path) -> None:
+    """Bought at 1.20 the stop lies at 1.32; bought a bar later at 1.30 it lies at 1.43."""
+    path = market(tmp_path, ("09:35", "09:36", 1.20), ("09:36:30", "09:40", 1.30),
+                  ("09:40:30", "09:45", 1.35), ("09:45:30", "16:00", 0.5))  # fmt: skip
+    (now,), (late,) = trades(path, 0), trades(path, 1)
+    assert (now["exit_reason"], late["exit_reason"]) == ("Stop Loss", "Profit Target")
+
+
+def test_an_order_without_a_quote_or_a_credit_is_dropped(tmp_path: Path) -> None:
+    gone = market(tmp_path, ("09:30", "09:36", 1.20))  # quotes count for 120 s
+    assert len(trades(gone, 4)) == 1
+    assert trades(gone, 5) == []
+    worthless = market(tmp_path, ("09:35", "09:36", 1.20), ("09:36:30", "16:00", 0.0))
+    assert trades(worthless, 1) == []
+    poor = market(tmp_path, ("09:35", "09:36", 1.20), ("09:36:30", "16:00", 0.9))
+    assert len(trades(poor, 1)) == 1
+    assert trades(poor, 1, **{"entry.min_credit": 1.0}) == []
+
+
+def test_an_order_is_not_sent_after_the_close(tmp_path: Path) -> None:
+    path = market(tmp_path, ("09:35", "16:00", 1.20))
+    late = {"entry.times": ["15:59"], "exit.end_of_day_minutes": 0}
+    assert len(trades(path, 1, **late)) == 1
+    assert trades(path, 2, **late) == []
+    assert trades(path, 800, **late) == []
+
+
+def test_an_order_under_way_takes_its_place(tmp_path: Path) -> None:
+    path = market(tmp_path, ("09:35", "16:00", 1.20))
+    both = {"entry.times": ["09:36", "09:37"], "entry.max_open": 1}
+    assert [t["timestamp_entry"][11:19] for t in trades(path, 4, **both)] == ["14:38:00"]
+
+
+@pytest.fixture
+def costly(tmp_path: Path) -> tuple[Path, Any]:
+    """Sold at mid 1.20, bought back at the target at mid 0.50: $70 less what the fills take."""
+    path = market(tmp_path, ("09:35", "09:40", 1.20), ("09:40:30", "16:00", 0.50))
+    config = RunConfig(start=MONDAY, end=MONDAY, settings={**AT_0936, **MID})  # type: ignore[arg-type]
+    return path, replay(path, config, use_cache=False)
+
+
+def test_costs_by_hand(costly: tuple[Path, Any]) -> None:
+    """Each leg's half-spread is 0.05, so a round trip of two legs costs 4 x 0.05 x $100 = $20 at
+    the natural side. At slippage 1.25 the credit is 1.075 and the stop, at 1.1825, is below the
+    mid of 1.20 from the start: bought back at 1.325, -$25; at 1.5 1.05 and 1.35, -$30."""
+    path, result = costly
+    assert entry_clocks(result) == ["01-12 09:36:00"]
+    found = count_costs(path, result, use_cache=False)
+    assert found.slippages == [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5]
+    assert found.delays == [0, 1, 2]
+    assert [row["total_pnl"] for row in found.rows[:7]] == [70, 65, 60, 55, 50, -25, -30]
+    assert found.at(1.0, 2)["total_pnl"] == 50.0
+    edges = [found.break_even(delay) for delay in found.delays]
+    assert edges == pytest.approx([1 + 0.25 * 50 / 75] * 3)
+    assert {row["total_trades"] for row in found.rows} == {1}
+
+
+def test_costs_are_kept_beside_the_run(costly: tuple[Path, Any], tmp_path: Path) -> None:
+    path, result = costly
+    saved = result.save(tmp_path / "runs")
+    assert Costs.load(saved.folder) is None
+    found = count_costs(path, result, slippages=(0.0, 1.0), delays=(0,), use_cache=False)
+    file = found.save(saved.folder)
+    assert Costs.load(saved.folder) == found
+    assert json.loads(file.read_text())["break_even_slippage_by_delay_bars"] == {"0": None}
+    file.write_text('{"rows": [{"slippage": 1}]}')
+    with pytest.raises(OutputError, match=r"costs\.json is not readable: .*bt-gex costs"):
+        Costs.load(saved.folder)
+
+
+def test_another_database_is_refused(costly: tuple[Path, Any], tmp_path: Path) -> None:
+    _, result = costly
+    (tmp_path / "other").mkdir()
+    other = market(tmp_path / "other", ("09:35", "16:00", 1.20))
+    with pytest.raises(DataError, match=r"does not give SPX-.* again"):
+        count_costs(other, result, use_cache=False)
