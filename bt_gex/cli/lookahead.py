@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import date
 
 import click
 
-from bt_gex.cli.common import DATE, FILLED, INDEX, cache_options
+from bt_gex.cli.common import DATE, FILLED, INDEX, cache_options, progress_bar
 from bt_gex.cli.settings import settings_of
 from bt_gex.errors import UsageError
 
@@ -76,7 +73,7 @@ def lookahead(
         recording.require_index(index)
         wanted = recording.calendar(start, end)
         sessions = held.Sessions(recording.sessions(index, wanted), config)
-        with _progress("planted examples" if self_test else chosen.name) as progress:
+        with progress_bar(f"holding {'examples' if self_test else chosen.name}") as progress:
             how = {"points": points, "seed": seed}
             if self_test:
                 found = held.self_test(sessions, **how, progress=progress)
@@ -87,17 +84,3 @@ def lookahead(
         return 0 if all(one.is_right for one in found) else 1
     print_verdict(verdict, make_console())
     return 0 if verdict.outcome == "clean" else 1
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on the terminal, none when the output goes elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"holding {name}", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from reports.report_fakes import arrow, trade
+from typed import call
 
-from bt_gex.cli.main import cli, main
+from bt_gex.cli.main import cli
 from bt_gex.runs.config import RunConfig
 from bt_gex.runs.result import RunResult
 from bt_gex.stats.summary import funnel, summarise
@@ -35,13 +37,7 @@ DAY = ("--start", "2026-01-12", "--end", "2026-01-12")
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Call the command: status, output, errors."""
 
-    def call(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        shown = capsys.readouterr()
-        return int(ended.value.code or 0), shown.out, shown.err
-
-    return call
+    return partial(call, capsys)
 
 
 def strict(text: str) -> Any:

@@ -8,10 +8,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from typed import call
 
 from bt_gex.blackbox.synth import SynthConfig, write
 from bt_gex.blackbox.writer import new_file
-from bt_gex.cli.main import main
 
 BASE = ("--db", "market.db", "--start", "2026-01-12", "--end", "2026-01-12", "--points", "4")
 MINE = """
@@ -62,13 +62,11 @@ def run(
     (tmp_path / "mine.py").write_text(MINE, "utf-8")
     monkeypatch.chdir(tmp_path)
 
-    def call(*words: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["lookahead", *words])
-        shown = capsys.readouterr()
-        return int(ended.value.code or 0), " ".join(shown.out.split()), shown.err
+    def lookahead(*words: str) -> tuple[int, str, str]:
+        status, out, err = call(capsys, "lookahead", *words)
+        return status, " ".join(out.split()), err
 
-    return call
+    return lookahead
 
 
 def test_our_own_strategy_is_clean(run: Run) -> None:

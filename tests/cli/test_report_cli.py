@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 from oracle import nasty
-
-from bt_gex.cli.main import main
+from typed import call
 
 DATES = ("--start", "2026-01-12", "--end", "2026-01-13")
 
@@ -28,14 +27,6 @@ def here(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "b.db").symlink_to(folder / "b.db")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as caught:
-        main(list(words))
-    out, err = capsys.readouterr()
-    assert isinstance(caught.value.code, int)
-    return caught.value.code, out, err
 
 
 @pytest.fixture
