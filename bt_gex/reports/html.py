@@ -42,7 +42,7 @@ CAPTIONS = {
     "distribution": "How often trades made how much.",
     "costs": "The same configuration at other fills, and with entries some bars late.",
 }
-WIDE = ("equity", "drawdown", "margin", "mae-mfe")
+WIDE = 9.0  # inches; a wider picture takes the whole width of the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +118,4 @@ def _picture(name: str, figure: Figure) -> Picture:
     from markupsafe import Markup
 
     caption = CAPTIONS[name]
-    return Picture(Markup(inline_svg(figure, name, caption)), caption, name in WIDE)
+    return Picture(Markup(inline_svg(figure, name, caption)), caption, figure.get_figwidth() > WIDE)
