@@ -13,6 +13,7 @@ from bt_gex.stats.summary import Record
 MANY_PARAMETERS = 10
 SURE = 0.95
 COIN = 0.5  # a winner that ranks in the lower half this often is picked by chance
+ASSUMED = ("fills.", "data.")  # settings that are assumed, not chosen
 NATURAL = 1.0  # slippage: the whole half-spread
 
 
@@ -170,7 +171,8 @@ def edge_doubt(named: str) -> Doubt:
 
 
 def _parameters(sweep: Mapping[str, Any] | None, changed: Sequence[str]) -> Iterator[Doubt]:
-    free = {*changed, *(sweep["swept"] if sweep else ())}
+    chosen = {*changed, *(sweep["swept"] if sweep else ())}
+    free = {name for name in chosen if not name.startswith(ASSUMED)}
     if len(free) > MANY_PARAMETERS:
         yield Doubt(
             "many_parameters",

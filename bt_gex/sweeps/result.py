@@ -20,6 +20,7 @@ from bt_gex.runs.config import plain_value
 from bt_gex.runs.journal import journal_rows, read_rows, write_rows
 from bt_gex.runs.replay import market_table, run
 from bt_gex.runs.result import TRADE_COLUMNS, Writer, records_table, write_folder
+from bt_gex.stats.diagnoses import ASSUMED
 from bt_gex.stats.objectives import find_objective, rank
 from bt_gex.stats.overfitting import overfitting
 from bt_gex.stats.sharpe import session_sharpes
@@ -282,7 +283,7 @@ def found_by(name: str, plan: Plan, summary: Mapping[str, Any]) -> dict[str, Any
     return {
         "name": name,
         "variants": summary["success"],
-        "swept": list(plan.grid),
+        "swept": [setting for setting in plan.grid if not setting.startswith(ASSUMED)],
         "session_sharpe_variance": summary["session_sharpe_variance"],
         "overfitting_probability": overfit.get("probability"),
         "best_total_pnl": summary["best"]["total_pnl"],
@@ -292,13 +293,14 @@ def found_by(name: str, plan: Plan, summary: Mapping[str, Any]) -> dict[str, Any
 
 
 def edges_of(plan: Plan, winner: Variant | None) -> dict[str, Any]:
-    """Swept settings whose best value is the smallest or largest tried, of three or more."""
+    """Swept settings whose best value is the smallest or largest tried, of three or more; fills and
+    ages of data are not for the trader to choose."""
     if winner is None:
         return {}
     return {
         setting: plain_value(winner.settings[setting])
         for setting, values in plan.grid.items()
-        if at_edge(winner.settings[setting], values)
+        if not setting.startswith(ASSUMED) and at_edge(winner.settings[setting], values)
     }
 
 

@@ -133,6 +133,10 @@ class TestParameters:
         changed = [f"setup.y{n}" for n in range(5)]
         assert names(sweep={**SWEEP, "swept": swept}, changed=changed) == ["many_parameters"]
 
+    def test_fills_are_not_chosen(self) -> None:
+        changed = [*(f"exit.x{n}" for n in range(10)), "fills.commission", "data.quote_max_age_s"]
+        assert names(changed=changed) == []
+
     def test_ten_are_not_many(self) -> None:
         swept = [f"exit.x{n}" for n in range(6)]
         assert names(sweep={**SWEEP, "swept": swept}, changed=[*swept, "a", "b", "c", "d"]) == []
