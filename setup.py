@@ -29,6 +29,7 @@ setup(
         "PyYAML>=6.0",
         "rich>=13.0",
         "SQLAlchemy>=2.0",
+        "typing_extensions>=4.9",
         "tzdata>=2024.1",
     ],
     extras_require={

@@ -87,6 +87,9 @@ def _status(argv: list[str] | None, painter: Painter) -> int:
     except BtGexError as error:
         click.echo(f"error: {error}", err=True)
         status = 2 if isinstance(error, UsageError) else 1
+    except UnicodeEncodeError:
+        click.echo("error: the output holds a name that this terminal cannot write", err=True)
+        status = 1
     except OSError as error:  # files of ours have errors of ours; this is the terminal or the pipe
         click.echo(f"error: the output cannot be written: {error.strerror or error}", err=True)
         status = 1

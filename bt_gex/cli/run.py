@@ -14,7 +14,7 @@ import click
 
 from bt_gex.cli.common import DATE, FILLED, INDEX, cache_options, list_files, progress_bar
 from bt_gex.cli.settings import settings_of
-from bt_gex.errors import BadValue, UsageError
+from bt_gex.errors import BadValue, BtGexError, UsageError
 from bt_gex.reports.painter import Painter
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def _run_all(
     from bt_gex.blackbox.recording import Recording
     from bt_gex.reports.console import make_console, print_combined, print_report
     from bt_gex.reports.figures import combined_figure, equity_figure
+    from bt_gex.runs.analysis import analyse
     from bt_gex.runs.replay import replay
     from bt_gex.runs.result import check_writable
 
@@ -130,7 +131,8 @@ def _run_all(
     results = []
     for config in configs:
         with progress_bar(f"replaying {config.index}") as progress:
-            result = replay(database, config, progress=progress, **how).found_by(found_by)
+            result = replay(database, config, progress=progress, **how)
+        result = result.found_by(found_by or _known_sweep(out / result.run_id))
         picture = painter.draw(equity_figure, result)
         place = out / result.run_id
         extras: dict[str, Callable[[Path], None]] = {
@@ -142,7 +144,7 @@ def _run_all(
         result = result.save(out, extras)
         results.append(result)
         if not as_json:
-            print_report(result, console)
+            print_report(result, console, [str(doubt) for doubt in analyse(result).doubts])
             list_files(result.folder)
     if len(results) > 1:
         from bt_gex.runs.combine import combine, save_combined
@@ -162,9 +164,23 @@ def _run_all(
 
 def _kept(place: Path) -> dict[str, Callable[[Path], None]]:
     """What puts into the folder what was made of the same run before, and still holds."""
-    files = {name: place / name for name in ("costs.json", "costs.png", "report.html")}
+    files = {name: place / name for name in ("costs.json", "costs.png")}
     contents = {name: file.read_bytes() for name, file in files.items() if file.exists()}
     return {name: partial(_write_bytes, content) for name, content in contents.items()}
+
+
+def _known_sweep(place: Path) -> dict[str, Any]:
+    """The sweep that found these settings, as far as an earlier run of the same name knew it:
+    typing them by hand does not make them unpicked."""
+    from bt_gex.runs.files import read_config
+
+    if not (place / "config.yaml").exists():
+        return {}
+    try:
+        found = read_config(place / "config.yaml").sweep
+    except BtGexError:  # damaged: it is about to be replaced
+        return {}
+    return {"sweep": found} if found else {}
 
 
 def _write_bytes(content: bytes, path: Path) -> None:

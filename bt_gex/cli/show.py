@@ -20,13 +20,14 @@ def show(run_folder: Path, as_json: bool) -> None:
     Example: bt-gex show runs/SPX-20260112-20260116-0123456789
     """
     from bt_gex.reports.console import make_console, print_report
+    from bt_gex.runs.analysis import analyse
     from bt_gex.runs.result import RunResult
 
     result = RunResult.load(run_folder)
     if as_json:
         click.echo(result.to_json(), nl=False)
     else:
-        print_report(result, make_console())
+        print_report(result, make_console(), [str(doubt) for doubt in analyse(result).doubts])
 
 
 @click.command()

@@ -47,8 +47,11 @@ def make_console(file: IO[str] | None = None) -> Console:
     return console
 
 
-def print_report(result: RunResult, console: Console) -> None:
-    """Everything about one run: verdict, figures, funnel, groups, sessions, doubts."""
+def print_report(result: RunResult, console: Console, doubts: Sequence[str] | None = None) -> None:
+    """Everything about one run: verdict, figures, funnel, groups, sessions, doubts.
+
+    doubts  of an analysis; None: the warnings the run has written down itself
+    """
     summary = result.summary
     console.print(Text(verdict(result), style=f"bold {colour(summary['total_pnl'])}"))
     _print_terms(result, console)
@@ -59,7 +62,8 @@ def print_report(result: RunResult, console: Console) -> None:
         _print_groups(summary, console)
     _print_sessions(summary["sessions"], console)
     _print_quality(summary["data_quality"], console)
-    _print_warnings([("", warning) for warning in summary["warnings"]], console)
+    told = summary["warnings"] if doubts is None else doubts
+    _print_warnings([("", warning) for warning in told], console)
 
 
 def print_combined(

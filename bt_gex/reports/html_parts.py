@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bt_gex.reports.assumptions import assumptions
+from bt_gex.reports.html_trades import flags_of
 from bt_gex.reports.words import (
     NOTHING,
     count,
     dollars,
     fills,
     gain,
+    odds,
     percent,
     ratio,
     signed_pct,
@@ -166,7 +168,7 @@ def figures(result: RunResult, analysis: Analysis) -> Rows:
         ("Worst session", _named(best["worst_session"])),
         ("Longest run of wins", f"{streaks['longest_win']:,}"),
         ("Longest run of losses", f"{streaks['longest_loss']:,}"),
-        ("Capture rate: share of the maximum profit kept", percent(analysis.capture_rate)),
+        ("Capture rate: P&L over all credits received", percent(analysis.capture_rate)),
         ("Trades that ended worthless", percent(shares["worthless_share"])),
         ("Trades that lost all they could", percent(shares["full_loss_share"])),
         ("Final balance", dollars(s["final_balance"])),
@@ -190,15 +192,15 @@ def luck_words(result: RunResult, analysis: Analysis) -> list[str]:
         ]
     block = count(luck["block_sessions"], "session")
     losing = ", ".join(
-        f"{pct} % or more: {percent(odds)}"
-        for pct, odds in luck["probability_of_losing_pct"].items()
+        f"{pct} % or more: {odds(share)}"
+        for pct, share in luck["probability_of_losing_pct"].items()
     )
     return [
         f"{luck['paths']:,} accounts of {luck['sessions']} sessions each, drawn with replacement "
         f"in blocks of {block} from the sessions of this run (circular block bootstrap, Politis "
         f"and Romano 1992; seed {luck['seed']}). It knows only the kinds of days that were "
         "recorded; a crash that was not is not in it.",
-        f"Probability of a loss over so many sessions: {percent(luck['probability_of_loss'])}. "
+        f"Probability of a loss over so many sessions: {odds(luck['probability_of_loss'])}. "
         f"Probability that the account is down at some close by {losing}.",
     ]
 
@@ -226,7 +228,7 @@ def sharpe_rows(analysis: Analysis) -> Rows:
          "none with fewer than three, or when all are the same"),
         ("Skewness, kurtosis", f"{_fine(s['skewness'])}, {_fine(s['kurtosis'])}",
          "of the sessions' returns; 0 and 3 for a normal distribution"),
-        ("Probabilistic Sharpe ratio", percent(s["probabilistic_sharpe"]),
+        ("Probabilistic Sharpe ratio", odds(s["probabilistic_sharpe"]),
          "probability that the true ratio is above 0 (Bailey and López de Prado 2012)"),
         ("Minimum track record",
          count(math.ceil(sessions), "session") if sessions is not None else NOTHING,
@@ -250,7 +252,7 @@ def _sweep_rows(sweep: Mapping[str, Any], s: Mapping[str, Any]) -> Rows:
     return [
         ("Best ratio of worthless variants", _fine(s["expected_best_sharpe_a_session"]),
          f"a session, expected of the best of {s['trials']:,} (Bailey and López de Prado 2014)"),
-        ("Deflated Sharpe ratio", percent(s["deflated_sharpe"]),
+        ("Deflated Sharpe ratio", odds(s["deflated_sharpe"]),
          "probability that the true ratio is above that (the same)"),
         ("Probability of overfitting", percent(sweep["overfitting_probability"]),
          "how often the winner of half the sessions ranks in the lower half on the others "
@@ -349,7 +351,12 @@ def filters(result: RunResult) -> list[dict[str, Any]]:
         for name, key in names.items()
     ]
     choices = ["won", "lost", "even", "unresolved"]
-    return [*found, {"name": "outcome", "label": "Outcome", "choices": choices}]
+    flags = sorted({flag for trade in trades for flag in flags_of(trade)})
+    return [
+        *found,
+        {"name": "outcome", "label": "Outcome", "choices": choices},
+        {"name": "flag", "label": "Flag", "choices": flags},
+    ]
 
 
 def data_words(result: RunResult) -> list[str]:
@@ -365,7 +372,8 @@ def data_words(result: RunResult) -> list[str]:
         f"{count(f['clamped'], 'price')} had to be clamped to 0..width, "
         f"{count(stale, 'trade')} settled on a stale index price, {parity} on put-call parity, "
         f"{f['unresolved']} could not be settled at all. Gaps between quotes, session by session: "
-        "bt-gex inspect."
+        "bt-gex inspect. Bars priced: of the bars with an open trade, those on which all its legs "
+        "had a quote."
     ]
 
 

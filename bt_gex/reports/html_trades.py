@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from bt_gex.reports.drawing import Numbers
 from bt_gex.reports.trade_view import REASONING
 from bt_gex.reports.words import FLAGS, new_york_time, thresholds
 from bt_gex.rules.exits import EXIT_REASONS, SETTLEMENT_REASON
+from bt_gex.stats.doubts import no_bid
 
 if TYPE_CHECKING:
     from bt_gex.runs.result import RunResult
@@ -30,7 +31,7 @@ SAME_NAME = {
     "reason": "exit_reason", "minutes": "time_alive_minutes", "pin": "pin", "spot": "spot_entry",
     "vix": "vix_entry", "spot_exit": "spot_exit", "vix_exit": "vix_exit", "distance": "distance",
     "width": "width", "commission": "commission_dollars", "mae": "mae_dollars",
-    "mfe": "mfe_dollars", "max_loss": "max_loss_dollars", "flags": "flags",
+    "mfe": "mfe_dollars", "max_loss": "max_loss_dollars",
 }  # fmt: skip
 LEVELS = tuple(EXIT_REASONS[outcome] for outcome in (1, 3, 2))  # target, stop, emergency stop
 MOST_POINTS = 90_000  # of all paths together
@@ -51,6 +52,7 @@ def trade_data(result: RunResult) -> str:
         "levels": LEVELS,
         "flags": FLAGS,
         "reasoning": REASONING,
+        "slippage": [fills["entry_slippage"], fills["exit_slippage"]],
         "fill_words": "Rules look at the value at mid; closing paid "
         f"{100 * fills['exit_slippage']:g} % of each leg's half-spread on top of it.",
         "trades": [_trade(trade, paths.get(trade["order_id"]), result, points) for trade in trades],
@@ -66,6 +68,7 @@ def _trade(
     bars, values = thinned_path(np.empty(0) if path is None else path, points)
     levels = thresholds(trade, result)
     named |= {
+        "flags": flags_of(trade),
         "entry": f"{new_york_time(trade['timestamp_entry']):%Y-%m-%d %H:%M:%S}",
         "exit": f"{new_york_time(trade['timestamp_exit']):%Y-%m-%d %H:%M:%S}",
         "credit": _plain(trade["entry_credit"], 6),
@@ -76,6 +79,11 @@ def _trade(
         "bars": bars,
     }
     return [named[name] for name in FIELDS]
+
+
+def flags_of(trade: Mapping[str, Any]) -> list[str]:
+    """The flags of a trade, and what its quotes say besides."""
+    return [*trade["flags"], *(["no_bid"] if no_bid(trade) else [])]
 
 
 def thinned_path(path: Numbers, points: int) -> tuple[list[int] | None, list[float | None]]:

@@ -72,18 +72,39 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
             f"{count(summary['without_score'], 'variant')} have no {summary['objective']} "
             "(too few trades, or none lost) and rank last."
         )
+    if best["total_pnl"] <= 0:
+        found.append(
+            "No variant made money: the one ranked first is the best by "
+            f"{summary['objective']} only, and no setting to trade."
+            if not summary["profitable"]
+            else f"The best by {summary['objective']} made no money, though others did: rank by "
+            "total_pnl or return."
+        )
+    if summary["same_as_best"]:
+        others = count(summary["same_as_best"], "other variant")
+        found.append(
+            f"{others} made exactly the same: what they set otherwise changes nothing there."
+        )
+    if summary["assumed"]:
+        found.append(
+            f"{', '.join(summary['assumed'])} is assumed, not chosen: luck is judged among the "
+            f"{summary['comparable']:,} variants that assume what the best does."
+        )
     overfit = summary["overfitting"]
+    is_baseline = bool(base) and best["variant_id"] == base["variant_id"]
     if overfit:
         found.append(
-            f"Probability of overfitting {percent(overfit['probability'])}: how often the winner "
-            f"on one half of the sessions ranks in the lower half of all variants on the other "
+            f"Probability of overfitting {percent(overfit['probability'])}: how often the winner, "
+            f"by Sharpe ratio, on one half of the sessions ranks in the lower half of all "
+            f"variants on the other "
             f"({overfit['splits']:,} ways to halve {overfit['blocks']} blocks)."
         )
-        found += [str(doubt) for doubt in overfit_doubt(overfit["probability"])]
+        if not is_baseline:
+            found += [str(doubt) for doubt in overfit_doubt(overfit["probability"])]
     if summary["edges"]:
         named = ", ".join(f"{name} {setting(value)}" for name, value in summary["edges"].items())
         found.append(str(edge_doubt(named)))
-    if base and best["variant_id"] == base["variant_id"]:
+    if is_baseline:
         found.append("No variant beats the baseline.")
     elif done > 1:
         found.append(

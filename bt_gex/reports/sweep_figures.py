@@ -78,10 +78,27 @@ def heatmap(
         axis.set_label_text(name)
     if max(table.shape) <= WRITTEN:
         _write_values(axes, table)
-    _frame_best(axes, table)
+    _frame_best(axes, best_cell(rows, across, upwards, table))
     others = "" if len(cells) == len(rows) else ", averaged over the other settings"
     axes.set_title(f"{objective} by {across[0]} and {upwards[0]}{others}", loc="left", fontsize=11)
     return figure
+
+
+def best_cell(
+    rows: Sequence[Row],
+    across: tuple[str, Sequence[Any]],
+    upwards: tuple[str, Sequence[Any]],
+    table: npt.NDArray[np.float64],
+) -> tuple[int, int]:
+    """Row and column of the highest value; of several that of the variant ranked highest."""
+    highest = np.nanmax(table)
+    for row in sorted(rows, key=lambda row: int(row["rank"])):
+        if row[upwards[0]] in upwards[1] and row[across[0]] in across[1]:
+            y, x = (list(v).index(row[n]) for n, v in (upwards, across))
+            if table[y, x] == highest:
+                return y, x
+    y, x = np.unravel_index(np.nanargmax(table), table.shape)
+    return int(y), int(x)
 
 
 def parallel(rows: Sequence[Row], grid: Mapping[str, Sequence[Any]], objective: str) -> Figure:
@@ -91,7 +108,7 @@ def parallel(rows: Sequence[Row], grid: Mapping[str, Sequence[Any]], objective: 
     from matplotlib.colors import Normalize
 
     figure, axes = _panel((max(9.0, 2.2 * len(grid) + 3), 6))
-    ordered = sorted(rows, key=lambda row: float(row["score"]))
+    ordered = sorted(rows, key=lambda row: -int(row["rank"]))  # the best last
     shown = ordered[:: -(-len(ordered) // LINES)]
     if shown[-1] is not ordered[-1]:
         shown.append(ordered[-1])
@@ -178,10 +195,10 @@ def _write_values(axes: Axes, table: npt.NDArray[np.float64]) -> None:
         )  # fmt: skip
 
 
-def _frame_best(axes: Axes, table: npt.NDArray[np.float64]) -> None:
+def _frame_best(axes: Axes, place: tuple[int, int]) -> None:
     from matplotlib.patches import Rectangle
 
-    y, x = np.unravel_index(np.nanargmax(table), table.shape)
+    y, x = place
     frame = Rectangle(
         (x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=drawing.VERMILION, linewidth=2.5
     )

@@ -76,15 +76,20 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     efficiency = summary["efficiency"]
     if efficiency is not None:
         found.append(f"Efficiency (out of sample over in sample, a session): {efficiency:.2f}.")
-    return [*found, judgement(out["total_pnl"], efficiency, summary["average_variant_pnl"])]
+    return [*found, judgement(out["total_pnl"], efficiency, summary)]
 
 
-def judgement(total_pnl: float, efficiency: float | None, average_pnl: float | None) -> str:
-    """The plain word."""
+def judgement(total_pnl: float, efficiency: float | None, summary: Mapping[str, Any]) -> str:
+    """The plain word; the summary tells what the average variant and the baseline made."""
+    average_pnl, baseline_pnl = summary["average_variant_pnl"], summary["baseline_pnl"]
     if total_pnl <= 0:
         return "Verdict: the picked settings made no money on sessions that did not pick them."
     if average_pnl is not None and average_pnl >= total_pnl:
-        return "Verdict: an average variant did as well; picking the best added nothing."
+        cost = gain(round(total_pnl - average_pnl, 2))
+        return f"Verdict: picking the best made {cost} against the average variant: worth nothing."
+    if baseline_pnl is not None and baseline_pnl >= total_pnl:
+        cost = gain(round(total_pnl - baseline_pnl, 2))
+        return f"Verdict: picking the best made {cost} against the baseline left as it is."
     if efficiency is None:
         return "Verdict: nothing was made in sample, so what was made out of sample is luck."
     if efficiency < HALF:

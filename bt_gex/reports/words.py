@@ -33,6 +33,8 @@ FLAGS = {
     "was too old at the close",
     "unpriced_bars": "on some bars a leg had no valid quote; no exit rule was looked at there",
     "unresolved": "no price to settle on; outside all figures",
+    "no_bid": "a leg had no bid but an ask of 0.50 or more when the trade was opened or closed, so "
+    "that its mid was half its ask",
 }
 
 
@@ -51,6 +53,15 @@ def gain(amount: float | None) -> str:
 def percent(fraction: float | None) -> str:
     """60.0 % from 0.6."""
     return NOTHING if fraction is None else f"{100 * fraction:.1f} %"
+
+
+def odds(probability: float | None) -> str:
+    """A probability as a percentage; the ends are as good as certain, not certain."""
+    if probability is None:
+        return NOTHING
+    if probability < 0.001:
+        return "below 0.1 %"
+    return "above 99.9 %" if probability > 0.999 else percent(probability)
 
 
 def ratio(value: float | None) -> str:
@@ -147,5 +158,5 @@ def verdict(result: RunResult) -> str:
     return (
         f"{head}: {gain(summary['total_pnl'])} ({signed_pct(summary['return_pct'])}), "
         f"{count(summary['total_trades'], 'trade')}, {summary['winners']:,} won, "
-        f"{summary['losers']:,} lost, drawdown {dollars(summary['max_drawdown_mtm'])}"
+        f"{summary['losers']:,} lost, drawdown {dollars(summary['max_drawdown_mtm'])} per bar"
     )

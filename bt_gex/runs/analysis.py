@@ -70,6 +70,7 @@ def analyse(result: RunResult, costs: Costs | None = None) -> Analysis:
         costs=costs.rows if costs else (),
         sweep=sweep,
         changed=changed,
+        fills=result.config["fills"],
     )
     facts = result.config["index_facts"]
     multiplier = float(facts["multiplier"])

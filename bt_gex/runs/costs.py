@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bt_gex.blackbox.recording import Recording
-from bt_gex.errors import DataError, OutputError
+from bt_gex.errors import BadValue, DataError, OutputError
 from bt_gex.runs.files import config_of
 from bt_gex.runs.replay import load_days, replay, run
 from bt_gex.runs.result import RunResult, write_text
@@ -75,15 +75,15 @@ class Costs:
         path = folder / FILE
         if not path.exists():
             return None
+        from bt_gex.runs.saved import check_costs
+
         try:
             rows = json.loads(path.read_text("utf-8"))["rows"]
-            for row in rows:
-                for name in ("slippage", "delay_bars", *FIGURES):
-                    row[name]
+            check_costs(rows)
             return cls(rows)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, BadValue) as error:
             raise OutputError(
-                f"{path} is not readable: {error}; make it anew with bt-gex costs"
+                f"{path} is not readable: {error!s:.200}; make it anew with bt-gex costs"
             ) from error
 
 

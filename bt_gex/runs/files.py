@@ -118,6 +118,10 @@ def sort_out(content: Mapping[Any, Any], also: Iterable[str] = ()) -> ConfigFile
             found.settings.update({f"{key}.{name}": setting for name, setting in named.items()})
         elif key == "sweep":
             found.sweep.update(_named(key, value))
+            if found.sweep:
+                from bt_gex.runs.saved import check_sweep
+
+                check_sweep(found.sweep)
         elif key == "indexes":
             found.indexes.update(_named(key, value))
         elif key == "index_facts":  # as a run writes it

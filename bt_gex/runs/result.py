@@ -17,7 +17,7 @@ import pyarrow as pa
 import yaml
 
 from bt_gex.blackbox.arrow_arrays import column_of
-from bt_gex.errors import OutputError
+from bt_gex.errors import BtGexError, OutputError
 from bt_gex.runs.journal import daily_returns, write_daily_returns, write_journal
 from bt_gex.stats.summary import summarise
 
@@ -196,6 +196,8 @@ class RunResult:
         place = Path(folder)
         import pyarrow.parquet as pq
 
+        from bt_gex.runs.saved import check_saved
+
         _check_is_run(place)
         try:
             text = (place / "trades.json").read_text("utf-8")
@@ -213,7 +215,10 @@ class RunResult:
                 folder=place,
             )
             _check_whole(result)
+            check_saved(result)
             return result
+        except BtGexError as error:
+            raise OutputError(f"{place} is not a readable run: {error}") from error
         except KeyError as error:
             raise OutputError(f"{place} is not a readable run: {error} is missing in it") from error
         except (
@@ -221,6 +226,7 @@ class RunResult:
             ValueError,
             TypeError,
             AttributeError,
+            ArithmeticError,
             RecursionError,
             yaml.YAMLError,
             pa.ArrowException,
@@ -293,18 +299,27 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: under a hidden name, then renamed. Raises OutputError."""
+    """Write a file whole or not at all: under a hidden name, then renamed. Raises OutputError.
+
+    What a link points to is written, not the link; a device or a pipe is written to.
+    """
     work: str | None = None
+    target = Path(os.path.realpath(path))
     try:
-        handle, work = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)
+            return
+        handle, work = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         os.chmod(work, 0o644)
-        os.replace(work, path)
+        os.replace(work, target)
+        work = None
     except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
         if work:
             Path(work).unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def check_writable(folder: Path) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from bt_gex.blackbox.arrow_arrays import to_numpy
 from bt_gex.runs.result import RunResult
 from bt_gex.runs.trade_list import TradeList
 from bt_gex.stats.compare import Side
@@ -29,7 +33,20 @@ def run_side(result: RunResult) -> Side:
         decisions=result.decision_records,
         sessions={row["session"]: row["status"] for row in result.summary["sessions"]},
         fingerprint=result.source.get("fingerprint"),
+        market=_market(result),
     )
+
+
+def _market(result: RunResult) -> dict[str, str]:
+    """A hash of index price, VIX and pin by session."""
+    table = result.market_table
+    names = np.array(table["session"].to_pylist(), dtype=object)
+    digests = {name: hashlib.sha256() for name in dict.fromkeys(names)}
+    for column in ("spot", "vix", "pin"):
+        values = to_numpy(table[column])
+        for name, digest in digests.items():
+            digest.update(values[names == name].tobytes())
+    return {name: digest.hexdigest() for name, digest in digests.items()}
 
 
 def list_side(listed: TradeList, run: Side) -> Side:

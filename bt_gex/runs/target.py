@@ -15,7 +15,7 @@ from typing import Any
 
 import backtrader as bt
 
-from bt_gex.errors import BadValue, UnknownName, UsageError
+from bt_gex.errors import BadValue, BtGexError, UnknownName, UsageError
 from bt_gex.strategies.gex import GexStrategy
 
 FORMS = "module:Name or path/to/file.py:Name"
@@ -49,14 +49,15 @@ def find_target(words: str) -> Target:
     if path is not None and not path.is_file():
         raise UsageError(f"{path}: no such file; give TARGET as {FORMS}")
     module = _guarded(place, lambda: _from_file(path) if path else _by_name(place))
-    made = _named(module, name, words)
+    kind = _named(module, name, words)
+    made = _guarded(place, lambda: _instance(kind))
 
     def load() -> Any:
         return _instance(getattr(_anew(module, path), name))
 
-    if not (_is_strategy(made) or callable(_instance(made))):
-        raise BadValue(f"{words} is {_a(type(made).__name__)}; TARGET must be {KINDS}")
-    return Target(name, load, module.__file__)
+    if not (_is_strategy(made) or callable(made)):
+        raise BadValue(f"{words} is {_a(type(kind).__name__)}; TARGET must be {KINDS}")
+    return Target(name, load, getattr(module, "__file__", None))
 
 
 def line_of(error: BaseException, file: str | None) -> str:
@@ -98,13 +99,15 @@ def _has_call(kind: type) -> bool:
     return any("__call__" in vars(base) for base in kind.__mro__)
 
 
-def _guarded(place: str, load: Callable[[], ModuleType]) -> ModuleType:
+def _guarded(place: str, load: Callable[[], Any]) -> Any:
     try:
         return load()
-    except (Exception, SystemExit) as error:
+    except (KeyboardInterrupt, BtGexError):
+        raise
+    except BaseException as error:
         why = line_of(error, place if place.endswith(".py") else None)
         raise UsageError(
-            f"{place} cannot be imported: {why}; give TARGET as {FORMS}, and mend what it says"
+            f"{place} cannot be used: {why}; give TARGET as {FORMS}, and mend what it says"
         ) from error
 
 

@@ -124,7 +124,10 @@ def legs(cell: Cell) -> tuple[str, list[float]]:
             raise cell.wrong("legs such as 1 Jan 12 6950 P STO 4.25, with | between them")
         lots.add(match["lots"])
         key = match["right"] or match["right2"], match["side"]
-        found[key] = float(match["strike"] or match["strike2"])
+        try:
+            found[key] = float(match["strike"] or match["strike2"])
+        except ValueError:
+            raise cell.wrong("a strike such as 6950 in each leg") from None
     rights = [right for right in "CP" if (right, "STO") in found or (right, "BTO") in found]
     wanted = [(right, side) for right in rights for side in ("STO", "BTO")]
     if len(lots) != 1 or len(written) != len(wanted) or set(found) != set(wanted):

@@ -230,7 +230,7 @@ def _record(row: Row, reading: Reading, zone: ZoneInfo | None) -> dict[str, Any]
     entry, leave = _moments(row, reading, zone)
     record: dict[str, Any] = {
         "order_id": f"line {row['entry'].line}",
-        "index_symbol": _symbol(row) or reading.index,
+        "index_symbol": _symbol(row, reading) or reading.index,
         "expiration": entry.astimezone(NEW_YORK).date().isoformat(),
         "timestamp_entry": entry.isoformat(),
     }
@@ -246,11 +246,13 @@ def _record(row: Row, reading: Reading, zone: ZoneInfo | None) -> dict[str, Any]
     return record
 
 
-def _symbol(row: Row) -> str:
+def _symbol(row: Row, reading: Reading) -> str:
     """The index, as SPX; nothing where there is no column."""
     if "index" not in row:
         return ""
     symbol = row["index"].text.strip().upper().lstrip("$^")
+    if symbol == reading.index.upper():  # an index of one's own may be spelt otherwise
+        return reading.index
     if not symbol:
         raise row["index"].wrong("an index symbol such as SPX")
     return symbol

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import backtrader as bt
+import numpy as np
 
 from bt_gex.analyzers.funnel import decision_record
 from bt_gex.blackbox.day import Day
@@ -65,7 +67,9 @@ def observe(
     try:
         with redirect_stdout(io.StringIO()), no_collection():
             _wired(config, days, target, log).run()
-    except (Exception, SystemExit) as error:  # an exit of the target is no verdict of ours
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # an exit of the target, too, is no verdict of ours
         if not log.over:
             log.error, log.at_ns = line_of(error, target.file), log.now_ns()
     return log
@@ -169,4 +173,13 @@ def shown(value: Any) -> str:
         return "{" + ", ".join(f"{shown(k)}: {shown(v)}" for k, v in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "(" + ", ".join(shown(item) for item in value) + ")"
+    if isinstance(value, np.ndarray):
+        return shown(value.tolist())
+    if inspect.iscoroutine(value) or inspect.isgenerator(value) or inspect.isasyncgen(value):
+        getattr(value, "close", lambda: None)()
+        raise TypeError(f"a rule must decide, not return a {type(value).__name__}")
+    if type(value).__repr__ is object.__repr__:  # type: ignore[comparison-overlap]
+        raise TypeError(
+            f"a rule's answer must show what it holds; give {type(value).__name__} a __repr__"
+        )
     return ADDRESS.sub("", repr(value))

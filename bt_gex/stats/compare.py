@@ -52,6 +52,7 @@ SETTINGS = {
 }
 HOURS = tuple(sorted(set(range(-14, 15)) - {0}, key=abs))  # New York to Tokyo, either way
 NAMED = 3  # dates named where some are missing
+READING = ("data.", "entry.use_competing_peaks")  # settings of how rows are read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,7 @@ class Side:
     decisions: Sequence[Record] = ()
     sessions: Mapping[str, str] = field(default_factory=dict)
     fingerprint: str | None = None
+    market: Mapping[str, str] = field(default_factory=dict)
     rounding: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -367,9 +369,20 @@ def _other_sessions(a: Side, b: Side) -> list[str]:
 
 
 def _other_data(a: Side, b: Side) -> list[str]:
-    if a.fingerprint is None or b.fingerprint is None or a.fingerprint == b.fingerprint:
+    """A fingerprint is of what a run has read: other settings read other options of the same."""
+    if a.settings is None or b.settings is None:
         return []
-    return [f"other data: fingerprint {a.fingerprint[:10]} in A, {b.fingerprint[:10]} in B"]
+    if a.settings == b.settings:
+        if a.fingerprint == b.fingerprint or None in (a.fingerprint, b.fingerprint):
+            return []
+        return [f"other data: fingerprint {a.fingerprint!s:.10} in A, {b.fingerprint!s:.10} in B"]
+    reading = [name for name in {**a.settings, **b.settings} if name.startswith(READING)]
+    if any(a.settings.get(name) != b.settings.get(name) for name in reading):
+        return []
+    other = sorted(day for day in {*a.market} & {*b.market} if a.market[day] != b.market[day])
+    if not other:
+        return []
+    return [f"other data: index price, VIX or pin of {_named(other)} are not the same"]
 
 
 def _dates(number: int) -> str:

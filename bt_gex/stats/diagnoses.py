@@ -11,6 +11,10 @@ from bt_gex.stats.doubts import Doubt
 from bt_gex.stats.summary import Record
 
 MANY_PARAMETERS = 10
+FEW_SESSIONS = 30
+OPTIMISTIC = 0.5  # slippage below which few are filled
+USUAL_COMMISSION = 0.65  # dollars a contract, leg and side
+SETTLED = "Expiration Settlement"
 SURE = 0.95
 COIN = 0.5  # a winner that ranks in the lower half this often is picked by chance
 ASSUMED = ("fills.", "data.")  # settings that are assumed, not chosen
@@ -26,6 +30,7 @@ def diagnose(
     costs: Sequence[Mapping[str, Any]] = (),
     sweep: Mapping[str, Any] | None = None,
     changed: Sequence[str] = (),
+    fills: Mapping[str, float] | None = None,
 ) -> list[Doubt]:
     """The doubts that need more than the run itself; the gravest first.
 
@@ -34,12 +39,14 @@ def diagnose(
     costs     total_pnl by slippage and delay_bars, as far as they were tried
     sweep     what is known of the sweep that found the settings
     changed   settings that differ from their profile's defaults
+    fills     entry_slippage, exit_slippage, commission, as they were assumed
     """
     total = sum_dollars(trade["pnl_dollars"] for trade in resolved(trades))
     return [
         *_few(trades, total, luck, sharpe),
         *_one_stroke(trades, sessions, total),
         *_fills(costs),
+        *(_assumed(trades, total, fills) if fills else ()),
         *_chosen(sharpe, sweep),
         *_parameters(sweep, changed),
     ]
@@ -65,6 +72,13 @@ def _few(
         return
     low, _ = luck["total_pnl"]
     if low is not None and low > 0:
+        if luck["sessions"] < FEW_SESSIONS:
+            yield Doubt(
+                "few_sessions",
+                f"{_count(luck['sessions'], 'session')} are one stretch of one market: drawing "
+                "them again knows no other days, so that its intervals and odds are too narrow.",
+                f"Replay {FEW_SESSIONS} sessions or more, in quiet and in wild times.",
+            )
         return
     needed = sharpe["min_track_record_sessions"]
     more = (
@@ -125,6 +139,32 @@ def _fills(costs: Sequence[Mapping[str, Any]]) -> Iterator[Doubt]:
         )
 
 
+def _assumed(trades: Sequence[Record], total: float, fills: Mapping[str, float]) -> Iterator[Doubt]:
+    """A profit that rests on fills better, or cheaper, than a trader gets."""
+    done = resolved(trades)
+    if total <= 0 or not done:
+        return
+    shares = [fills["entry_slippage"], fills["exit_slippage"]]
+    if min(shares) < OPTIMISTIC:
+        yield Doubt(
+            "mid_fills",
+            f"Fills are assumed at {100 * shares[0]:g} % of the half-spread at entry and "
+            f"{100 * shares[1]:g} % at exit: market orders pay about all of it.",
+            "Run it with --fills natural, and see with bt-gex costs where the profit ends.",
+        )
+    if not fills["commission"]:
+        sides = sum(
+            t["quantity"] * len(t["strikes"]) * (1 if t["exit_reason"] == SETTLED else 2)
+            for t in done
+        )
+        yield Doubt(
+            "no_commission",
+            f"No commission is counted: at ${USUAL_COMMISSION:.2f} a contract, leg and side these "
+            f"trades would have cost ${sides * USUAL_COMMISSION:,.2f} of ${total:,.2f}.",
+            "Give your broker's with --commission.",
+        )
+
+
 def at_once(costs: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
     """Slippage and P&L in dollars of the runs without a delay, by slippage."""
     return sorted((row["slippage"], row["total_pnl"]) for row in costs if not row["delay_bars"])
@@ -132,14 +172,15 @@ def at_once(costs: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
 
 def _chosen(sharpe: Mapping[str, Any], sweep: Mapping[str, Any] | None) -> Iterator[Doubt]:
     """What the choosing among variants is worth."""
-    if not sweep:
+    if not sweep or sweep["is_baseline"]:  # nothing was picked
         return
     deflated, tried = sharpe["deflated_sharpe"], sweep["variants"]
     if deflated is not None and sharpe["sharpe_a_session"] > 0 and deflated < SURE:
         yield Doubt(
             "selection",
-            f"The best of {tried:,} variants was picked: that its ratio is more than the luck of "
-            f"the best of so many is only {100 * deflated:.0f} % likely (deflated Sharpe ratio).",
+            f"These settings were picked from {tried:,} variants: the best of so many looks good "
+            f"by luck alone, and the chance that this one is better than that is "
+            f"{100 * deflated:.0f} % (deflated Sharpe ratio).",
             "Trade it on sessions that did not pick it with bt-gex walkforward.",
         )
     yield from overfit_doubt(sweep["overfitting_probability"])
@@ -153,11 +194,10 @@ def overfit_doubt(probability: float | None) -> Iterator[Doubt]:
     if probability is not None and probability >= COIN:
         yield Doubt(
             "overfit_winner",
-            f"The winner on one half of the sessions ranks in the lower half of all variants on "
-            f"the other in {100 * probability:.0f} % of all splits: an average variant beats it "
-            "out of sample.",
-            "Take the baseline or the average variant's settings, sweep fewer values, or replay "
-            "more sessions.",
+            f"Picked by its Sharpe ratio on one half of the sessions, the winner ranks in the "
+            f"lower half of all variants on the other in {100 * probability:.0f} % of all splits: "
+            "an average variant beats it out of sample.",
+            "Keep the baseline's settings, sweep fewer values, or replay more sessions.",
         )
 
 

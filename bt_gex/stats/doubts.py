@@ -18,6 +18,8 @@ BAD_QUOTE_SHARE = 0.01  # of the recorded quotes read
 REFUSED_SHARE = 0.80  # of the checks
 MISSING_SHARE = 0.10  # of the checks
 AT_ONCE_SHARE = 0.10  # of the trades
+NO_BID_ASK = 0.50  # points; a leg offered for less may well be worth nothing
+TARGET = "Profit Target"
 STOPS = ("Stop Loss", "Emergency Stop")
 MISSING_DATA = ("no index price", "no vix", "no gex peak", "no quote")
 BAD_QUOTES = {
@@ -29,10 +31,10 @@ BAD_QUOTES = {
 
 
 GRAVEST_FIRST = (
-    "all_winners", "no_drawdown", "instant_exits", "unresolved", "few_trades", "one_trade",
-    "one_session", "depends_on_fills", "stopped_at_once", "selection", "overfit_winner", "edge",
-    "many_parameters", "missing_data", "no_data", "unpriced", "bad_quotes", "settlement",
-    "clamped", "refused",
+    "all_winners", "no_drawdown", "instant_exits", "no_bid", "unresolved", "few_trades",
+    "few_sessions", "one_trade", "one_session", "depends_on_fills", "mid_fills", "no_commission",
+    "stopped_at_once", "target_lost", "selection", "overfit_winner", "edge", "many_parameters",
+    "missing_data", "no_data", "unpriced", "bad_quotes", "settlement", "clamped", "refused",
 )  # fmt: skip
 
 
@@ -67,7 +69,9 @@ def warnings(
     taken, days = list(trades), list(sessions)
     return [
         *_too_good(summary, max_drawdown_mtm, taken),
+        *_without_bid(taken),
         *_stopped_at_once(taken),
+        *_targets_lost(taken),
         *_ends(taken),
         *_prices(funnel, taken),
         *_quotes(days),
@@ -104,6 +108,41 @@ def _too_good(
             "alive): no exit rule looks before the next bar, so the time stamps are doubtful.",
             "Look at the first of them with bt-gex trade; a day with such times is better left "
             "out.",
+        )
+
+
+def no_bid(trade: Record) -> bool:
+    """Whether a leg had no bid but an ask worth something when the trade was opened or closed."""
+    return any(
+        bid == 0 and ask >= NO_BID_ASK
+        for leg in trade.get("leg_quotes", ())
+        for bid, ask in (leg[:2], leg[2:])
+        if bid is not None and ask is not None
+    )
+
+
+def _without_bid(trades: Sequence[Record]) -> Iterator[Doubt]:
+    touched = [trade for trade in trades if no_bid(trade)]
+    if touched:
+        others = [trade for trade in trades if not no_bid(trade)]
+        yield Doubt(
+            "no_bid",
+            f"{_of(len(touched), len(trades), 'trade')} opened or closed on a bar on which a leg "
+            f"had no bid and an ask of {NO_BID_ASK:.2f} or more, so that its mid was half its ask: "
+            f"they made {_made(touched)}, all others together {_made(others)}.",
+            "Look at these with bt-gex trade, and do not count on what rests on them.",
+        )
+
+
+def _targets_lost(trades: Sequence[Record]) -> Iterator[Doubt]:
+    at_target = [trade for trade in trades if trade["exit_reason"] == TARGET]
+    lost = [trade for trade in at_target if (trade["pnl_dollars"] or 0.0) < 0]
+    if lost:
+        yield Doubt(
+            "target_lost",
+            f"{_of(len(lost), len(at_target), 'trade')} closed at the profit target lost money: "
+            "the target is looked at on the mid, and closing cost more than had been won.",
+            "See with bt-gex costs what closing takes, and set targets beyond it.",
         )
 
 
@@ -159,11 +198,13 @@ def _prices(funnel: Mapping[str, Any], trades: Sequence[Record]) -> Iterator[Dou
             "data.quote_max_age_s knowingly.",
         )
     if funnel["clamped"]:
+        touched = [t for t in trades if {"clamped_value", "clamped_exit"} & {*t["flags"]}]
+        made = f"; the {_count(len(touched), 'trade')} made {_made(touched)}" if touched else ""
         yield Doubt(
             "clamped",
             f"{_count(funnel['clamped'], 'spread price')} lay outside 0 to width and had to be "
-            "clamped: the quotes of the legs contradict each other there.",
-            "Open the trades with the flag clamped_value with bt-gex trade.",
+            f"clamped: the quotes of the legs contradict each other there{made}.",
+            "Pick them in the report's trade table by their flag, or open one with bt-gex trade.",
         )
 
 
@@ -216,6 +257,13 @@ def _refusals(funnel: Mapping[str, Any]) -> Iterator[Doubt]:
             "Read the reasons in the funnel, and decide whether that rule is meant to refuse so "
             "much.",
         )
+
+
+def _made(trades: Sequence[Record]) -> str:
+    """`-$695.00`, of trades with a P&L."""
+    cents = sum(round(t["pnl_dollars"] * 100) for t in trades if t["pnl_dollars"] is not None)
+    sign = "+" if cents > 0 else "-" if cents < 0 else ""
+    return f"{sign}${abs(cents) / 100:,.2f}"
 
 
 def _flagged(trades: Sequence[Record], flag: str) -> int:

@@ -5,6 +5,7 @@ every half of the blocks is once what the winner is chosen on, and the other hal
 among all variants (D. H. Bailey, J. M. Borwein, M. López de Prado and Q. J. Zhu, "The Probability
 of Backtest Overfitting", Journal of Computational Finance, 2016). The measure is the Sharpe ratio
 a session; a variant without deviation has none and ranks last. Ties share their middle rank.
+Variants that are the same in all they made count as one.
 """
 
 from __future__ import annotations
@@ -44,11 +45,13 @@ class Overfitting:
 
 def overfitting(pnls: npt.ArrayLike, blocks: int = BLOCKS) -> Overfitting | None:
     """Of P&Ls, a row a session and a column a variant; None with fewer than two variants or four
-    sessions.
+    sessions. Variants that made the same in every session are one: nothing was chosen.
 
     blocks  fewer where there are fewer sessions: the largest even number of them
     """
     table = np.asarray(pnls, dtype=np.float64)
+    if table.size:
+        table = np.unique(table, axis=1)
     sessions, variants = table.shape
     blocks = min(blocks, sessions) // 2 * 2
     if variants < 2 or blocks < FEWEST_BLOCKS:

@@ -44,7 +44,7 @@ def moments(returns: Sequence[float]) -> Moments | None:
         return None
     away = values - values.mean()
     second = float((away**2).mean())
-    if math.sqrt(second) <= SAME * max(1.0, float(np.abs(values).max())):
+    if math.sqrt(second) <= SAME * float(np.abs(values).max()):
         return None
     return Moments(
         sharpe=float(values.mean()) / float(values.std(ddof=1)),
@@ -145,7 +145,7 @@ def session_sharpes(pnls: npt.ArrayLike, balance: float) -> npt.NDArray[np.float
         if len(table) < 3:
             return np.full(table.shape[1], np.nan)
         deviation = returns.std(axis=0, ddof=1)
-        least = SAME * np.maximum(1.0, np.abs(returns).max(axis=0))
+        least = SAME * np.abs(returns).max(axis=0)
         return np.asarray(
             np.where(deviation > least, returns.mean(axis=0) / deviation, np.nan), dtype=np.float64
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from bt_gex.blackbox.arrow_arrays import column_of, to_arrow, to_numpy
@@ -149,7 +150,7 @@ def assemble(
     kept = {v: _trades(plan, variants[v], sessions) for v in shown}
     summary = {
         **summary_of(plan, rows, sessions),
-        **luck_of(pnls, plan.base.account.balance),
+        **luck_of(comparable(plan, winner, pnls), plan.base.account.balance),
         "edges": edges_of(plan, winner),
     }
     return SweepResult(
@@ -218,7 +219,15 @@ def summary_of(plan: Plan, rows: Sequence[Mapping[str, Any]], sessions: Sessions
         "without_score": len(done) - len(scores),
         "average_total_pnl": round(fmean(pnls), 2) if pnls else None,
         "profitable": sum(1 for pnl in pnls if pnl > 0),
+        "same_as_best": sum(1 for row in done if best and _same_figures(row, best)) - bool(best),
+        "assumed": [name for name in plan.grid if name.startswith(ASSUMED)],
     }
+
+
+def _same_figures(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two variants made the same of everything."""
+    names = ("score", "total_pnl", "total_trades", "winners", "max_drawdown_mtm", "final_balance")
+    return all(one[name] == other[name] for name in names)
 
 
 def _in_short(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -263,6 +272,20 @@ def session_pnl_table(outcomes: Sequence[Outcome], sessions: Sessions) -> pa.Tab
     return pa.table({"variant_id": ids, **columns})
 
 
+def comparable(plan: Plan, winner: Variant | None, pnls: pa.Table) -> pa.Table:
+    """The variants that assume the same fills and ages of data as the winner: with others the
+    better fill would pass for the better choice."""
+    if winner is None:
+        return pnls
+    assumed = {n: value for n, value in winner.settings.items() if n.startswith(ASSUMED)}
+    same = [
+        variant.variant_id
+        for variant in plan.variants
+        if all(variant.settings[name] == value for name, value in assumed.items())
+    ]
+    return pnls.filter(pc.is_in(pnls["variant_id"], pa.array(same)))
+
+
 def luck_of(pnls: pa.Table, balance: float) -> dict[str, Any]:
     """How far the ratios of the variants lie apart, and how often the winner of some sessions is
     a poor one on the others; None where there are too few of either."""
@@ -272,6 +295,7 @@ def luck_of(pnls: pa.Table, balance: float) -> dict[str, Any]:
     known = sharpes[~np.isnan(sharpes)]
     found = overfitting(table) if len(days) else None
     return {
+        "comparable": len(pnls),
         "session_sharpe_variance": float(known.var(ddof=1)) if len(known) > 1 else None,
         "overfitting": asdict(found) if found else None,
     }
@@ -282,7 +306,9 @@ def found_by(name: str, plan: Plan, summary: Mapping[str, Any]) -> dict[str, Any
     overfit = summary["overfitting"] or {}
     return {
         "name": name,
-        "variants": summary["success"],
+        "variants": summary["comparable"],
+        "is_baseline": bool(summary["baseline"])
+        and summary["best"]["variant_id"] == summary["baseline"]["variant_id"],
         "swept": [setting for setting in plan.grid if not setting.startswith(ASSUMED)],
         "session_sharpe_variance": summary["session_sharpe_variance"],
         "overfitting_probability": overfit.get("probability"),

@@ -218,7 +218,12 @@ def replayed(tmp_path: Path) -> Path:
             "max_drawdown_mtm": 55.0,
             "funnel": funnel([SKIPPED], trades, 780),
             "sessions": [
-                {"session": "2026-01-12", "status": "traded", "trades_pnl_dollars": 265.0}
+                {
+                    "session": "2026-01-12",
+                    "status": "traded",
+                    "trades_pnl_dollars": 265.0,
+                    "bars": 1,
+                }
             ],
             "data_quality": {},
             "warnings": [],

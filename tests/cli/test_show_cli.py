@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -52,6 +53,12 @@ TRADE = {
 }
 
 
+SESSION: dict[str, Any] = {
+    "session": "2026-01-12", "status": "traded", "checks": 1, "entries": 1, "bars": 10,
+    "trades_pnl_dollars": -45.0, "priced_pct": 100.0, "notes": [], "quality": {},
+}  # fmt: skip
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A saved run of one trade."""
@@ -60,7 +67,7 @@ def folder(tmp_path: Path) -> Path:
     summary = summarise([TRADE], balance=25_000.0) | {
         "max_drawdown_mtm": 45.0,
         "funnel": funnel([{"outcome": "entry"}], [TRADE], 780),
-        "sessions": [],
+        "sessions": [SESSION],
         "data_quality": {},
         "warnings": [],
     }

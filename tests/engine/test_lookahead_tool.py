@@ -191,7 +191,10 @@ def test_what_a_strategy_does_is_written_down(sessions: Sessions) -> None:
 def test_values_are_shown_the_same_where_they_are() -> None:
     assert shown(0.1 + 0.2) == shown(0.3) == "0.3"
     assert shown(np.float64(1) / 3) == "0.3333333333"
-    assert shown(object()) == shown(object())
+    assert shown(np.arange(2_000)).startswith("(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ")  # whole
+    for hides in (object(), (n for n in ())):
+        with pytest.raises(TypeError, match="a rule"):
+            shown(hides)
     assert shown({"a": (True, None, [1.5])}) == "{'a': (True, None, (1.5))}"
 
 
@@ -344,8 +347,8 @@ def test_targets_that_are_none(here: Path) -> None:
         ("mine.py", BadValue, "TARGET is module:Name or path/to/file.py:Name, got 'mine.py'"),
         ("mine.py:", BadValue, "TARGET is"),
         ("none.py:Mine", UsageError, "none.py: no such file"),
-        ("no_such_module:Mine", UsageError, "no_such_module cannot be imported: ModuleNotFound"),
-        ("broken.py:f", UsageError, "cannot be imported: SyntaxError"),
+        ("no_such_module:Mine", UsageError, "no_such_module cannot be used: ModuleNotFound"),
+        ("broken.py:f", UsageError, "cannot be used: SyntaxError"),
         ("raises.py:f", UsageError, r"ZeroDivisionError: division by zero \(raises.py, line 2\)"),
         ("mine.py:Mime", UnknownName, "unknown name in mine.py 'Mime'; did you mean Mine"),
         ("mine.py:x", BadValue, "mine.py:x is an int; TARGET must be a bt.Strategy, or a function"),
@@ -353,3 +356,33 @@ def test_targets_that_are_none(here: Path) -> None:
     ):
         with pytest.raises(kind, match=says):
             find_target(words)
+
+
+# ------------------------------------------------------------------------------- targets that hide
+
+
+HIDING = {
+    "generator.py": "def f(clock):\n    yield 1\n",
+    "coroutine.py": "async def f(clock):\n    return 'sell'\n",
+    "blank.py": "class A:\n    pass\n\ndef f(clock):\n    return A()\n",
+    "base.py": "class B(BaseException):\n    pass\n\ndef f(clock):\n    raise B('no')\n",
+}
+
+
+@pytest.mark.parametrize("name", sorted(HIDING))
+def test_a_target_whose_answer_cannot_be_seen_is_not_called_clean(
+    name: str, tmp_path: Path, sessions: Sessions
+) -> None:
+    (tmp_path / name).write_text(HIDING[name], "utf-8")
+    with pytest.raises(EngineError, match="fails on the recorded sessions"):
+        hold(sessions, find_target(f"{tmp_path / name}:f"), points=2)
+
+
+def test_targets_that_cannot_be_made(tmp_path: Path) -> None:
+    text = "class F:\n    def __init__(self, n): ...\n    def __call__(self, clock): ...\n"
+    (tmp_path / "needs.py").write_text(text, "utf-8")
+    (tmp_path / "stops.py").write_text("class B(BaseException):\n    pass\n\nraise B\n", "utf-8")
+    for name in ("needs.py:F", "stops.py:f"):
+        with pytest.raises(UsageError, match="cannot be used"):
+            find_target(f"{tmp_path}/{name}")
+    assert find_target("builtins:print").file is None

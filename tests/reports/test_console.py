@@ -34,7 +34,7 @@ class TestReport:
     def test_the_verdict_comes_first(self) -> None:
         assert report(two_trades()).splitlines()[0].strip() == (
             "SPX 2026-01-12 to 2026-01-13: +$170.00 (+0.68 %), 2 trades, 1 won, 1 lost, "
-            "drawdown $60.00"
+            "drawdown $60.00 per bar"
         )
 
     def test_says_what_it_rests_on(self) -> None:

@@ -89,7 +89,7 @@ def heading(number: int) -> str:
     return f"#trade-table thead th:nth-child({number}) button"
 
 
-PNL, REASON = 8, 11
+PNL, REASON = 1, 2
 
 
 def dollars(text: str) -> float:

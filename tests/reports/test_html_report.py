@@ -225,7 +225,7 @@ def test_costs_are_in_the_report(runs: dict[str, Callable[[], RunResult]]) -> No
 
 def test_a_sweep_is_named(runs: dict[str, Callable[[], RunResult]]) -> None:
     sweep = {
-        "name": "SPX-sweep-x", "variants": 400, "swept": ["exit.stop_loss"],
+        "name": "SPX-sweep-x", "variants": 400, "is_baseline": False, "swept": ["exit.stop_loss"],
         "session_sharpe_variance": 0.04, "overfitting_probability": 0.62,
         "best_total_pnl": 900.0, "average_total_pnl": -20.0, "edges": {"exit.stop_loss": 0.4},
     }  # fmt: skip

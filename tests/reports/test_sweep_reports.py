@@ -34,7 +34,7 @@ SUMMARY: dict[str, Any] = {
     "best": {"variant_id": "b", "label": "l", "score": 2.0, "total_pnl": 900.0, "total_trades": 40},
     "baseline": {"variant_id": "a"}, "average_score": 0.25, "median_score": 0.1,
     "without_score": 0, "average_total_pnl": -12.5, "profitable": 4,
-    "overfitting": None, "edges": {},
+    "overfitting": None, "edges": {}, "same_as_best": 0, "assumed": [], "comparable": 12,
 }  # fmt: skip
 
 
@@ -62,8 +62,18 @@ def test_the_best_stands_beside_the_average() -> None:
         ),
         (
             {"overfitting": {"probability": 0.6, "splits": 20, "blocks": 6}},
-            "The winner on one half of the sessions ranks in the lower half of all variants on the "
-            "other in 60 %",
+            "Picked by its Sharpe ratio on one half of the sessions, the winner ranks in the lower "
+            "half of all variants on the other in 60 %",
+        ),
+        ({"same_as_best": 2}, "2 other variants made exactly the same"),
+        ({"assumed": ["fills.exit_slippage"]}, "fills.exit_slippage is assumed, not chosen"),
+        (
+            {"best": {**SUMMARY["best"], "total_pnl": -5.0}, "profitable": 0},
+            "No variant made money",
+        ),
+        (
+            {"best": {**SUMMARY["best"], "total_pnl": -5.0}},
+            "The best by calmar made no money, though others did",
         ),
         (
             {"edges": {"exit.stop_loss": 0.4}},

@@ -9,7 +9,7 @@ import pytest
 from bt_gex.stats.diagnoses import diagnose
 from bt_gex.stats.doubts import GRAVEST_FIRST
 
-LUCK = {"total_pnl": [10.0, 90.0], "sessions": 3, "probability_of_loss": 0.02}
+LUCK = {"total_pnl": [10.0, 90.0], "sessions": 40, "probability_of_loss": 0.02}
 SHARPE = {
     "min_track_record_sessions": 120.2,
     "deflated_sharpe": None,
@@ -17,6 +17,7 @@ SHARPE = {
 }
 SWEEP = {
     "variants": 40,
+    "is_baseline": False,
     "swept": ["exit.stop_loss"],
     "overfitting_probability": 0.1,
     "edges": {},
@@ -69,12 +70,52 @@ class TestTooFew:
             sharpe = {**SHARPE, "min_track_record_sessions": needed}
             (doubt,) = diagnose([trade(5.0)], sessions=[], luck=luck, sharpe=sharpe)
             assert said in doubt.next_step
-            assert "1 trade in 3 sessions" in doubt.what
+            assert "1 trade in 40 sessions" in doubt.what
             assert "31 %" in doubt.what
 
     def test_a_loss_is_no_claim(self) -> None:
         assert names([-5.0, 1.0], luck={**LUCK, "total_pnl": [-9.0, 1.0]}) == []
         assert names([], luck=None) == []
+
+
+class TestTooFewSessions:
+    def test_fires_below_thirty(self) -> None:
+        assert names(luck={**LUCK, "sessions": 29}) == ["few_sessions"]
+        assert names(luck={**LUCK, "sessions": 30}) == []
+
+    def test_a_loss_needs_no_sessions(self) -> None:
+        assert names([-5.0, 1.0], luck={**LUCK, "sessions": 3}) == []
+
+
+class TestAssumedFills:
+    FILLS = {"entry_slippage": 1.0, "exit_slippage": 1.0, "commission": 0.65}
+
+    def done(self, pnl: float = 20.0, **fills: float) -> list[Any]:
+        traded = {"quantity": 2, "strikes": [1, 2], "exit_reason": "Stop Loss"}
+        settled = {**traded, "exit_reason": "Expiration Settlement"}
+        trades = [trade(pnl) | traded, trade(30.0) | settled]
+        days = [day("d1", 30.0), day("d2", 20.0)]
+        assumed = {**self.FILLS, **fills}
+        return diagnose(trades, sessions=days, luck=LUCK, sharpe=SHARPE, fills=assumed)
+
+    def test_natural_fills_and_a_commission_are_fine(self) -> None:
+        assert self.done() == []
+        assert self.done(entry_slippage=0.5) == []
+
+    @pytest.mark.parametrize("side", ["entry_slippage", "exit_slippage"])
+    def test_better_than_half_the_half_spread(self, side: str) -> None:
+        (doubt,) = self.done(**{side: 0.49})
+        assert doubt.name == "mid_fills"
+        assert "49 %" in doubt.what
+
+    def test_no_commission(self) -> None:
+        """Two legs of two contracts in and out, and in only: 8 + 4 times $0.65."""
+        (doubt,) = self.done(commission=0.0)
+        assert doubt.name == "no_commission"
+        assert "$7.80 of $50.00" in doubt.what
+
+    def test_a_loss_rests_on_nothing(self) -> None:
+        assert self.done(-90.0, commission=0.0, entry_slippage=0.0) == []
 
 
 class TestOneStroke:
@@ -122,6 +163,10 @@ class TestChosen:
         assert names(sweep={**SWEEP, "overfitting_probability": 0.5}) == ["overfit_winner"]
         assert names(sweep={**SWEEP, "overfitting_probability": 0.49}) == []
         assert names(sweep={**SWEEP, "overfitting_probability": None}) == []
+
+    def test_a_baseline_was_not_picked(self) -> None:
+        sweep = {**SWEEP, "is_baseline": True, "overfitting_probability": 0.9}
+        assert names(sweep=sweep, sharpe={"deflated_sharpe": 0.1}) == []
 
     def test_edge(self) -> None:
         assert names(sweep={**SWEEP, "edges": {"exit.stop_loss": 0.4}}) == ["edge"]

@@ -55,6 +55,30 @@ def test_an_ordinary_result_raises_none() -> None:
             {"trade": {"pnl_dollars": None, "exit_reason": "Unresolved"}},
             "1 of 5 trades (20.0 %) could not be resolved",
         ),
+        (
+            {
+                "trade": {
+                    "pnl_dollars": -5.0,
+                    "leg_quotes": [[5.0, 5.2, 3.0, 3.1], [1.0, 1.2, 0.0, 0.5]],
+                }
+            },
+            "1 of 5 trades (20.0 %) opened or closed on a bar on which a leg had no bid and an ask "
+            "of 0.50 or more, so that its mid was half its ask: they made -$5.00, all others "
+            "together +$40.00.",
+        ),
+        (
+            {"trade": {"leg_quotes": [[0, 2.0, None, None], [0.0, 0.1, None, None]]}},
+            "they made +$10.00, all others together +$40.00.",
+        ),
+        (
+            {"trade": {"pnl_dollars": -5.0, "exit_reason": "Profit Target"}},
+            "1 of 1 trade (100.0 %) closed at the profit target lost money",
+        ),
+        (
+            {"funnel": {"clamped": 2}, "trade": {"flags": ["clamped_exit"]}},
+            "2 spread prices lay outside 0 to width and had to be clamped: the quotes of the legs "
+            "contradict each other there; the 1 trade made +$10.00.",
+        ),
         # 5 trades of 15 minutes are 150 bars
         ({"funnel": {"unpriced_bars": 90}}, "not be priced on 90 of 150 bars (60.0 %)"),
         ({"funnel": {"clamped": 1}}, "1 spread price lay outside 0 to width"),
@@ -98,6 +122,8 @@ def test_says_what_and_how_many(given: dict[str, Any], said: str) -> None:
         {"trade": {"time_alive_minutes": 0.5, "exit_reason": "Profit Target"}},
         {"sessions": [{**SESSION, "quality": {"quote rows": 1000, "crossed": 10}}]},
         {"funnel": {"checks": 11, "skips": 11}},
+        {"trade": {"leg_quotes": [[0.05, 0.1, 0.0, 0.45], [None, None, None, None]]}},
+        {"trade": {"pnl_dollars": 0.0, "exit_reason": "Profit Target"}},
         {"sessions": []},
     ],
 )

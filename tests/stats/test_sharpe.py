@@ -35,6 +35,12 @@ def test_no_ratio_without_deviation_or_with_too_few(returns: list[float]) -> Non
     assert figures["min_track_record_sessions"] is None
 
 
+def test_a_small_deviation_on_a_huge_account_is_one() -> None:
+    found = sharpe.moments([-350 / 1e12, -350.5 / 1e12, -349 / 1e12])
+    assert found is not None
+    assert found.sharpe == pytest.approx(-349.8333 / 0.763763, rel=1e-4)
+
+
 def test_annualised_by_the_root_of_252() -> None:
     assert sharpe.annualised(0.1) == pytest.approx(1.5874507866387544)
 

@@ -50,13 +50,21 @@ def first_id(result: SweepResult) -> str:
 def test_the_summary_says_what_follows(swept: tuple[Path, SweepResult]) -> None:
     _, result = swept
     days = result.session_pnl.column_names[1:]
-    table = [[row[day] for row in result.session_pnl.to_pylist()] for day in days]
+    best = result.rows[[row["rank"] for row in result.rows].index(1)]
+    assumed = {
+        row["variant_id"]
+        for row in result.rows
+        if row["fills.exit_slippage"] == best["fills.exit_slippage"]
+    }
+    shown = [row for row in result.session_pnl.to_pylist() if row["variant_id"] in assumed]
+    assert len(shown) == 3  # of two slippages and three stops; the baseline pays all of it
+    table = [[row[day] for row in shown] for day in days]
     found = overfitting(table)
     assert found is not None
     assert result.summary["overfitting"]["probability"] == found.probability
     assert (found.blocks, found.splits) == (4, 6)  # five sessions
     ratios = []
-    for row in result.session_pnl.to_pylist():
+    for row in shown:
         returns = session_returns([row[day] for day in days], 25_000.0)
         assert returns is not None
         one = moments(returns)
@@ -70,7 +78,8 @@ def test_the_best_knows_its_sweep_and_comes_back_whole(swept: tuple[Path, SweepR
     assert result.folder
     found = read_config(result.folder / "best.yaml").sweep
     assert found["name"] == result.name
-    assert found["variants"] == 7
+    assert found["variants"] == 3  # that assume the same fills
+    assert found["is_baseline"] is False
     assert found["swept"] == ["exit.stop_loss"]  # fills are assumed, not chosen
     assert found["edges"] == result.summary["edges"]
     again = SweepResult.load(result.folder)

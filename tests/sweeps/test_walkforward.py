@@ -188,14 +188,16 @@ def test_judgement_by_hand() -> None:
     ("total", "efficiency", "average", "says"),
     [
         (0.0, 0.9, -5.0, "made no money"),
-        (10.0, 0.9, 10.0, "an average variant did as well"),
+        (10.0, 0.9, 12.5, "picking the best made -$2.50 against the average variant"),
+        (1.0, 0.9, 0.5, "picking the best made -$2.00 against the baseline"),
         (10.0, None, 5.0, "what was made out of sample is luck"),
         (10.0, 0.49, 5.0, "less than half"),
         (10.0, 0.5, 5.0, "held up"),
     ],
 )
 def test_the_verdict(total: float, efficiency: Any, average: float, says: str) -> None:
-    assert says in judgement(total, efficiency, average)
+    others = {"average_variant_pnl": average, "baseline_pnl": 3.0 if total == 1.0 else 0.0}
+    assert says in judgement(total, efficiency, others)
     summary = {
         **judge([window(8, 4, 3, 0.1)], ["exit.stop_loss"]), "windows": 1,
         "out_of_sample": {"total_pnl": total}, "efficiency": efficiency,

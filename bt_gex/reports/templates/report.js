@@ -13,17 +13,17 @@
   const outcome = (t) => t.pnl === null ? "unresolved" : t.pnl > 0 ? "won" : t.pnl < 0 ? "lost" : "even";
   const columns = [
     ["Entry", (t) => t.entry, (t) => t.entry],
+    ["P&L", (t) => t.pnl, (t) => money(t.pnl, true), "num"],
+    ["Reason", (t) => t.reason, (t) => t.reason],
     ["Exit", (t) => t.exit, (t) => t.exit.slice(11), "wide-only"],
     ["Index", (t) => t.index, (t) => t.index, "wide-only"],
-    ["Strategy", (t) => t.strategy, (t) => t.strategy],
-    ["Strikes", (t) => t.strikes_text, (t) => t.strikes_text],
+    ["Strategy", (t) => t.strategy, (t) => t.strategy, "wide-only"],
+    ["Strikes", (t) => t.strikes_text, (t) => t.strikes_text, "wide-only"],
     ["Qty", (t) => t.quantity, (t) => String(t.quantity), "num wide-only"],
-    ["Credit", (t) => t.credit, (t) => points(t.credit), "num"],
+    ["Credit", (t) => t.credit, (t) => points(t.credit), "num wide-only"],
     ["Exit value", (t) => t.value, (t) => points(t.value), "num wide-only"],
-    ["P&L", (t) => t.pnl, (t) => money(t.pnl, true), "num"],
     ["% of credit", (t) => t.pnl_pct, (t) => t.pnl_pct === null ? "n/a" : t.pnl_pct.toFixed(2), "num wide-only"],
     ["Minutes", (t) => t.minutes, (t) => t.minutes.toFixed(1), "num wide-only"],
-    ["Reason", (t) => t.reason, (t) => t.reason],
   ];
   const el = (name, text, cls) => {
     const node = document.createElement(name);
@@ -57,7 +57,7 @@
     const want = Object.fromEntries(new FormData(form));
     const text = want.text.trim().toLowerCase();
     return (!want.index || t.index === want.index) && (!want.strategy || t.strategy === want.strategy) &&
-      (!want.reason || t.reason === want.reason) && (!want.outcome || outcome(t) === want.outcome) &&
+      (!want.reason || t.reason === want.reason) && (!want.flag || t.flags.includes(want.flag)) && (!want.outcome || outcome(t) === want.outcome) &&
       (!text || (t.id + " " + t.entry).toLowerCase().includes(text));
   }
 
@@ -119,18 +119,24 @@
     const grid = el("div", undefined, "grid");
     const seen = el("div"), legs = el("div");
     seen.append(el("h3", "What was seen, and what came of it"), pairs(facts(t)));
-    legs.append(el("h3", "Legs, bid / ask"));
+    legs.append(el("h3", "Legs"));
     const lt = el("table");
     const headRow = el("tr");
-    ["", "strike", "at entry", "at exit"].forEach((name) => headRow.append(el("th", name)));
+    ["", "strike", "bid / ask at entry", "at exit"].forEach((name) => headRow.append(el("th", name)));
     lt.append(headRow);
     t.strikes.forEach((strike, n) => {
       const right = t.strategy === "CALL" || (t.strategy === "IC" && n < 2) ? "call" : "put";
       const [eb, ea, xb, xa] = t.legs[n];
-      const pair = (bid, ask) => bid === null || ask === null ? "no quote" : `${points(bid)} / ${points(ask)}`;
+      const pair = (bid, ask, leaving) => {
+        if (bid === null || ask === null) return "no quote";
+        const bought = (n % 2 === 1) !== leaving;
+        const paid = data.slippage[leaving ? 1 : 0] * (ask - bid) / 2;
+        const fill = (bid + ask) / 2 + (bought ? paid : -paid);
+        return `${bid === 0 ? "no bid" : points(bid)} / ${points(ask)}, ${bought ? "bought" : "sold"} at ${points(Math.round(fill * 1e5) / 1e5)}`;
+      };
       const tr = el("tr");
-      tr.append(el("th", n % 2 ? "bought" : "sold"), el("td", `${strike} ${right}`), el("td", pair(eb, ea)),
-        el("td", settled(t) ? "settled" : pair(xb, xa)));
+      tr.append(el("th", n % 2 ? "bought" : "sold"), el("td", `${strike} ${right}`), el("td", pair(eb, ea, false)),
+        el("td", settled(t) ? "settled" : pair(xb, xa, true)));
       lt.append(tr);
     });
     legs.append(lt);

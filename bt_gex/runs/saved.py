@@ -1,0 +1,234 @@
+"""What a saved run must hold before anything is made of it: a file edited or damaged is refused
+with its fault named, never read halfway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
+from typing_extensions import TypedDict
+
+from bt_gex.blackbox.arrow_arrays import to_numpy
+from bt_gex.errors import BadValue, BtGexError
+from bt_gex.runs.files import config_of
+
+if TYPE_CHECKING:
+    from bt_gex.runs.result import RunResult
+
+MOST = 1e15  # dollars or points beyond this are no amounts
+LEGS = {"IC": 4, "CALL": 2, "PUT": 2}
+
+
+def _aware(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("it has no offset such as +00:00")
+    return text
+
+
+Number = Annotated[float, Field(ge=-MOST, le=MOST, allow_inf_nan=False)]
+Above0 = Annotated[float, Field(gt=0, le=MOST, allow_inf_nan=False)]
+AtLeast0 = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Stamp = Annotated[str, AfterValidator(_aware)]
+FourQuotes = Annotated[list[Number | None], Field(min_length=4, max_length=4)]
+
+
+@with_config(ConfigDict(strict=True))
+class SavedTrade(TypedDict):
+    """A trade of trades.json."""
+
+    order_id: Annotated[str, Field(min_length=1)]
+    timestamp_entry: Stamp
+    timestamp_exit: Stamp
+    strategy: Literal["IC", "CALL", "PUT"]
+    direction: str | None
+    confidence: Literal["HIGH", "MEDIUM"] | None
+    strikes: list[Number]
+    entry_credit: Above0
+    exit_value: Number | None
+    quantity: Annotated[int, Field(ge=1, le=10**9)]
+    index_symbol: str
+    expiration: str
+    pnl_dollars: Number | None
+    pnl_percent: Number | None
+    exit_reason: str
+    time_alive_minutes: Number
+    pin: Number | None
+    spot_entry: Number | None
+    vix_entry: Number | None
+    distance: Number | None
+    width: Number
+    commission_dollars: Number
+    mae_dollars: Number
+    mfe_dollars: Number
+    max_loss_dollars: Number
+    flags: list[str]
+    unpriced_bars: Count
+    clamped_bars: Count
+    spot_exit: Number | None
+    vix_exit: Number | None
+    leg_quotes: list[FourQuotes]
+
+
+@with_config(ConfigDict(strict=True, extra="forbid"))
+class FoundBy(TypedDict):
+    """What a sweep writes into its best.yaml."""
+
+    name: str
+    variants: Annotated[int, Field(ge=1, le=10**9)]
+    is_baseline: bool
+    swept: list[str]
+    session_sharpe_variance: AtLeast0 | None
+    overfitting_probability: Share | None
+    best_total_pnl: Number | None
+    average_total_pnl: Number | None
+    edges: dict[str, str | bool | Number | None]
+
+
+@with_config(ConfigDict(strict=True))
+class CostRow(TypedDict):
+    """One row of costs.json."""
+
+    slippage: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
+    delay_bars: Annotated[int, Field(ge=0, le=780)]
+    total_pnl: Number
+    total_trades: Count
+    win_rate: Share
+    profit_factor: AtLeast0 | None
+    max_drawdown: AtLeast0
+
+
+TRADES = TypeAdapter(list[SavedTrade])
+FOUND_BY = TypeAdapter(FoundBy)
+COSTS = TypeAdapter(Annotated[list[CostRow], Field(min_length=1)])
+
+
+def check_costs(rows: Any) -> None:
+    """Raise BadValue unless these are rows of costs, one for every slippage and delay."""
+    _validated(COSTS, rows, "costs")
+    steps = [(row["slippage"], row["delay_bars"]) for row in rows]
+    grid = len({slippage for slippage, _ in steps}) * len({delay for _, delay in steps})
+    if len(set(steps)) != len(steps) or len(steps) != grid:
+        raise BadValue("costs: every slippage and delay must be there once")
+
+
+def check_sweep(facts: Any) -> None:
+    """Raise BadValue unless these are the facts a sweep writes into its best.yaml."""
+    _validated(FOUND_BY, facts, "sweep")
+
+
+def _validated(adapter: TypeAdapter[Any], values: Any, what: str) -> None:
+    """Raise BadValue with the first fault."""
+    try:
+        adapter.validate_python(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        got = f"{first.get('input')!r:.60}"
+        raise BadValue(f"{what} {place}: {first['msg']}, got {got}".replace(" :", ":")) from None
+
+
+def check_saved(result: RunResult) -> None:
+    """Raise BadValue or UnknownName where a part of a saved run is not what a run writes."""
+    _check_config(result)
+    if "sweep" in result.source:
+        check_sweep(result.source["sweep"])
+    _validated(TRADES, result.trade_records, "trades.json, trade")
+    _check_trades(result.trade_records)
+    ticks = _ticks(result.summary["sessions"])
+    for name, table in (("equity", result.equity_table), ("market", result.market_table)):
+        _check_sessions(f"{name}.parquet", table, ticks)
+    numbers = [n for n in result.equity_table.column_names if n not in ("time", "session")]
+    _check_numbers("equity.parquet", result.equity_table, numbers)
+    _check_marks(result.marks_table)
+
+
+def _check_config(result: RunResult) -> None:
+    try:
+        whole = config_of(result.config).resolved()
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadValue(f"config.yaml: {error!s:.80}") from error
+    except BtGexError as error:
+        raise BadValue(f"config.yaml: {error}") from error
+    for name in {**whole, **result.config}:
+        if whole.get(name) != result.config.get(name):
+            raise BadValue(f"config.yaml does not hold all of {name} as a run writes it")
+    named = result.source.get("versions", {})
+    if not isinstance(named, Mapping) or not all(isinstance(v, str) for v in named.values()):
+        raise BadValue(f"config.yaml: versions must be texts by name, got {named!r:.60}")
+
+
+def _check_trades(trades: Sequence[Mapping[str, Any]]) -> None:
+    names = [trade["order_id"] for trade in trades]
+    for number, trade in enumerate(trades):
+        legs = LEGS[trade["strategy"]]
+        for part in ("strikes", "leg_quotes"):
+            if len(trade[part]) != legs:
+                raise BadValue(
+                    f"trades.json, trade {number}: {trade['strategy']} has {legs} {part}, "
+                    f"got {len(trade[part])}"
+                )
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadValue(f"trades.json: trade {twice} is there twice")
+
+
+def _ticks(sessions: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Ticks of each session with data: its bars and the close."""
+    return {
+        str(row["session"]): int(row["bars"]) + 1 for row in sessions if row["status"] != "no data"
+    }
+
+
+def _check_sessions(name: str, table: pa.Table, ticks: Mapping[str, int]) -> None:
+    column = table["session"]
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        raise BadValue(f"{name}: session is {column.type}, not text")
+    _check_time(name, table)
+    counted = pc.value_counts(column).to_pylist()
+    found = {one["values"]: one["counts"] for one in counted}
+    if found != dict(ticks):
+        other = next(n for n in [*ticks, *found] if ticks.get(n) != found.get(n))
+        raise BadValue(
+            f"{name} has {found.get(other, 0)} rows of session {other}, "
+            f"the run {ticks.get(other, 0)}"
+        )
+
+
+def _check_time(name: str, table: pa.Table) -> None:
+    kind = table["time"].type
+    if not pa.types.is_timestamp(kind) or kind.tz is None or table["time"].null_count:
+        raise BadValue(f"{name}: time must hold instants with a zone, got {kind}")
+
+
+def _check_numbers(name: str, table: pa.Table, columns: Sequence[str]) -> None:
+    for column in columns:
+        values = table[column]
+        kind = values.type
+        if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)) or values.null_count:
+            raise BadValue(f"{name}: {column} must hold numbers, got {kind}")
+        if not np.isfinite(to_numpy(values)).all():
+            raise BadValue(f"{name}: {column} holds a value that is no finite number")
+
+
+def _check_marks(table: pa.Table) -> None:
+    name = "marks.parquet"
+    _check_time(name, table)
+    ids, values = table["order_id"], table["value"]
+    if ids.null_count or not (pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type)):
+        raise BadValue(f"{name}: order_id must hold texts, got {ids.type}")
+    if not pa.types.is_floating(values.type) or np.isinf(to_numpy(values)).any():
+        raise BadValue(f"{name}: value must hold numbers or NaN, got {values.type}")
