@@ -87,6 +87,8 @@ def _print_parts(found: Comparison, console: Console) -> None:
     for cause in PARTS:
         if trades[cause] or parts[cause]:
             why = _settings(about(found.settings, cause))
+            if not (why or trades[cause]):
+                why = "none: it follows from the causes above"
             table.add_row(cause, f"{trades[cause]:,}", coloured(parts[cause] / 100), why)
     table.add_section()
     total = sum(trades.values())

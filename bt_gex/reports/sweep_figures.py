@@ -97,8 +97,8 @@ def best_cell(
             y, x = (list(v).index(row[n]) for n, v in (upwards, across))
             if table[y, x] == highest:
                 return y, x
-    y, x = np.unravel_index(np.nanargmax(table), table.shape)
-    return int(y), int(x)
+    place = np.unravel_index(np.nanargmax(table), table.shape)
+    return int(place[0]), int(place[1])
 
 
 def parallel(rows: Sequence[Row], grid: Mapping[str, Sequence[Any]], objective: str) -> Figure:

@@ -27,6 +27,7 @@ from bt_gex.reports.words import (
     thresholds,
 )
 from bt_gex.rules.exits import SETTLEMENT_REASON
+from bt_gex.stats.doubts import no_bid
 
 if TYPE_CHECKING:
     from bt_gex.runs.result import RunResult
@@ -59,9 +60,10 @@ def print_trade(result: RunResult, order_id: str, console: Console) -> None:
     _print_rules(trade, result, console)
     _print_path(trade, result, console)
     _print_end(trade, result, console)
-    if trade["flags"]:
+    flags = [*trade["flags"], *(["no_bid"] if no_bid(trade) else [])]
+    if flags:
         headline("Doubts", console)
-        _print_pairs([(name, FLAGS.get(name, "")) for name in trade["flags"]], console)
+        _print_pairs([(name, FLAGS.get(name, "")) for name in flags], console)
 
 
 def _print_seen(trade: Mapping[str, Any], console: Console) -> None:
@@ -89,11 +91,14 @@ def _print_spread(trade: Mapping[str, Any], result: RunResult, console: Console)
         console.print(Text(REASONING[trade["strategy"]]))
         console.print(Text(f"{trade['direction']}, confidence {trade['confidence']}."))
     spot = trade["spot_entry"]
-    table = make_table("Leg", "Type", ">Strike", ">From the index price")
-    for leg in spread_of(trade).legs:
+    table = make_table(
+        "Leg", "Type", ">Strike", ">From the index price", ">Bid / ask then", ">Bid / ask at exit"
+    )
+    for leg, quotes in zip(spread_of(trade).legs, trade["leg_quotes"], strict=True):
         away = NOTHING if spot is None else f"{leg.strike - spot:+,.2f}"
         side = "sold" if leg.side == SHORT else "bought"
-        table.add_row(side, RIGHTS[leg.right], f"{leg.strike:.10g}", away)
+        table.add_row(side, RIGHTS[leg.right], f"{leg.strike:.10g}", away,
+                      _quote(*quotes[:2]), _quote(*quotes[2:]))  # fmt: skip
     console.print(table)
     point = _dollars_a_point(trade, result)
     credit, width = trade["entry_credit"], trade["width"]
@@ -109,6 +114,13 @@ def _print_spread(trade: Mapping[str, Any], result: RunResult, console: Console)
         ],
         console,
     )
+
+
+def _quote(bid: float | None, ask: float | None) -> str:
+    """`5.10 / 5.30`; nothing at the exit of a trade settled at the close."""
+    if bid is None or ask is None:
+        return NOTHING
+    return f"{'no bid' if bid == 0 else number(bid)} / {number(ask)}"
 
 
 def _print_rules(trade: Mapping[str, Any], result: RunResult, console: Console) -> None:

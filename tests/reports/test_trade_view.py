@@ -34,8 +34,8 @@ def told(order_id: str = "SPX-lost", **changes: Any) -> list[str]:
         "Distance -23: the index stood 23 points below the pin",
         "VIX 14.62",
         "BULLISH, confidence MEDIUM.",
-        "sold put 6955 -7.16",
-        "bought put 6945 -17.16",
+        "sold put 6955 -7.16 5.10 / 5.30 5.40 / 5.60",
+        "bought put 6945 -17.16 2.55 / 2.75 2.80 / 3.00",
         "Credit 2.35 points, $235.00",
         "Most it could lose 7.65 points, $765.00",
         "Profit Target at or below 0.94 +$141.00",  # 40 % of 2.35 is left at MEDIUM
@@ -65,12 +65,12 @@ def test_flags_are_put_in_words() -> None:
 
 def test_an_iron_condor_has_four_legs() -> None:
     lines = told("SPX-won")
-    start = lines.index("sold call 7000 +37.84")
+    start = lines.index("sold call 7000 +37.84 4.00 / 4.20 2.00 / 2.10")
     assert lines[start : start + 4] == [
-        "sold call 7000 +37.84",
-        "bought call 7010 +47.84",
-        "sold put 6960 -2.16",
-        "bought put 6950 -12.16",
+        "sold call 7000 +37.84 4.00 / 4.20 2.00 / 2.10",
+        "bought call 7010 +47.84 1.90 / 2.00 1.00 / 1.10",
+        "sold put 6960 -2.16 3.90 / 4.10 1.80 / 1.90",
+        "bought put 6950 -12.16 1.60 / 1.65 0.80 / 0.90",
     ]
     assert "Profit Target at or below 2.125 +$212.50" in lines  # 50 % of 4.25 at HIGH
     assert "Doubts" not in lines
@@ -94,7 +94,7 @@ def test_a_trade_that_was_not_entered_by_the_rules() -> None:
     )
     lines = told(**nothing)
     assert "not recorded: this trade was not entered by the rules" in lines
-    assert "sold put 6955 n/a" in lines
+    assert "sold put 6955 n/a 5.10 / 5.30 5.40 / 5.60" in lines
     assert "What would close it" not in lines
 
 
@@ -105,3 +105,9 @@ def test_an_unknown_trade_gets_a_suggestion() -> None:
 
 def test_the_sample_is_consistent() -> None:
     assert (LOST["entry_credit"] - LOST["exit_value"]) * 100 == pytest.approx(LOST["pnl_dollars"])
+
+
+def test_a_leg_without_a_bid_is_named() -> None:
+    shown = told(leg_quotes=[[5.1, 5.3, 5.4, 5.6], [2.55, 2.75, 0.0, 0.95]])
+    assert "bought put 6945 -17.16 2.55 / 2.75 no bid / 0.95" in shown
+    assert any(line.startswith("no_bid a leg had no bid but an ask") for line in shown)

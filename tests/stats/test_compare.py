@@ -384,3 +384,26 @@ def test_a_run_against_itself_is_identical(trades: list[dict[str, Any]]) -> None
     found = compare(side(*trades), side(*trades))
     assert found.identical
     assert len(found.same) == len(trades)
+
+
+def test_other_data_is_told_by_what_both_have_seen() -> None:
+    """A fingerprint is of the options a run asked for: other settings ask for others."""
+
+    def side(stop: float, digest: str, age: float = 120.0, name: str = "f") -> Side:
+        return Side(
+            name="r", trades=[], multiplier=100, index="SPX", fingerprint=name,
+            settings={"exit.stop_loss": stop, "data.quote_max_age_s": age},
+            sessions={"2026-01-12": "traded"}, market={"2026-01-12": digest},
+        )  # fmt: skip
+
+    def told(a: Side, b: Side) -> list[str]:
+        return [s for s in compare(a, b, within_s=0).coverage if s.startswith("other data")]
+
+    assert told(side(0.1, "x", name="f"), side(0.2, "x", name="g")) == []
+    assert told(side(0.1, "x"), side(0.2, "y")) == [
+        "other data: index price, VIX or pin of 2026-01-12 are not the same"
+    ]
+    assert told(side(0.1, "x"), side(0.2, "y", age=60.0)) == []  # read in another way
+    assert told(side(0.1, "x", name="f"), side(0.1, "x", name="g")) == [
+        "other data: fingerprint f in A, g in B"
+    ]
