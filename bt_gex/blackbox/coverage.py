@@ -18,6 +18,7 @@ import numpy.typing as npt
 from sqlalchemy.exc import SQLAlchemyError
 
 from bt_gex.blackbox.day import Day, LoadParams, load_day, on_grid
+from bt_gex.blackbox.gaps import Gap, find_gaps
 from bt_gex.blackbox.reader import Blackbox
 from bt_gex.blackbox.session_rows import (
     NO_ROWS,
@@ -28,14 +29,13 @@ from bt_gex.blackbox.session_rows import (
     split_quotes,
 )
 from bt_gex.errors import DataError
-from bt_gex.market.calendar import NEW_YORK, NS, Session, Stamps, instant_ns, new_york, sessions
+from bt_gex.market.calendar import NEW_YORK, NS, Session, instant_ns, new_york, sessions
 from bt_gex.market.indexes import BUILT_IN, Index
 from bt_gex.market.quotes import Prices
 from bt_gex.market.settlement import PARITY_WINDOW
 from bt_gex.rules.exits import end_of_day_ns
 from bt_gex.rules.params import EntryParams, ExitParams
 
-GAP_S = 120
 NEAR = PARITY_WINDOW
 QUOTES = "options_prices_live"
 # Table -> what, beside index and instant, tells its rows apart.
@@ -61,14 +61,6 @@ FIRST_YEAR, LAST_YEAR = 1900, 2200  # what calendar and 64-bit nanoseconds bear,
 
 TableRows = dict[str, int]
 Progress = Callable[[str, date], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """More than GAP_S without a quote of any option; the session's ends count as quotes."""
-
-    start_ns: int
-    length_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,20 +324,6 @@ def measure(
         },
         expirations=tuple(sorted({str(e) for e in inside["options_snapshots"]["expiration"]})),
         unreadable=tuple(unreadable),
-    )
-
-
-def find_gaps(stamps: Stamps, session: Session) -> tuple[Gap, ...]:
-    """Stretches of the session over GAP_S without a quote; none when there is no quote at all.
-
-    stamps  distinct, ascending, from open to close
-    """
-    if not len(stamps):
-        return ()
-    edges = np.concatenate([[session.open_ns], stamps, [session.close_ns]])
-    steps = np.diff(edges)
-    return tuple(
-        Gap(int(edges[n]), float(steps[n]) / NS) for n in np.flatnonzero(steps > GAP_S * NS)
     )
 
 

@@ -15,6 +15,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
+from bt_gex.blackbox.gaps import Gap, gaps_between
 from bt_gex.blackbox.session_rows import LegKey, LegRows, Series, SessionRows, describe
 from bt_gex.errors import DataError, EngineError
 from bt_gex.market.calendar import Session, Stamps
@@ -61,6 +62,7 @@ class Day:
     spot, vix, pin   as of the bar; index points, VIX level, strike
     last_price(_ns)  newest index price up to the close, for the settlement
     peaks            where the pins come from: recorded, computed from chains, or none
+    gaps             stretches without any quote
     counts           what was odd about the rows used so far, by name
     rows             everything recorded of the session; None once it has been let go
     """
@@ -77,6 +79,7 @@ class Day:
     last_price_ns: int
     peaks: str
     has_data: bool
+    gaps: tuple[Gap, ...] = ()
     counts: Counter[str] = field(default_factory=Counter)
     _legs: dict[LegKey, LegQuotes] = field(default_factory=dict)
     _paths: dict[Spread, tuple[Prices, Flags]] = field(default_factory=dict)
@@ -211,6 +214,7 @@ def load_day(rows: SessionRows, index: Index, params: LoadParams) -> Day:
         last_price_ns=fresh_first[0][1],
         peaks=source,
         has_data=not rows.is_empty,
+        gaps=gaps_between(rows.quotes.stamps, session),
         counts=counts,
     )
 

@@ -12,16 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from bt_gex.blackbox.coverage import (
-    GAP_S,
     KEYS,
     NEAR,
     QUOTES,
     Check,
-    Gap,
     IndexCoverage,
     SessionCoverage,
 )
 from bt_gex.blackbox.day import LoadParams
+from bt_gex.blackbox.gaps import GAP_S, Gap
 from bt_gex.market.calendar import new_york
 from bt_gex.market.indexes import BUILT_IN
 from bt_gex.reports.words import NOTHING, count, percent

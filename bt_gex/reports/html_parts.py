@@ -371,8 +371,8 @@ def data_words(result: RunResult) -> list[str]:
         f"{count(f['unpriced_bars'], 'bar')} of open trades could not be priced, "
         f"{count(f['clamped'], 'price')} had to be clamped to 0..width, "
         f"{count(stale, 'trade')} settled on a stale index price, {parity} on put-call parity, "
-        f"{f['unresolved']} could not be settled at all. Gaps between quotes, session by session: "
-        "bt-gex inspect. Bars priced: of the bars with an open trade, those on which all its legs "
+        f"{f['unresolved']} could not be settled at all. A gap is more than 120 s without any "
+        "quote. Bars priced: of the bars with an open trade, those on which all its legs "
         "had a quote."
     ]
 

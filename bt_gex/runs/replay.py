@@ -23,7 +23,7 @@ from bt_gex.brokers.fills import HalfSpreadFill
 from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.feeds.clock import ClockFeed
 from bt_gex.feeds.legs import SpreadFeed
-from bt_gex.market.calendar import Stamps
+from bt_gex.market.calendar import Stamps, new_york
 from bt_gex.runs.config import RunConfig
 from bt_gex.runs.result import RunResult, versions
 from bt_gex.sizers.gex import FixedContracts, HalfKelly
@@ -305,3 +305,8 @@ def _notes(day: Day) -> Iterator[str]:
         yield "peaks computed from chains"
     if day.has_data and day.peaks == "none":
         yield "no peaks and no chains"
+    if day.gaps:
+        longest = max(day.gaps, key=lambda gap: gap.length_s)
+        number = f"{len(day.gaps)} gap{'' if len(day.gaps) == 1 else 's'}"
+        start = f"{new_york(longest.start_ns):%H:%M:%S}"
+        yield f"{number} in the quotes, longest {longest.length_s:.0f} s from {start}"

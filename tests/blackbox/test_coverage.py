@@ -13,7 +13,8 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from bt_gex.blackbox import schema, writer
-from bt_gex.blackbox.coverage import Gap, bars_priced, find_gaps, read_coverage
+from bt_gex.blackbox.coverage import bars_priced, read_coverage
+from bt_gex.blackbox.gaps import Gap, find_gaps, gaps_between
 from bt_gex.blackbox.reader import Blackbox
 from bt_gex.blackbox.session_rows import LegRows
 from bt_gex.errors import BadValue, DataError
@@ -455,3 +456,14 @@ def test_recorded_days(name, days, missing, priced, ready):
     assert totals.gaps == 0
     if priced is not None:  # minutes 09:31 to 16:00: all bars but 09:30:00 and 09:30:30
         assert totals.bars_priced == priced
+
+
+def test_gaps_of_unsorted_stamps_are_those_of_sorted_ones() -> None:
+    session = sessions(date(2026, 1, 12), date(2026, 1, 12))[0]
+    random = np.random.default_rng(1)
+    for number in (0, 1, 5, 60, 400):
+        stamps = random.integers(session.open_ns, session.close_ns + 1, number)
+        assert gaps_between(stamps, session) == find_gaps(np.unique(stamps), session)
+    ends = np.array([session.close_ns, session.open_ns])
+    (whole,) = gaps_between(ends, session)
+    assert (whole.start_ns, whole.length_s) == (session.open_ns, 23_400.0)

@@ -323,3 +323,16 @@ def test_a_synthetic_session_from_end_to_end(tmp_path: Path) -> None:
         assert sold == pytest.approx(trade["entry_credit"])  # at natural fills
         if "clamped_exit" not in trade["flags"]:
             assert bought_back == pytest.approx(trade["exit_value"])
+
+
+def test_gaps_in_the_quotes_are_noted(make: Make) -> None:
+    """Quoted to 11:00 and from 11:10 to 15:59: ten minutes without; the ends are within 120 s."""
+
+    def torn(market: Market) -> None:
+        market.quotes("09:31", "11:00", put_spread(1.2))
+        market.quotes("11:10", "15:59", put_spread(1.2))
+
+    result = make(torn)
+    (row,) = result.summary["sessions"]
+    assert row["notes"] == ["1 gap in the quotes, longest 600 s from 11:00:00"]
+    assert row["notes"][0] in Page(html_report(result, analyse(result))).texts["data"]
