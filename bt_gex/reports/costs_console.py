@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bt_gex.reports.console import coloured, make_table
-from bt_gex.reports.html_parts import cost_sentences
+from bt_gex.reports.html_luck import cost_sentences
 from bt_gex.reports.words import count, dates, percent, ratio
 
 if TYPE_CHECKING:

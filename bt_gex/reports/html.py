@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from bt_gex.reports import html_luck as luck
 from bt_gex.reports import html_parts as parts
 from bt_gex.reports.figures import equity_figure
 from bt_gex.reports.html_trades import trade_data
@@ -79,12 +80,12 @@ def html_report(result: RunResult, analysis: Analysis) -> str:
         pictures=_pictures(result, analysis),
         groups=parts.groups(analysis),
         figures=parts.figures(result, analysis),
-        luck_words=parts.luck_words(result, analysis),
-        luck_head=parts.LUCK_HEAD,
-        luck_rows=parts.luck_rows(analysis),
-        sharpe_rows=parts.sharpe_rows(analysis),
-        cost_words=parts.cost_words(analysis),
-        cost_rows=parts.cost_rows(analysis),
+        luck_words=luck.luck_words(analysis),
+        luck_head=luck.LUCK_HEAD,
+        luck_rows=luck.luck_rows(analysis),
+        sharpe_rows=luck.sharpe_rows(analysis),
+        cost_words=luck.cost_words(analysis),
+        cost_rows=luck.cost_rows(analysis),
         stages=parts.stages(result),
         funnel_words=parts.funnel_words(result),
         reasons=parts.reasons(result),

@@ -250,10 +250,11 @@ def _refusals(funnel: Mapping[str, Any]) -> Iterator[Doubt]:
         )
     if checks >= MANY_CHECKS and skips > REFUSED_SHARE * checks:
         name, count = max(kinds.items(), key=lambda item: item[1])
+        left = "the figures rest on the few that did" if skips < checks else "nothing was traded"
         yield Doubt(
             "refused",
             f"{_of(skips, checks, 'check')} made no entry, most often for '{name}' ({count}): "
-            "the figures rest on the few that did.",
+            f"{left}.",
             "Read the reasons in the funnel, and decide whether that rule is meant to refuse so "
             "much.",
         )
