@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from bt_gex.errors import BadValue, BtGexError, UsageError
 from bt_gex.reports.painter import Painter
 
 if TYPE_CHECKING:
-    from bt_gex.runs.result import RunResult
+    pass
 
 
 @click.command(
@@ -121,7 +120,7 @@ def _run_all(
     from bt_gex.reports.figures import combined_figure, equity_figure
     from bt_gex.runs.analysis import analyse
     from bt_gex.runs.replay import replay
-    from bt_gex.runs.result import check_writable
+    from bt_gex.runs.result import check_writable, write_text
 
     check_writable(out)
     with Recording(database, how["cache"], how["use_cache"]) as recording:
@@ -139,9 +138,11 @@ def _run_all(
             "equity.png": partial(_write, picture),
             **_kept(place),
         }
-        if report:
-            extras["report.html"] = partial(_write_report, result, place)
         result = result.save(out, extras)
+        if report:
+            from bt_gex.reports.html import html_report
+
+            write_text(place / "report.html", html_report(result, analyse(result)))
         results.append(result)
         if not as_json:
             print_report(result, console, [str(doubt) for doubt in analyse(result).doubts])
@@ -165,7 +166,7 @@ def _run_all(
 def _kept(place: Path) -> dict[str, Callable[[Path], None]]:
     """What puts into the folder what was made of the same run before, and still holds."""
     files = {name: place / name for name in ("costs.json", "costs.png")}
-    contents = {name: file.read_bytes() for name, file in files.items() if file.exists()}
+    contents = {name: file.read_bytes() for name, file in files.items() if file.is_file()}
     return {name: partial(_write_bytes, content) for name, content in contents.items()}
 
 
@@ -174,27 +175,20 @@ def _known_sweep(place: Path) -> dict[str, Any]:
     typing them by hand does not make them unpicked."""
     from bt_gex.runs.files import read_config
 
-    if not (place / "config.yaml").exists():
+    if not (place / "config.yaml").is_file():
         return {}
     try:
         found = read_config(place / "config.yaml").sweep
-    except BtGexError:  # damaged: it is about to be replaced
+    except BtGexError as error:
+        click.echo(
+            f"warning: whether a sweep has found these settings is lost, as {error}", err=True
+        )
         return {}
     return {"sweep": found} if found else {}
 
 
 def _write_bytes(content: bytes, path: Path) -> None:
     path.write_bytes(content)
-
-
-def _write_report(result: RunResult, place: Path, path: Path) -> None:
-    """place  the folder of the run to be"""
-    from bt_gex.reports.html import html_report
-    from bt_gex.runs.analysis import analyse
-    from bt_gex.runs.costs import Costs
-
-    analysis = analyse(result, Costs.load(place))
-    path.write_text(html_report(replace(result, folder=place), analysis), "utf-8")
 
 
 def _write(picture: Callable[[], bytes], path: Path) -> None:

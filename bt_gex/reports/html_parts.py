@@ -37,7 +37,7 @@ GROUPS = {
     "by_weekday": "By weekday of entry",
     "by_entry_time": "By time of entry, New York",
 }
-SESSION_HEAD = ("session", "status", "notes", "checks", "entries", "P&L", "bars priced")
+SESSION_HEAD = ("session", "status", "checks", "entries", "P&L", "bars priced", "notes")
 MEANINGS = {
     **BAD_QUOTES,
     "quote rows": "recorded quotes of the options the rules asked for",
@@ -152,8 +152,11 @@ def figures(result: RunResult, analysis: Analysis) -> Rows:
         ("Longest run of wins", f"{streaks['longest_win']:,}"),
         ("Longest run of losses", f"{streaks['longest_loss']:,}"),
         ("Capture rate: P&L over all credits received", percent(analysis.capture_rate)),
-        ("Trades that ended worthless", percent(shares["worthless_share"])),
-        ("Trades that lost all they could", percent(shares["full_loss_share"])),
+        (
+            "Trades that kept all of their credit, on sound quotes",
+            percent(shares["worthless_share"]),
+        ),
+        ("Trades that lost all they could, on sound quotes", percent(shares["full_loss_share"])),
         ("Final balance", dollars(s["final_balance"])),
     ]
     if s["unresolved"]:
@@ -241,11 +244,11 @@ def session_rows(result: RunResult) -> Rows:
         (
             row["session"],
             row["status"],
-            "; ".join(row["notes"]),
             f"{row['checks']:,}",
             f"{row['entries']:,}",
             gain(row["trades_pnl_dollars"]) if row["entries"] else "",
             "" if row["priced_pct"] is None else f"{row['priced_pct']:.1f} %",
+            "; ".join(row["notes"]),
         )
         for row in result.summary["sessions"]
     ]

@@ -95,8 +95,8 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     if overfit:
         found.append(
             f"Probability of overfitting {percent(overfit['probability'])}: how often the winner, "
-            f"by Sharpe ratio, on one half of the sessions ranks in the lower half of all "
-            f"variants on the other "
+            f"by Sharpe ratio, on one half of the sessions ranks at or below the middle of "
+            f"all {overfit['variants']:,} different ones on the other "
             f"({overfit['splits']:,} ways to halve {overfit['blocks']} blocks)."
         )
         if not is_baseline:

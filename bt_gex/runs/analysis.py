@@ -71,6 +71,7 @@ def analyse(result: RunResult, costs: Costs | None = None) -> Analysis:
         sweep=sweep,
         changed=changed,
         fills=result.config["fills"],
+        exits=result.config["exit"],
     )
     facts = result.config["index_facts"]
     multiplier = float(facts["multiplier"])

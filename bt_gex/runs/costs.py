@@ -11,7 +11,7 @@ from typing import Any
 from bt_gex.blackbox.recording import Recording
 from bt_gex.errors import BadValue, DataError, OutputError
 from bt_gex.runs.files import config_of
-from bt_gex.runs.replay import load_days, replay, run
+from bt_gex.runs.replay import fingerprint_of, load_days, run
 from bt_gex.runs.result import RunResult, write_text
 from bt_gex.stats.breakdown import break_even
 from bt_gex.stats.summary import summarise
@@ -103,14 +103,16 @@ def count_costs(
     changed.
     """
     config = config_of(result.config)
-    again = replay(database, config, cache=cache, use_cache=use_cache)
-    if again.run_id != result.run_id:
+    with Recording(database, cache, use_cache) as recording:
+        everything = load_days(recording, config)
+    days = [day for day in everything if day.has_data]
+    if days:
+        run(config, days)  # which reads what the run has read
+    if config.run_id(fingerprint_of(everything)) != result.run_id:
         raise DataError(
             f"{database} does not give {result.run_id} again: it is not the database of that run, "
             f"or has changed since; run bt-gex run on it first"
         )
-    with Recording(database, cache, use_cache) as recording:
-        days = [day for day in load_days(recording, config) if day.has_data]
     rows = []
     steps = [(slippage, delay) for delay in delays for slippage in slippages]
     for number, (slippage, delay) in enumerate(steps):

@@ -199,7 +199,7 @@ def assemble(
     }
     doubts = warnings(summary, summary["funnel"], rows, summary["max_drawdown_mtm"], trades=trades)
     summary["warnings"] = [str(doubt) for doubt in doubts]
-    fingerprint = hashlib.sha256("".join(day.fingerprint() for day in days).encode()).hexdigest()
+    fingerprint = fingerprint_of(days)
     return RunResult(
         run_id=config.run_id(fingerprint),
         config=config.resolved(),
@@ -211,6 +211,11 @@ def assemble(
         marks_table=marks_table(marks),
         market_table=market_table(played),
     )
+
+
+def fingerprint_of(days: Sequence[Day]) -> str:
+    """Hash of everything that was read of sessions."""
+    return hashlib.sha256("".join(day.fingerprint() for day in days).encode()).hexdigest()
 
 
 def equity_table(days: Sequence[Day], marks: Sequence[Marks], balance: float) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -201,7 +202,7 @@ class RunResult:
         _check_is_run(place)
         try:
             text = (place / "trades.json").read_text("utf-8")
-            content = json.loads(text, parse_constant=_refuse_constant)
+            content = json.loads(text, parse_constant=refuse_constant)
             about = yaml.safe_load((place / "config.yaml").read_text("utf-8"))
             lines = (place / "decisions.jsonl").read_text("utf-8").splitlines()
             result = cls(
@@ -245,8 +246,9 @@ def _check_is_run(place: Path) -> None:
             raise OutputError(f"{place} is not the folder of a run: no {name} in it")
 
 
-def _refuse_constant(word: str) -> None:
-    raise ValueError(f"{word} in trades.json is not a number")
+def refuse_constant(word: str) -> None:
+    """What json calls for NaN and Infinity."""
+    raise ValueError(f"{word} is not a number")
 
 
 def _check_whole(result: RunResult) -> None:
@@ -304,11 +306,13 @@ def write_bytes(path: Path, content: bytes) -> None:
     What a link points to is written, not the link; a device or a pipe is written to.
     """
     work: str | None = None
-    target = Path(os.path.realpath(path))
     try:
-        if target.exists() and not target.is_file():
-            target.write_bytes(content)
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
             return
+        target = Path(os.path.realpath(path, strict=path.exists()))
+        if target.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         handle, work = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(content)

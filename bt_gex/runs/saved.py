@@ -23,6 +23,7 @@ from typing_extensions import TypedDict
 from bt_gex.blackbox.arrow_arrays import to_numpy
 from bt_gex.errors import BadValue, BtGexError
 from bt_gex.runs.files import config_of
+from bt_gex.stats.summary import summarise
 
 if TYPE_CHECKING:
     from bt_gex.runs.result import RunResult
@@ -111,6 +112,73 @@ class CostRow(TypedDict):
     max_drawdown: AtLeast0
 
 
+@with_config(ConfigDict(strict=True))
+class SavedDecision(TypedDict):
+    """A check of decisions.jsonl."""
+
+    index_symbol: str
+    session: str
+    timestamp: Stamp
+    time_et: str
+    outcome: Literal["entry", "skip"]
+    kind: str
+    reason: str
+    pin: Number | None
+    spot: Number | None
+    vix: Number | None
+    strategy: str | None
+    strikes: list[Number]
+    distance: Number | None
+    width: Number | None
+    credit: Number | None
+    quantity: Count
+    order_id: str
+
+
+@with_config(ConfigDict(strict=True))
+class SavedFunnel(TypedDict):
+    """From checks to trades."""
+
+    bars: Count
+    checks: Count
+    entries: Count
+    skips: Count
+    success_rate: Share
+    skips_by_kind: dict[str, Count]
+    skips_by_reason: dict[str, Count]
+    unpriced_bars: Count
+    clamped: Count
+    unresolved: Count
+
+
+@with_config(ConfigDict(strict=True))
+class SavedSession(TypedDict):
+    """One session of the summary."""
+
+    session: str
+    status: Literal["traded", "no trades", "no data"]
+    checks: Count
+    entries: Count
+    trades_pnl_dollars: Number
+    bars: Count
+    priced_pct: Number | None
+    notes: list[str]
+    quality: dict[str, Count]
+
+
+@with_config(ConfigDict(strict=True))
+class SavedSummary(TypedDict):
+    """What the summary says besides what follows from the trades."""
+
+    max_drawdown_mtm: AtLeast0
+    funnel: SavedFunnel
+    sessions: list[SavedSession]
+    data_quality: dict[str, Count]
+    warnings: list[str]
+
+
+SUMMARY = TypeAdapter(SavedSummary)
+DECISIONS = TypeAdapter(list[SavedDecision])
 TRADES = TypeAdapter(list[SavedTrade])
 FOUND_BY = TypeAdapter(FoundBy)
 COSTS = TypeAdapter(Annotated[list[CostRow], Field(min_length=1)])
@@ -118,7 +186,7 @@ COSTS = TypeAdapter(Annotated[list[CostRow], Field(min_length=1)])
 
 def check_costs(rows: Any) -> None:
     """Raise BadValue unless these are rows of costs, one for every slippage and delay."""
-    _validated(COSTS, rows, "costs")
+    validated(COSTS, rows, "costs")
     steps = [(row["slippage"], row["delay_bars"]) for row in rows]
     grid = len({slippage for slippage, _ in steps}) * len({delay for _, delay in steps})
     if len(set(steps)) != len(steps) or len(steps) != grid:
@@ -127,10 +195,10 @@ def check_costs(rows: Any) -> None:
 
 def check_sweep(facts: Any) -> None:
     """Raise BadValue unless these are the facts a sweep writes into its best.yaml."""
-    _validated(FOUND_BY, facts, "sweep")
+    validated(FOUND_BY, facts, "sweep")
 
 
-def _validated(adapter: TypeAdapter[Any], values: Any, what: str) -> None:
+def validated(adapter: TypeAdapter[Any], values: Any, what: str) -> None:
     """Raise BadValue with the first fault."""
     try:
         adapter.validate_python(values)
@@ -146,13 +214,17 @@ def check_saved(result: RunResult) -> None:
     _check_config(result)
     if "sweep" in result.source:
         check_sweep(result.source["sweep"])
-    _validated(TRADES, result.trade_records, "trades.json, trade")
+    validated(TRADES, result.trade_records, "trades.json, trade")
     _check_trades(result.trade_records)
+    validated(DECISIONS, result.decision_records, "decisions.jsonl, check")
+    _check_summary(result)
     ticks = _ticks(result.summary["sessions"])
     for name, table in (("equity", result.equity_table), ("market", result.market_table)):
         _check_sessions(f"{name}.parquet", table, ticks)
     numbers = [n for n in result.equity_table.column_names if n not in ("time", "session")]
     _check_numbers("equity.parquet", result.equity_table, numbers)
+    for name in ("spot", "vix", "pin"):
+        _check_floats("market.parquet", result.market_table, name)
     _check_marks(result.marks_table)
 
 
@@ -166,6 +238,11 @@ def _check_config(result: RunResult) -> None:
     for name in {**whole, **result.config}:
         if whole.get(name) != result.config.get(name):
             raise BadValue(f"config.yaml does not hold all of {name} as a run writes it")
+    for name in ("database", "fingerprint"):
+        if not isinstance(result.source.get(name, ""), str):
+            raise BadValue(f"config.yaml: {name} must be text")
+    if not isinstance(result.run_id, str):
+        raise BadValue("trades.json: run_id must be text")
     named = result.source.get("versions", {})
     if not isinstance(named, Mapping) or not all(isinstance(v, str) for v in named.values()):
         raise BadValue(f"config.yaml: versions must be texts by name, got {named!r:.60}")
@@ -174,6 +251,12 @@ def _check_config(result: RunResult) -> None:
 def _check_trades(trades: Sequence[Mapping[str, Any]]) -> None:
     names = [trade["order_id"] for trade in trades]
     for number, trade in enumerate(trades):
+        unknown = {trade[key] is None for key in ("pnl_dollars", "pnl_percent", "exit_value")}
+        if len(unknown) > 1:
+            raise BadValue(
+                f"trades.json, trade {number}: P&L, its percentage and the exit value are known "
+                "together or not at all"
+            )
         legs = LEGS[trade["strategy"]]
         for part in ("strikes", "leg_quotes"):
             if len(trade[part]) != legs:
@@ -184,6 +267,18 @@ def _check_trades(trades: Sequence[Mapping[str, Any]]) -> None:
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise BadValue(f"trades.json: trade {twice} is there twice")
+
+
+def _check_summary(result: RunResult) -> None:
+    """A summary says what follows from the trades, and no other number."""
+    validated(SUMMARY, result.summary, "trades.json, summary")
+    funnel = result.summary["funnel"]
+    if funnel["entries"] + funnel["skips"] != funnel["checks"]:
+        raise BadValue("trades.json: entries and skips of the funnel are not its checks")
+    follows = summarise(result.trade_records, balance=result.balance)
+    for name, value in follows.items():
+        if result.summary.get(name) != value:
+            raise BadValue(f"trades.json: {name} of the summary does not follow from the trades")
 
 
 def _ticks(sessions: Sequence[Mapping[str, Any]]) -> dict[str, int]:
@@ -210,8 +305,8 @@ def _check_sessions(name: str, table: pa.Table, ticks: Mapping[str, int]) -> Non
 
 def _check_time(name: str, table: pa.Table) -> None:
     kind = table["time"].type
-    if not pa.types.is_timestamp(kind) or kind.tz is None or table["time"].null_count:
-        raise BadValue(f"{name}: time must hold instants with a zone, got {kind}")
+    if kind != pa.timestamp("ns", "UTC") or table["time"].null_count:
+        raise BadValue(f"{name}: time must hold instants, timestamp[ns, UTC], got {kind}")
 
 
 def _check_numbers(name: str, table: pa.Table, columns: Sequence[str]) -> None:
@@ -220,15 +315,20 @@ def _check_numbers(name: str, table: pa.Table, columns: Sequence[str]) -> None:
         kind = values.type
         if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)) or values.null_count:
             raise BadValue(f"{name}: {column} must hold numbers, got {kind}")
-        if not np.isfinite(to_numpy(values)).all():
+        if not (np.abs(to_numpy(values)) <= MOST).all():
             raise BadValue(f"{name}: {column} holds a value that is no finite number")
 
 
 def _check_marks(table: pa.Table) -> None:
     name = "marks.parquet"
     _check_time(name, table)
-    ids, values = table["order_id"], table["value"]
+    ids = table["order_id"]
     if ids.null_count or not (pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type)):
         raise BadValue(f"{name}: order_id must hold texts, got {ids.type}")
-    if not pa.types.is_floating(values.type) or np.isinf(to_numpy(values)).any():
-        raise BadValue(f"{name}: value must hold numbers or NaN, got {values.type}")
+    _check_floats(name, table, "value")
+
+
+def _check_floats(name: str, table: pa.Table, column: str) -> None:
+    values = table[column]
+    if values.type != pa.float64() or (np.abs(to_numpy(values)) > MOST).any():
+        raise BadValue(f"{name}: {column} must hold numbers or NaN, got {values.type}")

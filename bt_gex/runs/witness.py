@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import io
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -178,8 +179,24 @@ def shown(value: Any) -> str:
     if inspect.iscoroutine(value) or inspect.isgenerator(value) or inspect.isasyncgen(value):
         getattr(value, "close", lambda: None)()
         raise TypeError(f"a rule must decide, not return a {type(value).__name__}")
-    if type(value).__repr__ is object.__repr__:  # type: ignore[comparison-overlap]
+    if isinstance(value, set | frozenset):
+        return "{" + ", ".join(sorted(shown(item) for item in value)) + "}"
+    text = _whole(value)
+    if ADDRESS.search(text):
         raise TypeError(
-            f"a rule's answer must show what it holds; give {type(value).__name__} a __repr__"
+            f"a rule's answer must show what it holds; give {type(value).__name__}, or what is in "
+            "it, a __repr__"
         )
-    return ADDRESS.sub("", repr(value))
+    return text
+
+
+def _whole(value: Any) -> str:
+    """repr, with nothing of arrays and tables left out."""
+    with ExitStack() as stack:
+        stack.enter_context(np.printoptions(threshold=sys.maxsize))
+        pandas = sys.modules.get("pandas")
+        if pandas is not None:
+            names = ("max_rows", "max_columns", "max_colwidth", "max_seq_items", "width")
+            terms = [term for name in names for term in (f"display.{name}", None)]
+            stack.enter_context(pandas.option_context(*terms))
+        return repr(value)

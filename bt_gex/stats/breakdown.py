@@ -12,10 +12,12 @@ from itertools import pairwise
 from typing import Any
 
 from bt_gex.market.calendar import NEW_YORK
+from bt_gex.stats.doubts import no_bid
 from bt_gex.stats.summary import WEEKDAYS, Record
 
 VIX_EDGES = (12.0, 14.0, 16.0, 18.0, 20.0, 25.0)
 UNKNOWN = "unknown"
+CLAMPS = {"clamped_value", "clamped_exit"}
 
 
 def resolved(trades: Sequence[Record]) -> list[Record]:
@@ -162,12 +164,14 @@ def capture_rate(trades: Sequence[Record], multiplier: float) -> float | None:
 
 
 def full_profits(trades: Sequence[Record]) -> dict[str, float | None]:
-    """Shares of the trades that ended worthless, and that lost all they could."""
+    """Shares of the trades that kept all of their credit, and that lost all they could; a value
+    that had to be clamped, or rests on a leg without a bid, is no such end."""
     done = resolved(trades)
     if not done:
         return {"worthless_share": None, "full_loss_share": None}
-    worthless = sum(1 for trade in done if trade["exit_value"] == 0)
-    full = sum(1 for trade in done if trade["exit_value"] == trade["width"])
+    sound = [t for t in done if not CLAMPS & {*t["flags"]} and not no_bid(t)]
+    worthless = sum(1 for trade in sound if trade["exit_value"] == 0)
+    full = sum(1 for trade in sound if trade["exit_value"] == trade["width"])
     return {"worthless_share": worthless / len(done), "full_loss_share": full / len(done)}
 
 

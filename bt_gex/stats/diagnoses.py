@@ -31,6 +31,7 @@ def diagnose(
     sweep: Mapping[str, Any] | None = None,
     changed: Sequence[str] = (),
     fills: Mapping[str, float] | None = None,
+    exits: Mapping[str, float] | None = None,
 ) -> list[Doubt]:
     """The doubts that need more than the run itself; the gravest first.
 
@@ -40,6 +41,7 @@ def diagnose(
     sweep     what is known of the sweep that found the settings
     changed   settings that differ from their profile's defaults
     fills     entry_slippage, exit_slippage, commission, as they were assumed
+    exits     stop_loss and emergency_stop, as they were set
     """
     total = sum_dollars(trade["pnl_dollars"] for trade in resolved(trades))
     return [
@@ -47,6 +49,7 @@ def diagnose(
         *_one_stroke(trades, sessions, total),
         *_fills(costs),
         *(_assumed(trades, total, fills) if fills else ()),
+        *(_idle_stop(exits) if exits else ()),
         *_chosen(sharpe, sweep),
         *_parameters(sweep, changed),
     ]
@@ -165,6 +168,17 @@ def _assumed(trades: Sequence[Record], total: float, fills: Mapping[str, float])
         )
 
 
+def _idle_stop(exits: Mapping[str, float]) -> Iterator[Doubt]:
+    stop, emergency = exits["stop_loss"], exits["emergency_stop"]
+    if stop >= emergency:
+        yield Doubt(
+            "idle_stop",
+            f"exit.stop_loss {stop:g} is not below exit.emergency_stop {emergency:g}: the "
+            "emergency stop is looked at first, so that the stop never acts.",
+            "Set exit.emergency_stop above it, or think of it as the only stop.",
+        )
+
+
 def at_once(costs: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
     """Slippage and P&L in dollars of the runs without a delay, by slippage."""
     return sorted((row["slippage"], row["total_pnl"]) for row in costs if not row["delay_bars"])
@@ -194,8 +208,8 @@ def overfit_doubt(probability: float | None) -> Iterator[Doubt]:
     if probability is not None and probability >= COIN:
         yield Doubt(
             "overfit_winner",
-            f"Picked by its Sharpe ratio on one half of the sessions, the winner ranks in the "
-            f"lower half of all variants on the other in {100 * probability:.0f} % of all splits: "
+            f"Picked by its Sharpe ratio on one half of the sessions, the winner ranks at "
+            f"or below the middle of all on the other in {100 * probability:.0f} % of all splits: "
             "an average variant beats it out of sample.",
             "Keep the baseline's settings, sweep fewer values, or replay more sessions.",
         )

@@ -33,7 +33,8 @@ BAD_QUOTES = {
 GRAVEST_FIRST = (
     "all_winners", "no_drawdown", "instant_exits", "no_bid", "unresolved", "few_trades",
     "few_sessions", "one_trade", "one_session", "depends_on_fills", "mid_fills", "no_commission",
-    "stopped_at_once", "target_lost", "selection", "overfit_winner", "edge", "many_parameters",
+    "idle_stop", "stopped_at_once", "target_lost", "selection", "overfit_winner", "edge",
+    "many_parameters",
     "missing_data", "no_data", "unpriced", "bad_quotes", "settlement", "clamped", "refused",
 )  # fmt: skip
 
@@ -130,7 +131,8 @@ def _without_bid(trades: Sequence[Record]) -> Iterator[Doubt]:
             f"{_of(len(touched), len(trades), 'trade')} opened or closed on a bar on which a leg "
             f"had no bid and an ask of {NO_BID_ASK:.2f} or more, so that its mid was half its ask: "
             f"they made {_made(touched)}, all others together {_made(others)}.",
-            "Look at these with bt-gex trade, and do not count on what rests on them.",
+            "Pick them in the report's trade table by the flag no_bid, and do not count on what "
+            "rests on them.",
         )
 
 
@@ -204,7 +206,7 @@ def _prices(funnel: Mapping[str, Any], trades: Sequence[Record]) -> Iterator[Dou
             "clamped",
             f"{_count(funnel['clamped'], 'spread price')} lay outside 0 to width and had to be "
             f"clamped: the quotes of the legs contradict each other there{made}.",
-            "Pick them in the report's trade table by their flag, or open one with bt-gex trade.",
+            "Pick them in the report's trade table by the flags clamped_value and clamped_exit.",
         )
 
 

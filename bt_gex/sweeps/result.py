@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 import yaml
 
 from bt_gex.blackbox.arrow_arrays import column_of, to_arrow, to_numpy
-from bt_gex.errors import OutputError
+from bt_gex.errors import BtGexError, OutputError
 from bt_gex.runs.config import plain_value
 from bt_gex.runs.journal import journal_rows, read_rows, write_rows
 from bt_gex.runs.replay import market_table, run
-from bt_gex.runs.result import TRADE_COLUMNS, Writer, records_table, write_folder
+from bt_gex.runs.result import TRADE_COLUMNS, Writer, records_table, refuse_constant, write_folder
 from bt_gex.stats.diagnoses import ASSUMED
 from bt_gex.stats.objectives import find_objective, rank
 from bt_gex.stats.overfitting import overfitting
@@ -105,9 +105,11 @@ class SweepResult:
         place = Path(folder)
         try:
             plan = yaml.safe_load((place / "plan.yaml").read_text("utf-8"))
-            content = json.loads((place / "summary.json").read_text("utf-8"))
+            content = json.loads(
+                (place / "summary.json").read_text("utf-8"), parse_constant=refuse_constant
+            )
             best = place / "best.yaml"
-            return cls(
+            loaded = cls(
                 name=content.pop("name"),
                 summary=content.pop("summary"),
                 plan=plan,
@@ -124,7 +126,22 @@ class SweepResult:
                 best=yaml.safe_load(best.read_text("utf-8")) if best.exists() else None,
                 folder=place,
             )
-        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError, pa.ArrowException) as e:
+            from bt_gex.sweeps.saved import check_sweep_result
+
+            check_sweep_result(loaded)
+            return loaded
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+            yaml.YAMLError,
+            pa.ArrowException,
+            BtGexError,
+        ) as e:
             reason = str(e).splitlines()[0] if str(e) else type(e).__name__
             raise OutputError(f"{place} is not the folder of a finished sweep: {reason}") from e
 
@@ -291,11 +308,14 @@ def luck_of(pnls: pa.Table, balance: float) -> dict[str, Any]:
     a poor one on the others; None where there are too few of either."""
     days = pnls.column_names[1:]
     table = np.array([to_numpy(pnls[day]) for day in days]).reshape(len(days), len(pnls))
+    if table.size:
+        table = np.unique(table, axis=1)  # what made the same in every session is one
     sharpes = session_sharpes(table, balance) if len(days) and len(pnls) else np.empty(0)
     known = sharpes[~np.isnan(sharpes)]
     found = overfitting(table) if len(days) else None
     return {
         "comparable": len(pnls),
+        "different": table.shape[1],
         "session_sharpe_variance": float(known.var(ddof=1)) if len(known) > 1 else None,
         "overfitting": asdict(found) if found else None,
     }
@@ -306,7 +326,7 @@ def found_by(name: str, plan: Plan, summary: Mapping[str, Any]) -> dict[str, Any
     overfit = summary["overfitting"] or {}
     return {
         "name": name,
-        "variants": summary["comparable"],
+        "variants": max(summary["different"], 1),
         "is_baseline": bool(summary["baseline"])
         and summary["best"]["variant_id"] == summary["baseline"]["variant_id"],
         "swept": [setting for setting in plan.grid if not setting.startswith(ASSUMED)],
@@ -323,10 +343,14 @@ def edges_of(plan: Plan, winner: Variant | None) -> dict[str, Any]:
     ages of data are not for the trader to choose."""
     if winner is None:
         return {}
+    exits = config_of(plan.base, winner).exit
+    idle = {"exit.stop_loss"} if exits.stop_loss >= exits.emergency_stop else set()
     return {
         setting: plain_value(winner.settings[setting])
         for setting, values in plan.grid.items()
-        if not setting.startswith(ASSUMED) and at_edge(winner.settings[setting], values)
+        if not setting.startswith(ASSUMED)
+        and setting not in idle
+        and at_edge(winner.settings[setting], values)
     }
 
 

@@ -223,6 +223,11 @@ def replayed(tmp_path: Path) -> Path:
                     "status": "traded",
                     "trades_pnl_dollars": 265.0,
                     "bars": 1,
+                    "checks": 1,
+                    "entries": 3,
+                    "priced_pct": 100.0,
+                    "notes": [],
+                    "quality": {},
                 }
             ],
             "data_quality": {},
@@ -369,7 +374,8 @@ def test_a_run_that_has_lost_a_part(replayed: Path, run: Run) -> None:
     assert run("compare", replayed, replayed) == (
         2,
         "",
-        f"error: {replayed} is not a readable run: 'status' is missing in it\n",
+        f"error: {replayed} is not a readable run: trades.json, summary sessions.0.status: "
+        "Field required, got {'session': '2026-01-12', 'state': 'traded', 'trades_pnl_dol\n",
     )
 
 

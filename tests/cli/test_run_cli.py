@@ -389,7 +389,7 @@ DAMAGE = {
     "no total": (spoil("summary", total_trades=None), "'total_trades' is missing in it"),
     "word": (spoil("summary", total_pnl="much"), "total_pnl of the summary is 'much'"),
     "sessions": (spoil("summary", sessions=5), "sessions of the summary is 5"),
-    "NaN": (spoil("summary", total_pnl=float("nan")), "NaN in trades.json is not a number"),
+    "NaN": (spoil("summary", total_pnl=float("nan")), "NaN is not a number"),
     "no credit": (spoil("trades", entry_credit=None), "'entry_credit' is missing in it"),
     "credit": (spoil("trades", entry_credit="much"), "could not convert string to float: 'much'"),
     "config": (write("config.yaml", b"config: {}"), "'index' is missing in it"),

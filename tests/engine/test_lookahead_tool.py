@@ -386,3 +386,14 @@ def test_targets_that_cannot_be_made(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="cannot be used"):
             find_target(f"{tmp_path}/{name}")
     assert find_target("builtins:print").file is None
+
+
+def test_long_answers_are_shown_whole() -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"a": np.arange(300)})
+    assert "150" in shown(frame)
+    assert "1500" in shown({"x": [np.arange(3_000)]})
+    assert shown({"b", "a", "c"}) == "{'a', 'b', 'c'}"
+    with pytest.raises(TypeError, match="show what it holds"):
+        shown(slice(object(), None))  # an object inside that shows nothing

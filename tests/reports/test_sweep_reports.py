@@ -57,13 +57,13 @@ def test_the_best_stands_beside_the_average() -> None:
         ({"without_score": 1}, "1 variant have no calmar"),
         ({"best": {**SUMMARY["best"], "variant_id": "a"}}, "No variant beats the baseline."),
         (
-            {"overfitting": {"probability": 0.31, "splits": 20, "blocks": 6}},
+            {"overfitting": {"probability": 0.31, "splits": 20, "blocks": 6, "variants": 9}},
             "Probability of overfitting 31.0 %",
         ),
         (
-            {"overfitting": {"probability": 0.6, "splits": 20, "blocks": 6}},
-            "Picked by its Sharpe ratio on one half of the sessions, the winner ranks in the lower "
-            "half of all variants on the other in 60 %",
+            {"overfitting": {"probability": 0.6, "splits": 20, "blocks": 6, "variants": 9}},
+            "Picked by its Sharpe ratio on one half of the sessions, the winner ranks at or below "
+            "the middle of all on the other in 60 %",
         ),
         ({"same_as_best": 2}, "2 other variants made exactly the same"),
         ({"assumed": ["fills.exit_slippage"]}, "fills.exit_slippage is assumed, not chosen"),

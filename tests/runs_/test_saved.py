@@ -160,7 +160,7 @@ TABLES: list[tuple[str, Callable[[pa.Table], pa.Table], str]] = [
     (
         "equity",
         lambda t: with_column(t, "time", pa.nulls(len(t), t["time"].type)),
-        "time must hold instants with a zone",
+        "time must hold instants, timestamp",
     ),
     (
         "market",
@@ -258,3 +258,52 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(KeyboardInterrupt):
         write_bytes(tmp_path / "x", b"new")
     assert list(tmp_path.iterdir()) == []
+
+
+def edit_summary(folder: Path, **changes: Any) -> None:
+    path = folder / "trades.json"
+    content = json.loads(path.read_text("utf-8"))
+    content["summary"].update(changes)
+    path.write_text(json.dumps(content), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"total_pnl": 9e5}, "total_pnl of the summary does not follow from the trades"),
+        ({"total_trades": None}, ""),
+        ({"by_strategy": {"PUT": 0}}, "by_strategy of the summary does not follow"),
+        ({"max_win": 10**400}, ""),
+        ({"funnel": {}}, "summary funnel.bars"),
+        ({"sessions": [{}]}, "summary sessions.0.session"),
+        ({"data_quality": {"crossed": "x"}}, "data_quality.crossed"),
+        ({"warnings": "none"}, ""),
+        ({"max_drawdown_mtm": math.nan}, "NaN is not a number"),
+    ],
+)
+def test_summary(folder: Path, changes: dict[str, Any], says: str) -> None:
+    edit_summary(folder, **changes)
+    assert says in refused(folder)
+
+
+def test_a_trade_cut_out(folder: Path) -> None:
+    path = folder / "trades.json"
+    content = json.loads(path.read_text("utf-8"))
+    del content["trades"][0]
+    path.write_text(json.dumps(content), "utf-8")
+    assert "of the summary does not follow from the trades" in refused(folder)
+
+
+def test_a_percentage_without_a_profit(folder: Path) -> None:
+    edit_trade(folder, pnl_percent=None)
+    assert "known together or not at all" in refused(folder)
+
+
+def test_a_link_in_a_circle_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(OutputError, match="cannot write"):
+        write_bytes(tmp_path / "a", b"new")
+    (tmp_path / "c").symlink_to(tmp_path / "new")
+    write_bytes(tmp_path / "c", b"new")
+    assert (tmp_path / "new").read_bytes() == b"new"

@@ -23,6 +23,8 @@ def trade(pnl: float | None, **other: Any) -> dict[str, Any]:
         "exit_value": 1.0,
         "width": 10.0,
         "quantity": 1,
+        "flags": [],
+        "leg_quotes": [],
         **other,
     }
 
@@ -87,7 +89,9 @@ def test_capture_is_the_share_of_all_that_could_be_made() -> None:
 
 
 def test_worthless_and_lost_whole() -> None:
-    trades = [trade(200.0, exit_value=0.0), trade(-800.0, exit_value=10.0), trade(1.0), trade(2.0)]
+    clamped = trade(200.0, exit_value=0.0, flags=["clamped_exit"])
+    gone = trade(200.0, exit_value=0.0, leg_quotes=[[1.0, 1.1, 0.0, 0.9]])
+    trades = [trade(200.0, exit_value=0.0), trade(-800.0, exit_value=10.0), clamped, gone]
     assert breakdown.full_profits(trades) == {"worthless_share": 0.25, "full_loss_share": 0.25}
     assert breakdown.full_profits([]) == {"worthless_share": None, "full_loss_share": None}
 

@@ -118,6 +118,13 @@ class TestAssumedFills:
         assert self.done(-90.0, commission=0.0, entry_slippage=0.0) == []
 
 
+class TestIdleStop:
+    @pytest.mark.parametrize(("stop", "fires"), [(0.39, False), (0.4, True), (0.5, True)])
+    def test_fires_from_the_emergency_stop_on(self, stop: float, fires: bool) -> None:
+        exits = {"stop_loss": stop, "emergency_stop": 0.4}
+        assert names(exits=exits) == (["idle_stop"] if fires else [])
+
+
 class TestOneStroke:
     def test_one_trade(self) -> None:
         assert names([100.0, -20.0, -20.0]) == ["one_trade"]

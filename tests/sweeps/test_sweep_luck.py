@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from statistics import variance
 
@@ -9,6 +10,7 @@ import pytest
 from oracle import nasty
 
 from bt_gex import RunConfig, replay
+from bt_gex.errors import OutputError
 from bt_gex.runs.files import read_config
 from bt_gex.stats.overfitting import overfitting
 from bt_gex.stats.sharpe import moments, session_returns
@@ -102,3 +104,28 @@ def test_the_best_knows_its_sweep_and_comes_back_whole(swept: tuple[Path, SweepR
 )
 def test_edges(value: object, values: list[object], is_edge: bool) -> None:
     assert at_edge(value, values) == is_edge
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("summary.json", '"duplicates": 1', '"duplicates": "x"'),
+        ("summary.json", '"edges"', '"edge"'),
+        ("summary.json", '"success": 7', '"success": 6'),
+        ("summary.json", '"total_pnl": ', '"total_pnl": NaN, "x": '),
+        ("summary.json", '"total_pnl": ', '"total_pnl": 1e999, "x": '),
+        ("plan.yaml", "grid:", "grids:"),
+        ("plan.yaml", "index: SPX", "index: []"),
+    ],
+)
+def test_a_damaged_sweep_is_refused(
+    swept: tuple[Path, SweepResult], tmp_path: Path, file: str, old: str, new: str
+) -> None:
+    _, result = swept
+    assert result.folder
+    folder = Path(shutil.copytree(result.folder, tmp_path / "sweep"))
+    text = (folder / file).read_text("utf-8")
+    assert old in text
+    (folder / file).write_text(text.replace(old, new, 1), "utf-8")
+    with pytest.raises(OutputError, match="is not the folder of a finished sweep"):
+        SweepResult.load(folder)

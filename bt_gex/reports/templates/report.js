@@ -1,6 +1,10 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("trade-data").textContent);
+  const hint = () => document.querySelectorAll(".scroll").forEach((box) =>
+    box.classList.toggle("moves", box.scrollWidth > box.clientWidth + 2));
+  addEventListener("resize", hint);
+  setTimeout(hint);
   const table = document.getElementById("trade-table");
   if (!table) return;
   const trades = data.trades.map((values, number) =>
@@ -223,6 +227,7 @@
   }
 
   form.addEventListener("input", draw);
+  form.addEventListener("change", draw);
   form.addEventListener("reset", () => setTimeout(draw));
   draw();
   const asked = decodeURIComponent(location.hash.slice(1));
