@@ -352,9 +352,12 @@ def test_refused_in_one_line(
 def test_a_trade_without_a_profit_is_named(replayed: Path, tmp_path: Path, run: Run) -> None:
     """A's -55 dollars of 15:00Z stand against nothing, so B, without them, is 55 above A."""
     result = RunResult.load(replayed)
-    lost = {"exit_value": None, "pnl_dollars": None, "exit_reason": "Unresolved"}
+    blank = dict.fromkeys(("exit_value", "pnl_dollars", "pnl_percent"))
+    lost = {**blank, "exit_reason": "Unresolved"}
     trades = [result.trade_records[0], result.trade_records[1] | lost, result.trade_records[2]]
-    saved = replace(result, run_id="SPX-open", trade_records=trades).save(tmp_path).folder
+    summary = result.summary | summarise(trades, balance=25_000.0)
+    open_end = replace(result, run_id="SPX-open", trade_records=trades, summary=summary)
+    saved = open_end.save(tmp_path).folder
     found = strict(run("compare", replayed, saved, "--json")[1])
     assert found["remarks"] == [
         "1 trade of B without a P&L, outside all figures: 01-12 10:00 PUT 6955/6945"
@@ -381,7 +384,9 @@ def test_a_run_that_has_lost_a_part(replayed: Path, run: Run) -> None:
 
 def test_the_same_trades_by_other_settings(replayed: Path, tmp_path: Path, run: Run) -> None:
     other = RunConfig(start=MONDAY, end=MONDAY, settings={"account.balance": 30_000})
-    saved = replace(RunResult.load(replayed), run_id="SPX-other", config=other.resolved())
+    result = RunResult.load(replayed)
+    summary = result.summary | summarise(result.trade_records, balance=30_000.0)
+    saved = replace(result, run_id="SPX-other", config=other.resolved(), summary=summary)
     status, out, _ = run("compare", replayed, saved.save(tmp_path).folder)
     assert status == 1
     assert out.startswith("B made $0.00 against A: 3 the same, 0 changed, 0 only in A")
