@@ -56,3 +56,13 @@ def column_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
 def _offsets(lengths: Sequence[int]) -> pa.Buffer:
     return pa.py_buffer(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
+
+
+def rows_by_name(column: Any) -> dict[str, npt.NDArray[np.int64]]:
+    """Rows of each text of a column, ascending; texts in the order in which they first occur."""
+    coded = column.combine_chunks().dictionary_encode()
+    codes = coded.indices.to_numpy(zero_copy_only=False)
+    order = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=len(coded.dictionary)))
+    parts = np.split(order, ends[:-1]) if len(ends) else []
+    return dict(zip(coded.dictionary.to_pylist(), parts, strict=True))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,9 +15,6 @@ from bt_gex.cli.common import DATE, FILLED, INDEX, cache_options, list_files, pr
 from bt_gex.cli.settings import settings_of
 from bt_gex.errors import BadValue, BtGexError, UsageError
 from bt_gex.reports.painter import Painter
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command(
@@ -139,13 +136,14 @@ def _run_all(
             **_kept(place),
         }
         result = result.save(out, extras)
-        if report:
+        analysis = analyse(result) if report or not as_json else None
+        if report and analysis:
             from bt_gex.reports.html import html_report
 
-            write_text(place / "report.html", html_report(result, analyse(result)))
+            write_text(place / "report.html", html_report(result, analysis))
         results.append(result)
-        if not as_json:
-            print_report(result, console, [str(doubt) for doubt in analyse(result).doubts])
+        if analysis and not as_json:
+            print_report(result, console, [str(doubt) for doubt in analysis.doubts])
             list_files(result.folder)
     if len(results) > 1:
         from bt_gex.runs.combine import combine, save_combined

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bt_gex.blackbox.arrow_arrays import to_numpy
+from bt_gex.blackbox.arrow_arrays import rows_by_name, to_numpy
 from bt_gex.reports.drawing import Numbers
 from bt_gex.reports.trade_view import REASONING
 from bt_gex.reports.words import FLAGS, new_york_time, thresholds
@@ -111,16 +111,8 @@ def _paths(result: RunResult) -> dict[str, Numbers]:
     table = result.marks_table
     if not len(table):
         return {}
-    coded = table["order_id"].combine_chunks().dictionary_encode()
-    codes = coded.indices.to_numpy(zero_copy_only=False)
     values = to_numpy(table["value"])
-    ends = np.append(np.flatnonzero(np.diff(codes)) + 1, len(codes))
-    starts = np.append(0, ends[:-1])
-    names: Sequence[str] = coded.dictionary.to_pylist()
-    return {
-        names[codes[start]]: values[start:end]
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-    }
+    return {name: values[rows] for name, rows in rows_by_name(table["order_id"]).items()}
 
 
 def _plain(value: Any, decimals: int = 4) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -305,8 +305,3 @@ FIGURES: Mapping[str, Any] = {
     "distribution": distribution_figure,
     "margin": margin_figure,
 }
-
-
-def groups_in_order(groups: Mapping[str, Any], order: Sequence[str] = ()) -> list[str]:
-    """Names of groups in the given order where there is one."""
-    return [name for name in order if name in groups] or list(groups)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bt_gex.blackbox.arrow_arrays import to_numpy
+from bt_gex.blackbox.arrow_arrays import rows_by_name, to_numpy
 from bt_gex.runs.config import setting_names
 from bt_gex.runs.costs import Costs
 from bt_gex.runs.files import config_of
@@ -32,7 +32,6 @@ class Analysis:
     luck: dict[str, Any] | None
     sharpe: dict[str, Any]
     breakdowns: dict[str, dict[str, Any]]
-    time_by_weekday: dict[str, dict[str, dict[str, Any]]]
     streaks: dict[str, int]
     capture_rate: float | None
     full_profits: dict[str, float | None]
@@ -89,7 +88,6 @@ def analyse(result: RunResult, costs: Costs | None = None) -> Analysis:
                 trades, result.config["setup"], float(facts["scale"])
             ),
         },
-        time_by_weekday=breakdown.time_by_weekday(trades),
         streaks=breakdown.streaks(trades),
         capture_rate=breakdown.capture_rate(trades, multiplier),
         full_profits=breakdown.full_profits(trades),
@@ -103,12 +101,12 @@ def analyse(result: RunResult, costs: Costs | None = None) -> Analysis:
 
 def sessions_of(result: RunResult) -> list[SessionFigures]:
     """What each session with data adds to a path of the bootstrap."""
-    names = np.array(result.equity_table["session"].to_pylist(), dtype=object)
+    rows = rows_by_name(result.equity_table["session"])
     equity = np.round(to_numpy(result.equity_table["equity"]) * 100).astype(np.int64)
     start = round(result.balance * 100)
     found = []
     for session in result.daily_pnl:
-        levels = equity[names == session]
+        levels = equity[rows[session]]
         trades = [t for t in result.trade_records if t["expiration"] == session]
         found.append(session_figures(trades, levels - start))
         start = int(levels[-1]) if len(levels) else start

@@ -8,9 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bt_gex.blackbox.arrow_arrays import rows_by_name, to_numpy
 from bt_gex.brokers.fills import filled
 from bt_gex.market.calendar import NEW_YORK
 from bt_gex.market.contracts import LONG, make_spread
+from bt_gex.stats.sharpe import returns_while_solvent
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -117,14 +119,7 @@ def daily_returns(pnls: Mapping[str, float], balance: float) -> dict[str, float]
     pnls     dollars by session, in order of time
     balance  dollars before the first
     """
-    returns: dict[str, float] = {}
-    account = balance
-    for session, pnl in pnls.items():
-        if account <= 0:
-            break
-        returns[session] = pnl / account
-        account = round(account + pnl, 2)
-    return returns
+    return dict(zip(pnls, returns_while_solvent(pnls.values(), balance), strict=False))
 
 
 def write_daily_returns(path: Path, pnls: Mapping[str, float], balance: float) -> None:
@@ -149,9 +144,9 @@ def _opens(market: pa.Table | None) -> dict[str, tuple[float | None, float | Non
     if market is None:
         return found
     before = None
-    for name in market["session"].unique().to_pylist():
-        rows = market["session"].to_numpy() == name
-        spot = market["spot"].to_numpy()[rows]
+    prices = to_numpy(market["spot"])
+    for name, rows in rows_by_name(market["session"]).items():
+        spot = prices[rows]
         known = spot[spot == spot]
         found[name] = (float(known[0]) if len(known) else None, before)
         before = float(known[-1]) if len(known) else None

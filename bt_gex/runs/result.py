@@ -66,6 +66,10 @@ FILES = (
     *("trades.json", "config.yaml", "decisions.jsonl"),
     *(f"{name}.parquet" for name in TABLES),
 )
+UNREADABLE = (  # what reading a damaged file raises
+    OSError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError,
+    yaml.YAMLError, pa.ArrowException,
+)  # fmt: skip
 CONFIG_PARTS = ("index", "start", "end", "profile", "exit", "fills", "account", "index_facts")
 SUMMARY_PARTS: dict[str, Any] = {
     "max_drawdown_mtm": 0.0,
@@ -222,18 +226,13 @@ class RunResult:
             raise OutputError(f"{place} is not a readable run: {error}") from error
         except KeyError as error:
             raise OutputError(f"{place} is not a readable run: {error} is missing in it") from error
-        except (
-            OSError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            ArithmeticError,
-            RecursionError,
-            yaml.YAMLError,
-            pa.ArrowException,
-        ) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise OutputError(f"{place} is not a readable run: {reason}") from error
+        except UNREADABLE as error:
+            raise OutputError(f"{place} is not a readable run: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """What an exception says, in one line."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _check_is_run(place: Path) -> None:

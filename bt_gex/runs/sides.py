@@ -6,9 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from bt_gex.blackbox.arrow_arrays import to_numpy
+from bt_gex.blackbox.arrow_arrays import rows_by_name, to_numpy
 from bt_gex.runs.result import RunResult
 from bt_gex.runs.trade_list import TradeList
 from bt_gex.stats.compare import Side
@@ -40,12 +38,12 @@ def run_side(result: RunResult) -> Side:
 def _market(result: RunResult) -> dict[str, str]:
     """A hash of index price, VIX and pin by session."""
     table = result.market_table
-    names = np.array(table["session"].to_pylist(), dtype=object)
-    digests = {name: hashlib.sha256() for name in dict.fromkeys(names)}
+    rows = rows_by_name(table["session"])
+    digests = {name: hashlib.sha256() for name in rows}
     for column in ("spot", "vix", "pin"):
         values = to_numpy(table[column])
         for name, digest in digests.items():
-            digest.update(values[names == name].tobytes())
+            digest.update(values[rows[name]].tobytes())
     return {name: digest.hexdigest() for name, digest in digests.items()}
 
 

@@ -9,7 +9,7 @@ not exceed. Amounts inside are whole cents; results are dollars.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -173,8 +173,3 @@ def quantile(values: npt.NDArray[np.float64], share: float) -> float:
 
 def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
-
-
-def is_likely(found: Mapping[str, Any] | None) -> bool:
-    """Whether zero profit lies outside the interval of the P&L, on the losing side."""
-    return bool(found and found["total_pnl"] and found["total_pnl"][0] > 0)

@@ -12,7 +12,7 @@ the track record; the same, "The Deflated Sharpe Ratio" (2014), for the deflated
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -156,11 +156,17 @@ def session_returns(pnls: Sequence[float], balance: float) -> list[float] | None
 
     pnls  dollars a session, in order; balance: dollars before the first
     """
+    returns = returns_while_solvent(pnls, balance)
+    return returns if len(returns) == len(pnls) else None
+
+
+def returns_while_solvent(pnls: Iterable[float], balance: float) -> list[float]:
+    """The same up to where the account is used up."""
     returns: list[float] = []
     account = balance
     for pnl in pnls:
         if account <= 0:
-            return None
+            break
         returns.append(pnl / account)
-        account += pnl
+        account = round(account + pnl, 2)
     return returns

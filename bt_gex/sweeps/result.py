@@ -20,7 +20,15 @@ from bt_gex.errors import BtGexError, OutputError
 from bt_gex.runs.config import plain_value
 from bt_gex.runs.journal import journal_rows, read_rows, write_rows
 from bt_gex.runs.replay import market_table, run
-from bt_gex.runs.result import TRADE_COLUMNS, Writer, records_table, refuse_constant, write_folder
+from bt_gex.runs.result import (
+    TRADE_COLUMNS,
+    UNREADABLE,
+    Writer,
+    first_line,
+    records_table,
+    refuse_constant,
+    write_folder,
+)
 from bt_gex.stats.diagnoses import ASSUMED
 from bt_gex.stats.objectives import find_objective, rank
 from bt_gex.stats.overfitting import overfitting
@@ -130,19 +138,8 @@ class SweepResult:
 
             check_sweep_result(loaded)
             return loaded
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            ArithmeticError,
-            RecursionError,
-            yaml.YAMLError,
-            pa.ArrowException,
-            BtGexError,
-        ) as e:
-            reason = str(e).splitlines()[0] if str(e) else type(e).__name__
+        except (KeyError, BtGexError, *UNREADABLE) as e:
+            reason = first_line(e)
             raise OutputError(f"{place} is not the folder of a finished sweep: {reason}") from e
 
 
