@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bt_gex.config.run_config import RunConfig
     from bt_gex.errors import BtGexError, DataError, OutputError, UsageError
-    from bt_gex.rules.setup import get_gex_trade_setup
-    from bt_gex.runs.config import RunConfig
+    from bt_gex.results.result import RunResult
+    from bt_gex.rules.gex.setup import get_gex_trade_setup
     from bt_gex.runs.replay import replay
-    from bt_gex.runs.result import RunResult
 
 __version__ = "0.1.0"
 
@@ -23,9 +23,9 @@ _HOME = {
     "DataError": "bt_gex.errors",
     "OutputError": "bt_gex.errors",
     "UsageError": "bt_gex.errors",
-    "RunConfig": "bt_gex.runs.config",
-    "RunResult": "bt_gex.runs.result",
-    "get_gex_trade_setup": "bt_gex.rules.setup",
+    "RunConfig": "bt_gex.config.run_config",
+    "RunResult": "bt_gex.results.result",
+    "get_gex_trade_setup": "bt_gex.rules.gex.setup",
     "replay": "bt_gex.runs.replay",
 }
 

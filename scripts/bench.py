@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from bt_gex.runs.result import versions
+from bt_gex.results.result import versions
 
 MONTH = ("2026-01-02", "2026-01-30")
 YEAR = ("2026-01-02", "2026-12-31")

@@ -10,7 +10,7 @@ import backtrader as bt
 
 from bt_gex.feeds.clock import Tick
 from bt_gex.market.calendar import new_york, utc
-from bt_gex.rules.entry import Decision
+from bt_gex.rules.gex.entry import Decision
 
 
 class Funnel(bt.Analyzer):

@@ -10,15 +10,15 @@ import backtrader as bt
 import numpy as np
 import numpy.typing as npt
 
-from bt_gex.blackbox.day import Day
 from bt_gex.feeds.clock import Tick
 from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.market.calendar import NS, Stamps, utc
 from bt_gex.market.contracts import Leg, Spread
 from bt_gex.market.money import rounded, to_cents
 from bt_gex.market.quotes import Prices
-from bt_gex.rules.entry import Decision
-from bt_gex.rules.exits import SETTLEMENT_REASON, UNRESOLVED_REASON
+from bt_gex.rules.gex.entry import Decision
+from bt_gex.rules.gex.exits import SETTLEMENT_REASON, UNRESOLVED_REASON
+from bt_gex.sessions.day import Day
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from bt_gex.blackbox.session_rows import SessionRows
 from bt_gex.errors import OutputError
 from bt_gex.market.calendar import Session
+from bt_gex.sessions.rows import SessionRows
 
 FORMAT = "days-1"  # a file of another form is another folder, so it is never misread
 

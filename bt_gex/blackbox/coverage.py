@@ -17,10 +17,17 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy.exc import SQLAlchemyError
 
-from bt_gex.blackbox.day import Day, LoadParams, load_day, on_grid
-from bt_gex.blackbox.gaps import Gap, find_gaps
 from bt_gex.blackbox.reader import Blackbox
-from bt_gex.blackbox.session_rows import (
+from bt_gex.errors import DataError
+from bt_gex.market.calendar import NEW_YORK, NS, Session, instant_ns, new_york, sessions
+from bt_gex.market.indexes import BUILT_IN, Index
+from bt_gex.market.quotes import Prices
+from bt_gex.market.settlement import PARITY_WINDOW
+from bt_gex.rules.gex.exits import end_of_day_ns
+from bt_gex.rules.gex.params import EntryParams, ExitParams
+from bt_gex.sessions.day import Day, LoadParams, load_day, on_grid
+from bt_gex.sessions.gaps import Gap, find_gaps
+from bt_gex.sessions.rows import (
     NO_ROWS,
     LegKey,
     LegRows,
@@ -28,13 +35,6 @@ from bt_gex.blackbox.session_rows import (
     describe,
     split_quotes,
 )
-from bt_gex.errors import DataError
-from bt_gex.market.calendar import NEW_YORK, NS, Session, instant_ns, new_york, sessions
-from bt_gex.market.indexes import BUILT_IN, Index
-from bt_gex.market.quotes import Prices
-from bt_gex.market.settlement import PARITY_WINDOW
-from bt_gex.rules.exits import end_of_day_ns
-from bt_gex.rules.params import EntryParams, ExitParams
 
 NEAR = PARITY_WINDOW
 QUOTES = "options_prices_live"

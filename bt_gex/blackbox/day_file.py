@@ -18,15 +18,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bt_gex.blackbox.arrow_arrays import to_arrow, to_numpy
-from bt_gex.blackbox.session_rows import (
+from bt_gex.market.calendar import Session
+from bt_gex.sessions.rows import (
     SMALL_TABLES,
     TEXT_COLUMNS,
     Quotes,
     Series,
     SessionRows,
 )
-from bt_gex.market.calendar import Session
+from bt_gex.storage.arrow_arrays import to_arrow, to_numpy
 
 MAGIC = b"BTGEXDAY"
 HEAD = struct.Struct("<8sQI")  # magic, length and CRC-32 of what follows the head

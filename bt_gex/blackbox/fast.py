@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bt_gex.blackbox.arrow_arrays import to_numpy
-from bt_gex.blackbox.session_rows import right_code
 from bt_gex.blackbox.sqlite_files import read_only_access
 from bt_gex.market.calendar import Stamps
 from bt_gex.market.quotes import Prices
+from bt_gex.sessions.rows import right_code
+from bt_gex.storage.arrow_arrays import to_numpy
 
 BATCH_ROWS = "65536"
 # The plus keeps SQLite from taking the index on the symbol, which has all sessions.

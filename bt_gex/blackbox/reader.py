@@ -14,7 +14,11 @@ import numpy.typing as npt
 from sqlalchemy import Select, Text, literal_column, select, text, type_coerce
 
 from bt_gex.blackbox.fast import fetch_quotes
-from bt_gex.blackbox.session_rows import (
+from bt_gex.blackbox.source import TABLES, has_time_index, open_source, reading
+from bt_gex.blackbox.stamps import stamp_ns
+from bt_gex.errors import DataError
+from bt_gex.market.calendar import Session
+from bt_gex.sessions.rows import (
     QUOTES,
     SMALL_TABLES,
     TEXT_COLUMNS,
@@ -25,10 +29,6 @@ from bt_gex.blackbox.session_rows import (
     columns_of,
     split_quotes,
 )
-from bt_gex.blackbox.source import TABLES, has_time_index, open_source, reading
-from bt_gex.blackbox.stamps import stamp_ns
-from bt_gex.errors import DataError
-from bt_gex.market.calendar import Session
 
 _HOP = """
 WITH RECURSIVE hop(t) AS (

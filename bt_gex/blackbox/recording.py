@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from bt_gex.blackbox.cache import DayCache, default_folder
 from bt_gex.blackbox.calendar_file import sessions_between
-from bt_gex.blackbox.session_rows import SessionRows
 from bt_gex.blackbox.sqlite_files import state_of
 from bt_gex.market.calendar import Session
+from bt_gex.sessions.rows import SessionRows
 
 if TYPE_CHECKING:
     from bt_gex.blackbox.reader import Blackbox

@@ -15,6 +15,9 @@ from sqlalchemy.schema import CreateTable
 from bt_gex.blackbox.schema import metadata
 from bt_gex.errors import BadValue, OutputError
 
+Database = Engine
+SchemaTable = Table
+
 SIDECARS = ("-wal", "-shm", "-journal")
 
 

@@ -14,8 +14,8 @@ from bt_gex.cli.common import DATE, FILLED
 from bt_gex.errors import BadValue, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from bt_gex.runs.trade_list import Reading, TradeList
-    from bt_gex.stats.compare import Side
+    from bt_gex.compare.comparison import Side
+    from bt_gex.compare.trade_list import Reading, TradeList
 
 PLACE = click.Path(path_type=Path)
 OF_LISTS = ("columns", "zone", "day", "within")  # options that two runs have no use for
@@ -58,10 +58,10 @@ def compare(
 
     Example: bt-gex compare runs/SPX-20260112-20260112-0123456789 trades.csv --zone UTC
     """
-    from bt_gex.reports.comparison import comparison_json, print_comparison
-    from bt_gex.reports.console import make_console
-    from bt_gex.runs.trade_list import Reading
-    from bt_gex.stats.compare import compare as held_against
+    from bt_gex.compare.comparison import compare as held_against
+    from bt_gex.compare.trade_list import Reading
+    from bt_gex.reports.console.comparison import comparison_json, print_comparison
+    from bt_gex.reports.console.run import make_console
 
     _check_options(ctx, a, b)
     reading = Reading(columns=_columns(columns), zone=zone, day=day)
@@ -102,8 +102,8 @@ def _sides(a: Path, b: Path, reading: Reading) -> tuple[Side, Side, TradeList | 
     """Both sides, and the one that is a list."""
     from dataclasses import replace
 
-    from bt_gex.runs.sides import list_side
-    from bt_gex.runs.trade_list import read_trade_list
+    from bt_gex.compare.sides import list_side
+    from bt_gex.compare.trade_list import read_trade_list
 
     runs = {place: _load(place) for place in (a, b) if place.is_dir()}
     if a.is_dir() and b.is_dir():
@@ -118,8 +118,8 @@ def _sides(a: Path, b: Path, reading: Reading) -> tuple[Side, Side, TradeList | 
 
 def _load(place: Path) -> Side:
     """A saved run; what cannot be read is status 2 here, as 1 says that something differs."""
-    from bt_gex.runs.result import RunResult
-    from bt_gex.runs.sides import run_side
+    from bt_gex.compare.sides import run_side
+    from bt_gex.results.result import RunResult
 
     try:
         return run_side(RunResult.load(place))

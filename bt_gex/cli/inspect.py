@@ -40,8 +40,8 @@ def inspect(
 
     from bt_gex.blackbox.coverage import read_coverage
     from bt_gex.blackbox.reader import Blackbox
-    from bt_gex.reports.console import make_console
-    from bt_gex.reports.coverage import print_coverage, record
+    from bt_gex.reports.console.coverage import print_coverage, record
+    from bt_gex.reports.console.run import make_console
 
     busy = Console(stderr=True).status(f"reading {database}")
     with Blackbox(database) as box, busy:

@@ -59,11 +59,11 @@ def lookahead(
     when nothing it decides changes with the future, 1 when something does.
     """
     from bt_gex.blackbox.recording import Recording
-    from bt_gex.reports.console import make_console
-    from bt_gex.reports.lookahead import print_self_test, print_verdict
-    from bt_gex.runs import lookahead as held
-    from bt_gex.runs.config import RunConfig
-    from bt_gex.runs.target import OWN, find_target
+    from bt_gex.config.run_config import RunConfig
+    from bt_gex.lookahead import check as held
+    from bt_gex.lookahead.target import OWN, find_target
+    from bt_gex.reports.console.lookahead import print_self_test, print_verdict
+    from bt_gex.reports.console.run import make_console
 
     if self_test and target:
         raise UsageError(f"--self-test holds its own examples; leave out {target} or --self-test")

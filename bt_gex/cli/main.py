@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from bt_gex.errors import BtGexError, UnknownName, UsageError
-from bt_gex.reports.painter import Painter
+from bt_gex.reports.charts.painter import Painter
 
 # verb -> module that defines a click command of that name; imported only when it is called.
 COMMANDS = {

@@ -25,9 +25,10 @@ def report(run_folder: Path, output: Path | None, show: bool) -> None:
     It shows what the run made and how much of that is luck, what speaks against it, every trade
     with its path, and what is assumed. Costs, once counted, are in it.
     """
-    from bt_gex.reports.html import html_report
-    from bt_gex.runs.analysis import analyse
-    from bt_gex.runs.result import RunResult, write_text
+    from bt_gex.findings.analysis import analyse
+    from bt_gex.reports.html.page import html_report
+    from bt_gex.results.result import RunResult
+    from bt_gex.storage.atomic import write_text
 
     result = RunResult.load(run_folder)
     target = output or run_folder / "report.html"
@@ -47,8 +48,9 @@ def plot(run_folder: Path, what: str, output: Path | None) -> None:
     WHAT is equity, drawdown, calendar, entry-times, mae-mfe, distribution, margin, session:DATE
     or trade:ORDER_ID.
     """
-    from bt_gex.reports.figures import figure_by_name, picture_bytes
-    from bt_gex.runs.result import RunResult, write_bytes
+    from bt_gex.reports.charts.figures import figure_by_name, picture_bytes
+    from bt_gex.results.result import RunResult
+    from bt_gex.storage.atomic import write_bytes
 
     target = output or Path(f"{what.replace(':', '-').replace('/', '_')}.png")
     if target.suffix.lower() not in (".png", ".svg"):
@@ -73,12 +75,12 @@ def costs(
     Slippage goes from 0 (mid) to 1.5 of the half-spread, at entry and exit alike. The table is
     kept in the run's folder as costs.json and costs.png, and shown by its next report.
     """
-    from bt_gex.reports.console import make_console
-    from bt_gex.reports.costs_console import print_costs
-    from bt_gex.reports.figures import save_png
-    from bt_gex.reports.run_figures import costs_figure
-    from bt_gex.runs.costs import count_costs
-    from bt_gex.runs.result import RunResult
+    from bt_gex.reports.charts.figures import save_png
+    from bt_gex.reports.charts.run import costs_figure
+    from bt_gex.reports.console.costs import print_costs
+    from bt_gex.reports.console.run import make_console
+    from bt_gex.results.result import RunResult
+    from bt_gex.sweeps.costs import count_costs
 
     result = RunResult.load(run_folder)
     with progress_bar("running at other fills") as progress:

@@ -14,7 +14,7 @@ import click
 from bt_gex.cli.common import DATE, FILLED, INDEX, cache_options, list_files, progress_bar
 from bt_gex.cli.settings import settings_of
 from bt_gex.errors import BadValue, BtGexError, UsageError
-from bt_gex.reports.painter import Painter
+from bt_gex.reports.charts.painter import Painter
 
 
 @click.command(
@@ -68,8 +68,8 @@ def run(
     as_json: bool,
 ) -> None:
     """Replay recorded sessions through the live rules and report every trade, skip and doubt."""
-    from bt_gex.runs.config import RunConfig
-    from bt_gex.runs.files import ConfigFile, read_config
+    from bt_gex.config.files import ConfigFile, read_config
+    from bt_gex.config.run_config import RunConfig
 
     file = read_config(config_file) if config_file else ConfigFile()
     options = {"start": start, "end": end, "profile": profile}
@@ -113,11 +113,11 @@ def _run_all(
     painter: Painter,
 ) -> None:
     from bt_gex.blackbox.recording import Recording
-    from bt_gex.reports.console import make_console, print_combined, print_report
-    from bt_gex.reports.figures import combined_figure, equity_figure
-    from bt_gex.runs.analysis import analyse
+    from bt_gex.findings.analysis import analyse
+    from bt_gex.reports.charts.figures import combined_figure, equity_figure
+    from bt_gex.reports.console.run import make_console, print_combined, print_report
     from bt_gex.runs.replay import replay
-    from bt_gex.runs.result import check_writable, write_text
+    from bt_gex.storage.atomic import check_writable, write_text
 
     check_writable(out)
     with Recording(database, how["cache"], how["use_cache"]) as recording:
@@ -138,7 +138,7 @@ def _run_all(
         result = result.save(out, extras)
         analysis = analyse(result) if report or not as_json else None
         if report and analysis:
-            from bt_gex.reports.html import html_report
+            from bt_gex.reports.html.page import html_report
 
             write_text(place / "report.html", html_report(result, analysis))
         results.append(result)
@@ -146,7 +146,7 @@ def _run_all(
             print_report(result, console, [str(doubt) for doubt in analysis.doubts])
             list_files(result.folder)
     if len(results) > 1:
-        from bt_gex.runs.combine import combine, save_combined
+        from bt_gex.results.portfolio import combine, save_combined
 
         summary, equity = combine(results)
         extras = {"equity.png": partial(_write, painter.draw(combined_figure, results))}
@@ -171,7 +171,7 @@ def _kept(place: Path) -> dict[str, Callable[[Path], None]]:
 def _known_sweep(place: Path) -> dict[str, Any]:
     """The sweep that found these settings, as far as an earlier run of the same name knew it:
     typing them by hand does not make them unpicked."""
-    from bt_gex.runs.files import read_config
+    from bt_gex.config.files import read_config
 
     if not (place / "config.yaml").is_file():
         return {}

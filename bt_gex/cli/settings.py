@@ -11,8 +11,8 @@ def settings_of(
     fills: str | None, commission: str | None, changes: tuple[str, ...]
 ) -> dict[str, Any]:
     """Settings by dotted name from --fills, --commission and --set; raises UsageError."""
-    from bt_gex.runs.config import parse_fills
-    from bt_gex.runs.files import PLAIN_KEYS
+    from bt_gex.config.files import PLAIN_KEYS
+    from bt_gex.config.run_config import parse_fills
 
     settings: dict[str, Any] = dict(parse_fills(fills)) if fills else {}
     if commission is not None:

@@ -19,9 +19,9 @@ def show(run_folder: Path, as_json: bool) -> None:
 
     Example: bt-gex show runs/SPX-20260112-20260116-0123456789
     """
-    from bt_gex.reports.console import make_console, print_report
-    from bt_gex.runs.analysis import analyse
-    from bt_gex.runs.result import RunResult
+    from bt_gex.findings.analysis import analyse
+    from bt_gex.reports.console.run import make_console, print_report
+    from bt_gex.results.result import RunResult
 
     result = RunResult.load(run_folder)
     if as_json:
@@ -45,10 +45,10 @@ def trade(run_folder: Path, order_id: str, output: Path | None) -> None:
     Example: bt-gex trade runs/SPX-20260112-20260116-0123456789
     SPX-20260112-093600-PUT-6955-6945 -o loss.png
     """
-    from bt_gex.reports.console import make_console
-    from bt_gex.reports.figures import save_png, trade_figure
-    from bt_gex.reports.trade_view import print_trade
-    from bt_gex.runs.result import RunResult
+    from bt_gex.reports.charts.figures import save_png, trade_figure
+    from bt_gex.reports.console.run import make_console
+    from bt_gex.reports.console.trade import print_trade
+    from bt_gex.results.result import RunResult
 
     result = RunResult.load(run_folder)
     if not result.trade_records:

@@ -138,8 +138,8 @@ def sweep(
     if action == "plan":
         _show_plan(plan, options)
         return
-    from bt_gex.reports.console import make_console
-    from bt_gex.reports.sweep_console import print_sweep
+    from bt_gex.reports.console.run import make_console
+    from bt_gex.reports.console.sweep import print_sweep
 
     with _progress("sweeping") as progress, _saying_what_is_stored():
         result = run_sweep(database, plan, out, options, progress, extras=_pictures)
@@ -181,9 +181,9 @@ def walkforward(
     **words: Any,
 ) -> None:
     """Pick the best settings on past sessions, trade them on the next ones, and again."""
-    from bt_gex.reports.console import make_console
-    from bt_gex.reports.walkforward import print_walkforward
-    from bt_gex.runs.result import check_writable
+    from bt_gex.reports.console.run import make_console
+    from bt_gex.reports.console.walkforward import print_walkforward
+    from bt_gex.storage.atomic import check_writable
     from bt_gex.sweeps.sweep import SweepOptions
     from bt_gex.sweeps.walkforward import run_walkforward
 
@@ -208,8 +208,8 @@ def walkforward(
 
 def _plan(words: dict[str, Any], search: tuple[int, int] | None = None) -> Plan:
     """The plan of the options over that of a file."""
-    from bt_gex.runs.config import RunConfig
-    from bt_gex.runs.files import ConfigFile, read_config
+    from bt_gex.config.files import ConfigFile, read_config
+    from bt_gex.config.run_config import RunConfig
     from bt_gex.sweeps.grid import parse_grid
     from bt_gex.sweeps.plan import PlanFile, Search, make_plan, read_plan
 
@@ -236,8 +236,8 @@ def _plan(words: dict[str, Any], search: tuple[int, int] | None = None) -> Plan:
 
 
 def _show_plan(plan: Plan, options: Any) -> None:
-    from bt_gex.reports.console import make_console
-    from bt_gex.reports.sweep_console import print_plan
+    from bt_gex.reports.console.run import make_console
+    from bt_gex.reports.console.sweep import print_plan
     from bt_gex.sweeps.estimate import estimate
 
     print_plan(plan, estimate(plan, options), make_console())
@@ -245,15 +245,15 @@ def _show_plan(plan: Plan, options: Any) -> None:
 
 def _pictures(result: SweepResult) -> dict[str, Callable[[Path], None]]:
     """What writes each picture of a sweep, by file name."""
-    from bt_gex.reports.figures import save_png
-    from bt_gex.reports.sweep_figures import sweep_figures
+    from bt_gex.reports.charts.figures import save_png
+    from bt_gex.reports.charts.sweep import sweep_figures
 
     return {f"{name}.png": partial(save_png, fig) for name, fig in sweep_figures(result).items()}
 
 
 def _draw_walkforward(result: WalkForward, path: Path) -> None:
-    from bt_gex.reports.figures import save_png
-    from bt_gex.reports.walkforward import walkforward_figure
+    from bt_gex.reports.charts.figures import save_png
+    from bt_gex.reports.console.walkforward import walkforward_figure
 
     save_png(walkforward_figure(result), path)
 

@@ -52,9 +52,9 @@ def synth(
 
     Example: bt-gex synth market.db --start 2026-01-12 --end 2026-01-16 --seed 7
     """
-    from bt_gex.blackbox.synth import SynthConfig, write
     from bt_gex.blackbox.writer import new_file
     from bt_gex.market.calendar import sessions
+    from bt_gex.synthetic.blackbox import SynthConfig, write
 
     config = SynthConfig(
         start=start,

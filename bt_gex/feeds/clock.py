@@ -11,10 +11,10 @@ import backtrader as bt
 import numpy as np
 import numpy.typing as npt
 
-from bt_gex.blackbox.day import Day
 from bt_gex.errors import EngineError
 from bt_gex.feeds.lines import BulkFeed, bt_stamps
 from bt_gex.market.calendar import BAR_S
+from bt_gex.sessions.day import Day
 
 
 class Tick(NamedTuple):

@@ -11,12 +11,12 @@ import backtrader as bt
 import numpy as np
 import numpy.typing as npt
 
-from bt_gex.blackbox.day import Day, LegQuotes
 from bt_gex.feeds.clock import ClockFeed
 from bt_gex.feeds.lines import BulkFeed, bt_stamps
 from bt_gex.market.calendar import BAR_S
 from bt_gex.market.contracts import Leg, Spread
 from bt_gex.market.quotes import Prices
+from bt_gex.sessions.day import Day, LegQuotes
 
 
 class OptionLegFeed(BulkFeed):

@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from bt_gex.config.run_config import FILLS
 from bt_gex.errors import UnknownName
 from bt_gex.market.calendar import NEW_YORK
 from bt_gex.market.contracts import Spread, make_spread
-from bt_gex.rules.exits import (
+from bt_gex.rules.gex.exits import (
     EMERGENCY_STOP,
     EXIT_REASONS,
     PROFIT_TARGET,
     STOP_LOSS,
     profit_target,
 )
-from bt_gex.rules.params import ExitParams
-from bt_gex.runs.config import FILLS
+from bt_gex.rules.gex.params import ExitParams
 
 if TYPE_CHECKING:
-    from bt_gex.runs.result import RunResult
+    from bt_gex.results.result import RunResult
 
 NOTHING = "n/a"
 FLAGS = {

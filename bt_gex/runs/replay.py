@@ -16,19 +16,19 @@ import pyarrow as pa
 from bt_gex.analyzers.account import rebuild_equity
 from bt_gex.analyzers.funnel import Funnel
 from bt_gex.analyzers.trades import Marks, TradeReport
-from bt_gex.blackbox.arrow_arrays import column_of, to_arrow, to_numpy
-from bt_gex.blackbox.day import Day, load_day
 from bt_gex.blackbox.recording import Recording
 from bt_gex.brokers.fills import HalfSpreadFill
 from bt_gex.brokers.spread import SpreadBroker
+from bt_gex.config.run_config import RunConfig
 from bt_gex.feeds.clock import ClockFeed
 from bt_gex.feeds.legs import SpreadFeed
+from bt_gex.findings.doubts import warnings
 from bt_gex.market.calendar import Stamps, new_york
-from bt_gex.runs.config import RunConfig
-from bt_gex.runs.result import RunResult, versions
+from bt_gex.results.result import RunResult, versions
+from bt_gex.sessions.day import Day, load_day
 from bt_gex.sizers.gex import FixedContracts, HalfKelly
-from bt_gex.stats.doubts import warnings
 from bt_gex.stats.summary import funnel, max_drawdown_dollars, summarise
+from bt_gex.storage.arrow_arrays import column_of, to_arrow, to_numpy
 from bt_gex.strategies.delayed import DelayedGexStrategy
 from bt_gex.strategies.gex import GexStrategy
 

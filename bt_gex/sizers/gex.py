@@ -7,7 +7,7 @@ from typing import Any
 import backtrader as bt
 
 from bt_gex.feeds.legs import SpreadFeed
-from bt_gex.rules.sizing import KellyParams, Size, fixed_size, half_kelly_size
+from bt_gex.rules.gex.sizing import KellyParams, Size, fixed_size, half_kelly_size
 
 
 class FixedContracts(bt.Sizer):

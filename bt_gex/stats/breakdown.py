@@ -12,11 +12,11 @@ from itertools import pairwise
 from typing import Any
 
 from bt_gex.market.calendar import NEW_YORK
-from bt_gex.stats.doubts import no_bid
 from bt_gex.stats.summary import WEEKDAYS, Record
 
 VIX_EDGES = (12.0, 14.0, 16.0, 18.0, 20.0, 25.0)
 UNKNOWN = "unknown"
+NO_BID_ASK = 0.50  # points; a leg offered for less may well be worth nothing
 CLAMPS = {"clamped_value", "clamped_exit"}
 
 
@@ -200,3 +200,13 @@ def break_even(points: Sequence[tuple[float, float]]) -> float | None:
             share = Fraction(above) / (Fraction(above) - Fraction(below))
             return float(Fraction(low) + (Fraction(high) - Fraction(low)) * share)
     return None
+
+
+def no_bid(trade: Record) -> bool:
+    """Whether a leg had no bid but an ask worth something when the trade was opened or closed."""
+    return any(
+        bid == 0 and ask >= NO_BID_ASK
+        for leg in trade.get("leg_quotes", ())
+        for bid, ask in (leg[:2], leg[2:])
+        if bid is not None and ask is not None
+    )

@@ -8,7 +8,7 @@ from typing import Any
 from bt_gex.feeds.clock import Tick
 from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.market.contracts import Leg
-from bt_gex.rules.entry import Decision, refused_credit
+from bt_gex.rules.gex.entry import Decision, refused_credit
 from bt_gex.strategies.gex import GexStrategy
 
 

@@ -9,18 +9,18 @@ from typing import Any
 import backtrader as bt
 import numpy as np
 
-from bt_gex.blackbox.day import Day
 from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.errors import EngineError, UnknownName
 from bt_gex.feeds.clock import Tick, clock_of
 from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.market.calendar import new_york
 from bt_gex.market.contracts import Leg, Spread
-from bt_gex.rules.entry import Decision, Seen, Skip, decide_entry
-from bt_gex.rules.exits import decide_exit, end_of_day_ns, exit_possible, profit_target
-from bt_gex.rules.params import EntryParams, ExitParams, SetupParams, find_profile
+from bt_gex.rules.gex.entry import Decision, Seen, Skip, decide_entry
+from bt_gex.rules.gex.exits import decide_exit, end_of_day_ns, exit_possible, profit_target
+from bt_gex.rules.gex.params import EntryParams, ExitParams, SetupParams, find_profile
+from bt_gex.rules.gex.sizing import Size
 from bt_gex.rules.settings import validated
-from bt_gex.rules.sizing import Size
+from bt_gex.sessions.day import Day
 
 SECTIONS: tuple[tuple[str, type], ...] = (
     ("setup", SetupParams),

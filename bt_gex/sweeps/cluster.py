@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BadValue, EngineError
-from bt_gex.runs.config import RunConfig
 from bt_gex.sweeps.engines import Sessions, make_engine
 from bt_gex.sweeps.plan import Variant
 from bt_gex.sweeps.pool import Engine, run_one

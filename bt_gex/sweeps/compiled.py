@@ -11,19 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from bt_gex.analyzers.trades import closed_trade
-from bt_gex.blackbox.day import Day
+from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BadValue
 from bt_gex.feeds.clock import Tick
 from bt_gex.market.money import to_cents
-from bt_gex.rules.entry import KINDS, NO_LIMIT, Decision, Seen, setup_for
-from bt_gex.rules.exits import (
+from bt_gex.rules.gex.entry import KINDS, NO_LIMIT, Decision, Seen, setup_for
+from bt_gex.rules.gex.exits import (
     EXIT_REASONS,
     SETTLEMENT_REASON,
     UNRESOLVED_REASON,
     end_of_day_ns,
 )
-from bt_gex.rules.params import ExitParams
-from bt_gex.runs.config import RunConfig
+from bt_gex.rules.gex.params import ExitParams
+from bt_gex.sessions.day import Day
 from bt_gex.stats.metrics import variant_metrics
 from bt_gex.strategies.gex import check_rows, order_id
 from bt_gex.sweeps import kernel

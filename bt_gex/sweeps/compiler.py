@@ -15,7 +15,7 @@ from bt_gex.blackbox.cache import default_folder
 from bt_gex.brokers import fills, spread
 from bt_gex.errors import EngineError
 from bt_gex.market import grid, money, quotes
-from bt_gex.rules import entry, exits, setup, sizing
+from bt_gex.rules.gex import entry, exits, setup, sizing
 from bt_gex.sweeps import kernel
 
 # In this order each function calls only those before it.

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from copy import copy
 from typing import Any
 
-from bt_gex.blackbox.day import Day, LoadParams, load_day
 from bt_gex.blackbox.recording import Recording
-from bt_gex.blackbox.session_rows import SessionRows
+from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BadValue
-from bt_gex.runs.config import RunConfig
+from bt_gex.sessions.day import Day, LoadParams, load_day
+from bt_gex.sessions.rows import SessionRows
 from bt_gex.sweeps.evaluate import Metrics, evaluate
 from bt_gex.sweeps.pool import Engine
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from bt_gex.analyzers.account import rebuild_equity
 from bt_gex.analyzers.trades import Marks
-from bt_gex.blackbox.day import Day
-from bt_gex.runs.config import RunConfig
+from bt_gex.config.run_config import RunConfig
 from bt_gex.runs.replay import run
+from bt_gex.sessions.day import Day
 from bt_gex.stats.metrics import variant_metrics
 from bt_gex.stats.summary import funnel, max_drawdown_dollars
 

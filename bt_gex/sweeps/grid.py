@@ -7,9 +7,9 @@ from datetime import time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from bt_gex.config.run_config import SECTIONS, canonical, plain_value, setting_names
 from bt_gex.errors import BadValue, UnknownName
 from bt_gex.rules.settings import checked, hints
-from bt_gex.runs.config import SECTIONS, canonical, plain_value, setting_names
 
 MOST_VALUES = 100_000
 Grid = dict[str, tuple[Any, ...]]

@@ -13,7 +13,7 @@ from bt_gex.brokers.spread import beyond_margin
 from bt_gex.market.contracts import LONG, SHORT
 from bt_gex.market.money import to_cents, units_of
 from bt_gex.market.quotes import CLAMP_TOLERANCE, clamp, payoff
-from bt_gex.rules.entry import (
+from bt_gex.rules.gex.entry import (
     MARGIN,
     NO_QUOTE,
     SIZE_ZERO,
@@ -23,8 +23,8 @@ from bt_gex.rules.entry import (
     refused_credit,
     refused_unpriced,
 )
-from bt_gex.rules.exits import END_OF_DAY, exit_outcome
-from bt_gex.rules.setup import (
+from bt_gex.rules.gex.exits import END_OF_DAY, exit_outcome
+from bt_gex.rules.gex.setup import (
     CALL_HIGH,
     CALL_MEDIUM,
     CONDOR,
@@ -33,7 +33,7 @@ from bt_gex.rules.setup import (
     SKIP_VIX,
     choose,
 )
-from bt_gex.rules.sizing import half_kelly_contracts
+from bt_gex.rules.gex.sizing import half_kelly_contracts
 from bt_gex.sweeps.arrays import NEVER, Floats, Ints, Market, Terms, Trades
 
 SETTLED, UNRESOLVED = END_OF_DAY + 1, END_OF_DAY + 2  # ends besides those by the exit rules

@@ -10,10 +10,10 @@ from typing import Any
 
 import backtrader as bt
 
-from bt_gex.blackbox.day import Day, LoadParams
 from bt_gex.brokers.fills import HalfSpreadFill
-from bt_gex.runs.config import RunConfig
+from bt_gex.config.run_config import RunConfig
 from bt_gex.runs.replay import build, no_collection, sizer_of
+from bt_gex.sessions.day import Day, LoadParams
 from bt_gex.strategies.gex import GexStrategy
 from bt_gex.sweeps.engines import BacktraderEngine
 from bt_gex.sweeps.evaluate import measure

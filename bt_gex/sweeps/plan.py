@@ -9,9 +9,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
+from bt_gex.config.files import ConfigFile, read_yaml, sort_out
+from bt_gex.config.run_config import RunConfig, canonical, plain_value
 from bt_gex.errors import BadValue
-from bt_gex.runs.config import RunConfig, canonical, plain_value
-from bt_gex.runs.files import ConfigFile, read_yaml, sort_out
 from bt_gex.stats.objectives import find_objective
 from bt_gex.sweeps.grid import Grid, problem, read_grid
 

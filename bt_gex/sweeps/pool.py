@@ -11,8 +11,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
+from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BtGexError, EngineError
-from bt_gex.runs.config import RunConfig
 from bt_gex.sweeps.plan import Variant, config_of
 from bt_gex.sweeps.store import Outcome
 

@@ -15,24 +15,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
-from bt_gex.blackbox.arrow_arrays import column_of, to_arrow, to_numpy
+from bt_gex.config.run_config import plain_value
 from bt_gex.errors import BtGexError, OutputError
-from bt_gex.runs.config import plain_value
-from bt_gex.runs.journal import journal_rows, read_rows, write_rows
+from bt_gex.findings.diagnoses import ASSUMED
+from bt_gex.results.option_omega import journal_rows, read_rows, write_rows
+from bt_gex.results.result import TRADE_COLUMNS, UNREADABLE, records_table
 from bt_gex.runs.replay import market_table, run
-from bt_gex.runs.result import (
-    TRADE_COLUMNS,
-    UNREADABLE,
-    Writer,
-    first_line,
-    records_table,
-    refuse_constant,
-    write_folder,
-)
-from bt_gex.stats.diagnoses import ASSUMED
 from bt_gex.stats.objectives import find_objective, rank
 from bt_gex.stats.overfitting import overfitting
 from bt_gex.stats.sharpe import session_sharpes
+from bt_gex.storage.arrow_arrays import column_of, to_arrow, to_numpy
+from bt_gex.storage.atomic import Writer, write_folder
+from bt_gex.storage.reading import first_line, refuse_constant
 from bt_gex.sweeps.engines import Sessions
 from bt_gex.sweeps.evaluate import SESSION_PNL
 from bt_gex.sweeps.plan import Plan, Variant, config_of, plan_to_yaml

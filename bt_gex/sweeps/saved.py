@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from bt_gex.errors import BadValue
-from bt_gex.runs.saved import AtLeast0, Count, Number, Share, validated
-
-if TYPE_CHECKING:
-    from bt_gex.sweeps.result import SweepResult
+from bt_gex.storage.shapes import AtLeast0, Count, Number, Share, validated
 
 
 @with_config(ConfigDict(strict=True))
@@ -91,7 +88,18 @@ SUMMARY = TypeAdapter(SavedSweep)
 ROWS = TypeAdapter(list[SavedRow])
 
 
-def check_sweep_result(result: SweepResult) -> None:
+class StoredSweep(Protocol):
+    """The parts of a sweep that were read from its folder."""
+
+    @property
+    def summary(self) -> dict[str, Any]: ...
+    @property
+    def plan(self) -> dict[str, Any]: ...
+    @property
+    def rows(self) -> list[dict[str, Any]]: ...
+
+
+def check_sweep_result(result: StoredSweep) -> None:
     """Raise BadValue where a part of a saved sweep is not what a sweep writes."""
     validated(SUMMARY, result.summary, "summary.json")
     grid = result.plan["grid"]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from bt_gex.blackbox.recording import Recording
 from bt_gex.errors import BadValue, OutputError
-from bt_gex.runs.result import Writer, check_writable, versions
+from bt_gex.results.result import versions
+from bt_gex.storage.atomic import Writer, check_writable
 from bt_gex.sweeps.cluster import Job, check_address, run_on_cluster
 from bt_gex.sweeps.engines import ENGINES, Sessions, make_engine, prepare
 from bt_gex.sweeps.optimizer import run_optstrategy

@@ -13,21 +13,16 @@ from typing import Any
 import pyarrow as pa
 
 from bt_gex.analyzers.trades import Marks
-from bt_gex.blackbox.arrow_arrays import column_of
-from bt_gex.blackbox.day import Day
 from bt_gex.blackbox.recording import Recording
 from bt_gex.errors import BadValue
-from bt_gex.runs.journal import journal_rows, write_rows
+from bt_gex.results.option_omega import journal_rows, write_rows
+from bt_gex.results.result import TRADE_COLUMNS, records_table, versions
 from bt_gex.runs.replay import equity_table, market_table, run
-from bt_gex.runs.result import (
-    TRADE_COLUMNS,
-    Writer,
-    records_table,
-    versions,
-    write_folder,
-)
+from bt_gex.sessions.day import Day
 from bt_gex.stats.objectives import find_objective, rank
 from bt_gex.stats.summary import max_drawdown_dollars, summarise
+from bt_gex.storage.arrow_arrays import column_of
+from bt_gex.storage.atomic import Writer, write_folder
 from bt_gex.sweeps.engines import Sessions, make_engine, prepare
 from bt_gex.sweeps.plan import Plan, Variant, config_of, plan_to_yaml
 from bt_gex.sweeps.pool import run_variants

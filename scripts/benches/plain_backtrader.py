@@ -22,9 +22,9 @@ import pandas as pd
 from planned import Trade, planned_trades
 
 from bt_gex import RunConfig
-from bt_gex.blackbox.day import Day
 from bt_gex.blackbox.recording import Recording
 from bt_gex.runs.replay import load_days
+from bt_gex.sessions.day import Day
 
 BALANCE = 100_000.0
 MULTIPLIER = 100

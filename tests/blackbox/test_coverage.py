@@ -14,11 +14,11 @@ from sqlalchemy.exc import OperationalError
 
 from bt_gex.blackbox import schema, writer
 from bt_gex.blackbox.coverage import bars_priced, read_coverage
-from bt_gex.blackbox.gaps import Gap, find_gaps, gaps_between
 from bt_gex.blackbox.reader import Blackbox
-from bt_gex.blackbox.session_rows import LegRows
 from bt_gex.errors import BadValue, DataError
 from bt_gex.market.calendar import NEW_YORK, NS, instant_ns, sessions
+from bt_gex.sessions.gaps import Gap, find_gaps, gaps_between
+from bt_gex.sessions.rows import LegRows
 
 POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 DATA = Path(__file__).parents[3] / "shared" / "data"

@@ -21,13 +21,13 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from bt_gex.blackbox.day import Day, LoadParams, load_day
 from bt_gex.blackbox.reader import Blackbox
 from bt_gex.blackbox.schema import metadata
 from bt_gex.blackbox.stamps import stamp_ns
 from bt_gex.errors import DataError
 from bt_gex.market.calendar import Session, sessions
 from bt_gex.market.indexes import NDX, SPX
+from bt_gex.sessions.day import Day, LoadParams, load_day
 
 URL = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 SCHEMA = "bt_gex_reader_test"

@@ -17,8 +17,8 @@ from reports.report_fakes import arrow, trade
 from typed import call
 
 from bt_gex.cli.main import cli
-from bt_gex.runs.config import RunConfig
-from bt_gex.runs.result import RunResult
+from bt_gex.config.run_config import RunConfig
+from bt_gex.results.result import RunResult
 from bt_gex.stats.summary import funnel, summarise
 
 Run = Callable[..., tuple[int, str, str]]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from typed import call
 
-from bt_gex.blackbox.synth import SynthConfig, write
 from bt_gex.blackbox.writer import new_file
+from bt_gex.synthetic.blackbox import SynthConfig, write
 
 BASE = ("--db", "market.db", "--start", "2026-01-12", "--end", "2026-01-12", "--points", "4")
 MINE = """

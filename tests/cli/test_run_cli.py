@@ -21,7 +21,7 @@ from defects.handmade_market import Market, put_spread
 from typed import call
 
 from bt_gex.cli.main import main
-from bt_gex.runs import result as result_module
+from bt_gex.storage import atomic
 
 DAY = ("--start", "2026-01-12", "--end", "2026-01-12")
 ONE = ("--set", "entry.times=09:36")
@@ -299,7 +299,7 @@ def test_stopped_while_the_folder_is_put_in_place(
             raise stops
         rename(source, target)
 
-    monkeypatch.setattr(result_module.os, "rename", stopped)
+    monkeypatch.setattr(atomic.os, "rename", stopped)
     status, out, err = run(*RUN)
     assert (status, out) == (130 if stops is KeyboardInterrupt else 1, "")
     assert err.splitlines()[-1].startswith(

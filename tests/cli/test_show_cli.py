@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from reports.report_fakes import arrow
 
 from bt_gex.cli.main import cli, main
-from bt_gex.runs.config import RunConfig
-from bt_gex.runs.result import RunResult
+from bt_gex.config.run_config import RunConfig
+from bt_gex.results.result import RunResult
 from bt_gex.stats.summary import funnel, summarise
 
 ORDER = "SPX-2026-01-12-100000-6955-6945"

@@ -22,9 +22,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import create_engine
 
 from bt_gex.blackbox import schema
-from bt_gex.runs.config import RunConfig
+from bt_gex.config.run_config import RunConfig
+from bt_gex.results.result import RunResult
 from bt_gex.runs.replay import replay
-from bt_gex.runs.result import RunResult
 
 NEW_YORK = ZoneInfo("America/New_York")
 MONDAY = "2026-01-12"

@@ -37,9 +37,9 @@ from bt_gex.blackbox.stamps import stamp_ns
 from bt_gex.errors import BadValue
 from bt_gex.market.calendar import instant_ns
 from bt_gex.market.settlement import Settlement
-from bt_gex.rules.exits import decide_exit
-from bt_gex.rules.params import ExitParams, find_profile
-from bt_gex.rules.sizing import KellyParams, half_kelly_size
+from bt_gex.rules.gex.exits import decide_exit
+from bt_gex.rules.gex.params import ExitParams, find_profile
+from bt_gex.rules.gex.sizing import KellyParams, half_kelly_size
 
 PAIRS = [(form, "space") for form in FORMS] + [("space", form) for form in FORMS][1:]
 
@@ -303,7 +303,7 @@ def test_D16_a_trade_without_a_result_is_no_loser(
     def no_price(**_: Any) -> Settlement:
         return Settlement(float("nan"), "none")
 
-    monkeypatch.setattr("bt_gex.blackbox.day.settlement_price", no_price)
+    monkeypatch.setattr("bt_gex.sessions.day.settlement_price", no_price)
     known.quotes("09:31", "10:15", put_spread(1.2))
     known.quotes("10:16", "10:20", put_spread(0.5))
     known.quotes("10:21", "15:00", put_spread(1.2))
@@ -323,13 +323,23 @@ def test_D16_a_trade_without_a_result_is_no_loser(
 CHANCE = {"random", "uuid", "secrets"}
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("date", "today"), ("time", "time")}
 SEEDED = {"bootstrap.py"}  # draws from a seed it is given, after all is decided
-DECIDING = ("market", "rules", "stats", "feeds", "brokers", "sizers", "analyzers", "strategies")
+DECIDING = (
+    "market",
+    "rules",
+    "stats",
+    "sessions",
+    "feeds",
+    "brokers",
+    "sizers",
+    "analyzers",
+    "strategies",
+)
 
 
 def test_D17_nothing_is_left_to_chance_or_the_clock_on_the_wall() -> None:
     root = Path(bt_gex.__file__).parent
     files = [file for part in (*DECIDING, "runs") for file in (root / part).rglob("*.py")]
-    files += [root / "blackbox" / f"{name}.py" for name in ("reader", "day", "stamps", "source")]
+    files += [root / "blackbox" / f"{name}.py" for name in ("reader", "stamps", "source")]
     assert len(files) > 30
     for file in files:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):

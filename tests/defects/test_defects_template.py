@@ -555,7 +555,7 @@ class TestT23:
         def broken(*_: Any, **__: Any) -> str:
             raise ZeroDivisionError("a mistake")
 
-        monkeypatch.setattr("bt_gex.rules.entry.get_gex_trade_setup", broken)
+        monkeypatch.setattr("bt_gex.rules.gex.entry.get_gex_trade_setup", broken)
         known.quotes("09:31", "09:40", put_spread(1.2))
         with pytest.raises(ZeroDivisionError, match="a mistake"):
             known.run(AT_0936)

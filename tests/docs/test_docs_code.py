@@ -18,15 +18,15 @@ from bt_gex import RunConfig
 from bt_gex.analyzers.account import Equity
 from bt_gex.analyzers.funnel import Funnel
 from bt_gex.analyzers.trades import TradeReport
-from bt_gex.blackbox.day import Day
 from bt_gex.blackbox.recording import Recording
-from bt_gex.blackbox.synth import SynthConfig, write
 from bt_gex.blackbox.writer import new_file
 from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.errors import EngineError
 from bt_gex.feeds.clock import ClockFeed
 from bt_gex.runs.replay import load_days
+from bt_gex.sessions.day import Day
 from bt_gex.strategies.gex import GexStrategy
+from bt_gex.synthetic.blackbox import SynthConfig, write
 
 PAGES = ("README.md", "docs/backtrader.md", "docs/settings.md", "docs/sweeps.md")
 TEXT = page("docs/backtrader.md")

@@ -14,8 +14,8 @@ import yaml
 from docs_tools import blocks, names, page, section, table
 
 from bt_gex.cli.main import COMMANDS, cli, main
-from bt_gex.runs.journal import COLUMNS as JOURNAL_COLUMNS
-from bt_gex.runs.result import DECISION_COLUMNS, TRADE_COLUMNS
+from bt_gex.results.option_omega import COLUMNS as JOURNAL_COLUMNS
+from bt_gex.results.result import DECISION_COLUMNS, TRADE_COLUMNS
 
 TEXT = page("docs/commands.md")
 DAYS = ["--start", "2026-01-12", "--end", "2026-01-12"]

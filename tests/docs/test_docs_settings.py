@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 from docs_tools import blocks, names, page, section, table
 
-from bt_gex.market.indexes import Index
-from bt_gex.rules.params import PROFILES
-from bt_gex.rules.settings import allowed, hints
-from bt_gex.runs.config import (
+from bt_gex.config.files import read_config
+from bt_gex.config.run_config import (
     FILLS,
     SECTIONS,
     RunConfig,
@@ -21,7 +19,9 @@ from bt_gex.runs.config import (
     setting_defaults,
     setting_names,
 )
-from bt_gex.runs.files import read_config
+from bt_gex.market.indexes import Index
+from bt_gex.rules.gex.params import PROFILES
+from bt_gex.rules.settings import allowed, hints
 
 TEXT = page("docs/settings.md")
 SETTINGS = {names(cells[0])[0]: cells for cells in table(TEXT)}

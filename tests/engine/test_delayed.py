@@ -10,10 +10,10 @@ import pytest
 from defects.handmade_market import AT_0936, MID, MONDAY, Market, entry_clocks, put_spread
 
 from bt_gex.blackbox.recording import Recording
+from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import DataError, OutputError
-from bt_gex.runs.config import RunConfig
-from bt_gex.runs.costs import Costs, count_costs
 from bt_gex.runs.replay import load_days, replay, run
+from bt_gex.sweeps.costs import Costs, count_costs
 
 
 def market(folder: Path, *quotes: tuple[str, str, float]) -> Path:

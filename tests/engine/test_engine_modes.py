@@ -16,7 +16,6 @@ from bt_gex import RunConfig, replay
 from bt_gex.analyzers.account import Drawdown, Equity, ProfitFactor
 from bt_gex.analyzers.funnel import Funnel
 from bt_gex.analyzers.trades import TradeReport
-from bt_gex.blackbox.day import Day
 from bt_gex.blackbox.recording import Recording
 from bt_gex.brokers.commission import OptionCommission
 from bt_gex.brokers.fills import HalfSpreadFill
@@ -26,6 +25,7 @@ from bt_gex.feeds.clock import ClockFeed
 from bt_gex.feeds.legs import OptionLegFeed, SpreadFeed
 from bt_gex.market.contracts import make_spread
 from bt_gex.runs.replay import load_days
+from bt_gex.sessions.day import Day
 from bt_gex.sizers.gex import FixedContracts
 from bt_gex.strategies.gex import GexStrategy
 

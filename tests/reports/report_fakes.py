@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from bt_gex.runs.config import RunConfig
-from bt_gex.runs.result import RunResult
+from bt_gex.config.run_config import RunConfig
+from bt_gex.results.result import RunResult
 
 CONFIG: dict[str, Any] = RunConfig(
     start=date(2026, 1, 12), end=date(2026, 1, 13), settings={"entry.times": ["09:36", "10:00"]}

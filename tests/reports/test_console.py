@@ -11,7 +11,7 @@ import pytest
 from report_fakes import CONFIG, UNRESOLVED, no_trades, two_trades
 from rich.console import Console
 
-from bt_gex.reports.console import make_console, print_combined, print_report
+from bt_gex.reports.console.run import make_console, print_combined, print_report
 from bt_gex.reports.words import dollars, gain, number, ratio
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from report_fakes import CONFIG, UNRESOLVED, equity, marks, no_trades, two_trades
 
 from bt_gex.errors import OutputError, UnknownName
-from bt_gex.reports.figures import (
+from bt_gex.reports.charts.figures import (
     combined_figure,
     equity_figure,
     png_bytes,

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from bt_gex.blackbox.synth import SynthConfig, write
 from bt_gex.blackbox.writer import new_file
-from bt_gex.reports.html import html_report
-from bt_gex.runs.analysis import analyse
-from bt_gex.runs.config import RunConfig
+from bt_gex.config.run_config import RunConfig
+from bt_gex.findings.analysis import analyse
+from bt_gex.reports.html.page import html_report
+from bt_gex.results.result import RunResult
 from bt_gex.runs.replay import replay
-from bt_gex.runs.result import RunResult
+from bt_gex.synthetic.blackbox import SynthConfig, write
 
 pytest.importorskip("selenium")
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))

@@ -13,19 +13,19 @@ from typing import Any
 import pytest
 from defects.handmade_market import MID, MONDAY, TWELVE, Market, put_spread
 
-from bt_gex.blackbox.synth import SynthConfig, write
 from bt_gex.blackbox.writer import new_file
+from bt_gex.config.run_config import RunConfig
+from bt_gex.findings.analysis import analyse
 from bt_gex.market.settlement import Settlement
-from bt_gex.reports.console import make_console, print_report
-from bt_gex.reports.figures import figure_by_name, picture_bytes
-from bt_gex.reports.html import html_report
-from bt_gex.reports.html_trades import FIELDS, thinned_path
-from bt_gex.reports.run_figures import FIGURES
-from bt_gex.runs.analysis import analyse
-from bt_gex.runs.config import RunConfig
-from bt_gex.runs.costs import Costs
+from bt_gex.reports.charts.figures import figure_by_name, picture_bytes
+from bt_gex.reports.charts.run import FIGURES
+from bt_gex.reports.console.run import make_console, print_report
+from bt_gex.reports.html.page import html_report
+from bt_gex.reports.html.trades import FIELDS, thinned_path
+from bt_gex.results.costs import Costs
+from bt_gex.results.result import RunResult
 from bt_gex.runs.replay import replay
-from bt_gex.runs.result import RunResult
+from bt_gex.synthetic.blackbox import SynthConfig, write
 
 TUESDAY = "2026-01-13"
 VOID = {"meta", "link", "input", "br", "hr", "img"}
@@ -123,7 +123,7 @@ def stays(market: Market) -> None:
 def runs(make: Make, monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[], RunResult]]:
     def unresolved() -> RunResult:
         monkeypatch.setattr(
-            "bt_gex.blackbox.day.settlement_price", lambda **_: Settlement(float("nan"), "none")
+            "bt_gex.sessions.day.settlement_price", lambda **_: Settlement(float("nan"), "none")
         )
         # Quoted until 11:00 only, so that it must be settled.
         return make(lambda m: m.quotes("09:31", "11:00", put_spread(1.2)), times=["09:36"])

@@ -10,8 +10,8 @@ import time
 import pytest
 from report_fakes import two_trades
 
-from bt_gex.reports.figures import equity_figure, png_bytes
-from bt_gex.reports.painter import Painter
+from bt_gex.reports.charts.figures import equity_figure, png_bytes
+from bt_gex.reports.charts.painter import Painter
 
 
 def test_the_same_picture() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from bt_gex.reports.sweep_console import setting, verdict
-from bt_gex.reports.sweep_figures import cells_of, sweep_figures
+from bt_gex.reports.charts.sweep import cells_of, sweep_figures
+from bt_gex.reports.console.sweep import setting, verdict
 from bt_gex.sweeps.result import SweepResult
 
 STOPS, TARGETS = [0.1, 0.2], [0.5, 0.6, 0.7]

@@ -10,8 +10,8 @@ import pytest
 from report_fakes import LOST, UNRESOLVED, two_trades
 
 from bt_gex.errors import UnknownName
-from bt_gex.reports.console import make_console
-from bt_gex.reports.trade_view import print_trade
+from bt_gex.reports.console.run import make_console
+from bt_gex.reports.console.trade import print_trade
 
 
 def told(order_id: str = "SPX-lost", **changes: Any) -> list[str]:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from bt_gex.config.run_config import RunConfig, parse_fills, setting_defaults
 from bt_gex.errors import BadValue, BtGexError, UnknownName, UsageError
-from bt_gex.rules.params import PROFILES, EntryParams, ExitParams, SetupParams, find_profile
+from bt_gex.rules.gex.params import PROFILES, EntryParams, ExitParams, SetupParams, find_profile
 from bt_gex.rules.settings import check_times, validated
-from bt_gex.runs.config import RunConfig, parse_fills, setting_defaults
 
 DAY = {"start": date(2026, 1, 12), "end": date(2026, 1, 12)}
 TWELVE = (

@@ -15,11 +15,11 @@ from oracle import nasty
 from test_against_oracle import CHOICES, FILLS, RANGES
 
 from bt_gex import RunConfig
-from bt_gex.blackbox.day import Day
 from bt_gex.blackbox.recording import Recording
 from bt_gex.errors import BadValue, EngineError
 from bt_gex.market.money import to_cents
 from bt_gex.runs.replay import load_days, run
+from bt_gex.sessions.day import Day
 from bt_gex.sweeps import compiler, kernel
 from bt_gex.sweeps.compiled import CompiledEngine
 from bt_gex.sweeps.evaluate import evaluate

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from bt_gex import RunConfig
+from bt_gex.config.run_config import canonical
 from bt_gex.errors import BadValue, UnknownName
-from bt_gex.runs.config import canonical
 from bt_gex.sweeps.grid import parse_grid
 from bt_gex.sweeps.plan import Plan, config_of, make_plan, plan_to_yaml, read_plan
 from bt_gex.sweeps.result import write_yaml

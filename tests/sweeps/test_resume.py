@@ -19,7 +19,7 @@ from oracle import nasty
 
 from bt_gex import RunConfig
 from bt_gex.errors import EngineError, OutputError
-from bt_gex.rules import exits
+from bt_gex.rules.gex import exits
 from bt_gex.sweeps import evaluate as evaluate_module
 from bt_gex.sweeps.plan import Plan, make_plan
 from bt_gex.sweeps.result import SweepResult

@@ -10,8 +10,8 @@ import pytest
 from oracle import nasty
 
 from bt_gex import RunConfig, replay
+from bt_gex.config.files import read_config
 from bt_gex.errors import OutputError
-from bt_gex.runs.files import read_config
 from bt_gex.stats.overfitting import overfitting
 from bt_gex.stats.sharpe import moments, session_returns
 from bt_gex.sweeps.plan import make_plan

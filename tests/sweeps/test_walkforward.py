@@ -14,7 +14,7 @@ from oracle import nasty
 from bt_gex import RunConfig, replay
 from bt_gex.errors import BadValue
 from bt_gex.market.calendar import sessions
-from bt_gex.reports.walkforward import judgement, verdict, walkforward_figure
+from bt_gex.reports.console.walkforward import judgement, verdict, walkforward_figure
 from bt_gex.sweeps.plan import Plan, Search, config_of, make_plan
 from bt_gex.sweeps.sweep import SweepOptions, run_sweep
 from bt_gex.sweeps.walkforward import WalkForward, judge, run_walkforward

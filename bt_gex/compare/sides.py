@@ -1,0 +1,57 @@
+"""A run, or somebody's list of trades, as a side of a comparison."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from bt_gex.compare.comparison import Side
+from bt_gex.compare.trade_list import TradeList
+from bt_gex.results.result import RunResult
+from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
+
+
+def run_side(result: RunResult) -> Side:
+    """All that a comparison can use of a run. Raises KeyError, TypeError or AttributeError where a
+    saved one has lost a part."""
+    config = result.config
+    sections = {name: part for name, part in config.items() if isinstance(part, Mapping)}
+    settings: dict[str, Any] = {
+        f"{section}.{name}": value
+        for section, part in sections.items()
+        for name, value in part.items()
+    }
+    return Side(
+        name=result.run_id,
+        trades=result.trade_records,
+        multiplier=config["index_facts"]["multiplier"],
+        index=config["index"],
+        settings=settings,
+        decisions=result.decision_records,
+        sessions={row["session"]: row["status"] for row in result.summary["sessions"]},
+        fingerprint=result.source.get("fingerprint"),
+        market=_market(result),
+    )
+
+
+def _market(result: RunResult) -> dict[str, str]:
+    """A hash of index price, VIX and pin by session."""
+    table = result.market_table
+    rows = rows_by_name(table["session"])
+    digests = {name: hashlib.sha256() for name in rows}
+    for column in ("spot", "vix", "pin"):
+        values = to_numpy(table[column])
+        for name, digest in digests.items():
+            digest.update(values[rows[name]].tobytes())
+    return {name: digest.hexdigest() for name, digest in digests.items()}
+
+
+def list_side(listed: TradeList, run: Side) -> Side:
+    """A list that is held against a run, whose contracts it traded."""
+    return Side(
+        name=listed.path.name,
+        trades=listed.trades,
+        multiplier=run.multiplier,
+        rounding=listed.rounding,
+    )

@@ -1,0 +1,143 @@
+"""Configuration files: YAML with the dotted setting names, flat or nested."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bt_gex.config.run_config import SECTIONS, RunConfig, parse_fills, setting_names
+from bt_gex.errors import BadValue, DataError, UnknownName
+
+PLAIN_KEYS = ("index", "start", "end", "profile")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigFile:
+    """What a file says: index, start, end and profile where given; settings by dotted name.
+
+    sweep  what found these settings, as a sweep writes it into its best.yaml
+    """
+
+    plain: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    indexes: dict[str, Any] = field(default_factory=dict)
+    sweep: dict[str, Any] = field(default_factory=dict)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 scalars only: 10:00 is a text, not the number 600, and a date stays a text."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        groups: set[str] = set()
+        for key, value in node.value:
+            if isinstance(value, yaml.MappingNode):  # the parser would drop the first one whole
+                if str(key.value) in groups:
+                    twice = f"{key.value} is there twice; put its settings together"
+                    raise yaml.MarkedYAMLError(problem=twice, problem_mark=key.start_mark)
+                groups.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _form, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+", list("-+0123456789")),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_form})$"), _first)
+
+
+def read_config(path: str | Path) -> ConfigFile:
+    """Read a configuration file, or the config.yaml of a run.
+
+    Raises DataError when it cannot be read, UnknownName and BadValue for what it says.
+    """
+    content = read_yaml(path)
+    if "run_id" in content and isinstance(content.get("config"), Mapping):
+        content = {**content["config"], "sweep": content.get("sweep")}
+    return sort_out(content)
+
+
+def config_of(content: Mapping[str, Any]) -> RunConfig:
+    """The configuration that a run has written. Raises UnknownName and BadValue."""
+    found = sort_out(content)
+    return RunConfig(settings=found.settings, indexes=found.indexes, **found.plain)
+
+
+def read_yaml(path: str | Path) -> Mapping[Any, Any]:
+    """Content of a file that holds values by name; nothing in an empty one.
+
+    Raises DataError when it cannot be read, BadValue when it holds something else.
+    """
+    try:
+        content = yaml.load(Path(path).read_text("utf-8"), _Loader)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: is not YAML: {_reason(error)}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, Mapping):
+        raise BadValue(
+            f"{path}: must hold settings by name, got a {type(content).__name__}; "
+            "write for instance exit.stop_loss: 0.15"
+        )
+    return content
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a YAML text, and in which line."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}: " if mark else ""
+    return where + (getattr(error, "problem", None) or str(error).splitlines()[0])
+
+
+def sort_out(content: Mapping[Any, Any], also: Iterable[str] = ()) -> ConfigFile:
+    """What the content of a configuration file means; `also` are further keys a user may mean.
+
+    Raises UnknownName and BadValue.
+    """
+    found = ConfigFile()
+    for raw, value in content.items():
+        key = str(raw)
+        if key in PLAIN_KEYS:
+            found.plain[key] = value
+        elif key == "fills" and not isinstance(value, Mapping):
+            numbers = value if isinstance(value, list) else [value]
+            found.settings.update(parse_fills(",".join(map(str, numbers))))
+        elif key in SECTIONS:
+            named = _named(key, value)
+            found.settings.update({f"{key}.{name}": setting for name, setting in named.items()})
+        elif key == "sweep":
+            found.sweep.update(_named(key, value))
+            if found.sweep:
+                from bt_gex.config.origin import check_sweep
+
+                check_sweep(found.sweep)
+        elif key == "indexes":
+            found.indexes.update(_named(key, value))
+        elif key == "index_facts":  # as a run writes it
+            facts = dict(_named(key, value))
+            found.indexes[str(facts.pop("symbol", content.get("index", "")))] = facts
+        elif "." in key:
+            found.settings[key] = value
+        else:
+            known = [*PLAIN_KEYS, "indexes", *also, *SECTIONS, *setting_names()]
+            raise UnknownName("setting", key, known)
+    return found
+
+
+def _named(key: str, value: Any) -> Mapping[Any, Any]:
+    if value is None:  # all its lines are commented out
+        return {}
+    if not isinstance(value, Mapping):
+        raise BadValue(f"{key} must hold settings by name, got {value!r}")
+    return value

@@ -1,0 +1,39 @@
+"""What a run makes at other fills, as a table for a terminal or a pipe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from bt_gex.reports.console.run import coloured, make_table
+from bt_gex.reports.html.luck import cost_sentences
+from bt_gex.reports.words import count, dates, percent, ratio
+
+if TYPE_CHECKING:
+    from bt_gex.results.costs import Costs
+    from bt_gex.results.result import RunResult
+
+
+def print_costs(result: RunResult, costs: Costs, console: Console) -> None:
+    """One row a slippage and delay, and where the profit ends."""
+    console.print(
+        Text(f"{result.config['index']} {dates(result)}: what the fills decide", style="bold")
+    )
+    table = make_table(">Slippage", "Entry", ">P&L", ">Trades", ">Win rate", ">Profit factor")
+    for delay in costs.delays:
+        table.add_section()
+        for slippage in costs.slippages:
+            row = costs.at(slippage, delay)
+            table.add_row(
+                f"{100 * slippage:g} %",
+                f"{count(delay, 'bar')} late" if delay else "at once",
+                coloured(row["total_pnl"]),
+                f"{row['total_trades']:,}",
+                percent(row["win_rate"] if row["total_trades"] else None),
+                ratio(row["profit_factor"]),
+            )
+    console.print(table)
+    for sentence in cost_sentences(costs):
+        console.print(Text(sentence))

@@ -1,0 +1,186 @@
+"""A sweep as a table for a terminal or a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from bt_gex.findings.diagnoses import edge_doubt, overfit_doubt
+from bt_gex.reports.console.run import colour, make_table
+from bt_gex.reports.words import count, dollars, gain, percent, ratio
+
+if TYPE_CHECKING:
+    from bt_gex.sweeps.plan import Plan
+    from bt_gex.sweeps.result import SweepResult
+
+BEST = 10  # rows of the table, besides the baseline
+FAULTS = 5  # skipped and failed variants named
+
+
+def print_sweep(result: SweepResult, console: Console) -> None:
+    """What was tried, the best variants with the baseline among them, and what to make of it."""
+    summary = result.summary
+    best = summary["best"]
+    head = f"{result.plan['index']} {_dates(result.plan)}: {count(summary['variants'], 'variant')}"
+    made = f"best {gain(best['total_pnl'])} ({best['label']})" if best else "none could be run"
+    console.print(Text(f"{head}, {made}", style=f"bold {colour(best['total_pnl'] if best else 0)}"))
+    console.print(_what_was_run(result))
+    _print_table(result, console)
+    _print_faults(result.rows, console)
+    for sentence in verdict(summary):
+        console.print(sentence)
+
+
+def print_plan(plan: Plan, estimate: Sequence[str], console: Console) -> None:
+    """The variants of a plan, and what running them would take."""
+    table = make_table(">", "Variant", "Kind", "Settings")
+    for number, variant in enumerate(plan.variants, start=1):
+        note = f"  ({variant.invalid})" if variant.invalid else ""
+        table.add_row(str(number), variant.variant_id, variant.tag, f"{variant.label}{note}")
+    console.print(table)
+    left_out = f"{count(plan.duplicates, 'duplicate')} left out"
+    cut = f", {count(plan.cut, 'variant')} cut off" if plan.cut else ""
+    console.print(f"{count(len(plan.variants), 'variant')}, {left_out}{cut}")
+    for line in estimate:
+        console.print(line)
+
+
+def verdict(summary: Mapping[str, Any]) -> list[str]:
+    """How the best stands beside the others: one sentence a point."""
+    found = []
+    done, best, base = summary["success"], summary["best"], summary["baseline"]
+    if not best:
+        return ["No variant could be run: nothing can be said."]
+    found += _missing(summary)
+    if not summary["best"]["total_trades"]:
+        return [*found, "The best variant made no trade: there is nothing to choose between."]
+    average = summary["average_total_pnl"]
+    found.append(
+        f"{count(summary['variants'], 'variant')} tried: the best made {gain(best['total_pnl'])}, "
+        f"the average {gain(average)}, and {summary['profitable']:,} of {done:,} made money."
+    )
+    if summary["average_score"] is not None:
+        found.append(
+            f"By {summary['objective']} the best has {number(best['score'])}, the average variant "
+            f"{number(summary['average_score'])}, the median {number(summary['median_score'])}."
+        )
+    if summary["without_score"]:
+        found.append(
+            f"{count(summary['without_score'], 'variant')} have no {summary['objective']} "
+            "(too few trades, or none lost) and rank last."
+        )
+    if best["total_pnl"] <= 0:
+        found.append(
+            "No variant made money: the one ranked first is the best by "
+            f"{summary['objective']} only, and no setting to trade."
+            if not summary["profitable"]
+            else f"The best by {summary['objective']} made no money, though others did: rank by "
+            "total_pnl or return."
+        )
+    if summary["same_as_best"]:
+        others = count(summary["same_as_best"], "other variant")
+        found.append(
+            f"{others} made exactly the same: what they set otherwise changes nothing there."
+        )
+    if summary["assumed"]:
+        found.append(
+            f"{', '.join(summary['assumed'])} is assumed, not chosen: luck is judged among the "
+            f"{summary['comparable']:,} variants that assume what the best does."
+        )
+    overfit = summary["overfitting"]
+    is_baseline = bool(base) and best["variant_id"] == base["variant_id"]
+    if overfit:
+        found.append(
+            f"Probability of overfitting {percent(overfit['probability'])}: how often the winner, "
+            f"by Sharpe ratio, on one half of the sessions ranks at or below the middle of "
+            f"all {overfit['variants']:,} different ones on the other "
+            f"({overfit['splits']:,} ways to halve {overfit['blocks']} blocks)."
+        )
+        if not is_baseline:
+            found += [str(doubt) for doubt in overfit_doubt(overfit["probability"])]
+    if summary["edges"]:
+        named = ", ".join(f"{name} {setting(value)}" for name, value in summary["edges"].items())
+        found.append(str(edge_doubt(named)))
+    if is_baseline:
+        found.append("No variant beats the baseline.")
+    elif done > 1:
+        found.append(
+            f"The best of {done:,} tries is flattered by having been picked: trade it on sessions "
+            "that did not pick it (bt-gex walkforward) before believing it."
+        )
+    return found
+
+
+def _missing(summary: Mapping[str, Any]) -> list[str]:
+    """What the dates do not hold."""
+    sessions, with_data = summary["sessions"], summary["sessions_with_data"]
+    if not sessions:
+        return ["The dates hold no session (weekends or holidays)."]
+    if with_data < sessions:
+        return [f"{sessions - with_data} of {count(sessions, 'session')} had no data."]
+    return []
+
+
+def number(value: float | None) -> str:
+    """A score: three significant decimals, or none."""
+    return "none" if value is None else f"{value:,.3f}"
+
+
+def _what_was_run(result: SweepResult) -> str:
+    summary = result.summary
+    parts = [count(summary["success"], "variant") + " run"]
+    parts += [f"{summary[name]:,} {name}" for name in ("skipped", "failed") if summary[name]]
+    if summary["duplicates"]:
+        parts.append(f"{count(summary['duplicates'], 'duplicate')} left out")
+    parts += [f"{summary['cut']:,} cut off by the limit"] if summary["cut"] else []
+    return f"{', '.join(parts)}; ranked by {summary['objective']}"
+
+
+def _dates(plan: Mapping[str, Any]) -> str:
+    start, end = str(plan["start"]), str(plan["end"])
+    return start if start == end else f"{start} to {end}"
+
+
+def _print_table(result: SweepResult, console: Console) -> None:
+    swept = list(result.plan["grid"])
+    table = make_table(">Rank", "Settings", ">Score", ">P&L", ">Trades", ">Won", ">PF", ">Drawdown")
+    for column in table.columns[2:]:
+        column.no_wrap = True
+    ranked = sorted((r for r in result.rows if r["rank"]), key=lambda row: int(row["rank"]))
+    shown = ranked[:BEST]
+    shown += [row for row in ranked[BEST:] if row["tag"] == "baseline"]
+    for row in shown:
+        named = " ".join(f"{n.partition('.')[2]}={setting(row[n])}" for n in swept)
+        table.add_row(
+            str(row["rank"]),
+            f"baseline {named}" if row["tag"] == "baseline" else named,
+            number(row["score"]),
+            gain(row["total_pnl"]),
+            f"{row['total_trades']:,}",
+            percent(row["win_rate"]),
+            ratio(row["profit_factor"]),
+            dollars(row["max_drawdown_mtm"]),
+        )
+    if shown:
+        console.print(table)
+
+
+def setting(value: Any) -> str:
+    """A setting's value as a person types it."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "none"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _print_faults(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+    for status in ("failed", "skipped"):
+        faulty = [row for row in rows if row["status"] == status]
+        for row in faulty[:FAULTS]:
+            console.print(f"{status}: {row['label']}: {row['reason']}")
+        if len(faulty) > FAULTS:
+            console.print(f"{status}: and {len(faulty) - FAULTS:,} more, see variants.parquet")

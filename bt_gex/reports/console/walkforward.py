@@ -1,0 +1,124 @@
+"""A walk-forward in words, as a table, and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from bt_gex.reports.charts import drawing
+from bt_gex.reports.console.run import colour, make_table
+from bt_gex.reports.console.sweep import setting
+from bt_gex.reports.words import count, dollars, gain, percent
+from bt_gex.storage.arrow_arrays import to_numpy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from bt_gex.sweeps.walkforward import WalkForward
+
+HALF = 0.5  # of the profit in sample: with less kept, picking is mostly luck
+
+
+def print_walkforward(result: WalkForward, console: Console) -> None:
+    """The verdict, the windows, and how the picked settings moved."""
+    out = result.summary["out_of_sample"]
+    console.print(Text(headline(result), style=f"bold {colour(out['total_pnl'])}"))
+    table = make_table(
+        "Train", "Test", "Picked", ">In sample", ">Out of sample", ">Trades", ">Average variant",
+        ">Baseline",
+    )  # fmt: skip
+    for window in result.windows:
+        table.add_row(
+            f"{window['train_start']} {window['train_end']}",
+            f"{window['test_start']} {window['test_end']}",
+            window["label"] or "none",
+            gain(window["in_sample_pnl"]),
+            gain(window["out_of_sample_pnl"]),
+            f"{window['out_of_sample_trades']:,}",
+            gain(window["average_variant_pnl"]),
+            gain(window["baseline_pnl"]),
+        )
+    console.print(table)
+    for name, one in result.summary["stability"].items():
+        console.print(
+            f"{name}: {setting(one['value'])} picked in {percent(one['share'])} of the windows, "
+            f"{count(one['distinct'], 'value')} in all"
+        )
+    for sentence in verdict(result.summary):
+        console.print(sentence)
+
+
+def headline(result: WalkForward) -> str:
+    """The result in one line."""
+    out, plan = result.summary["out_of_sample"], result.plan
+    return (
+        f"{plan['index']} {plan['start']} to {plan['end']}: out of sample {gain(out['total_pnl'])} "
+        f"in {count(result.summary['windows'], 'window')}, "
+        f"{count(out['total_trades'], 'trade')}, drawdown {dollars(out['max_drawdown_mtm'])}"
+    )
+
+
+def verdict(summary: Mapping[str, Any]) -> list[str]:
+    """What a trader should make of it: one sentence a point, the judgement last."""
+    out, windows = summary["out_of_sample"], summary["windows"]
+    found = [
+        f"A session made {gain(summary['in_sample_a_session'])} in sample and "
+        f"{gain(summary['out_of_sample_a_session'])} out of sample; "
+        f"{summary['profitable_windows']} of {count(windows, 'window')} made money.",
+        f"The average variant made {gain(summary['average_variant_pnl'])} on the same test "
+        f"sessions, the baseline {gain(summary['baseline_pnl'])}; the pick beat the average in "
+        f"{summary['beat_average_windows']} of {count(windows, 'window')}.",
+    ]
+    efficiency = summary["efficiency"]
+    if efficiency is not None:
+        found.append(f"Efficiency (out of sample over in sample, a session): {efficiency:.2f}.")
+    return [*found, judgement(out["total_pnl"], efficiency, summary)]
+
+
+def judgement(total_pnl: float, efficiency: float | None, summary: Mapping[str, Any]) -> str:
+    """The plain word; the summary tells what the average variant and the baseline made."""
+    average_pnl, baseline_pnl = summary["average_variant_pnl"], summary["baseline_pnl"]
+    if total_pnl <= 0:
+        return "Verdict: the picked settings made no money on sessions that did not pick them."
+    if average_pnl is not None and average_pnl >= total_pnl:
+        cost = gain(round(total_pnl - average_pnl, 2))
+        return f"Verdict: picking the best made {cost} against the average variant: worth nothing."
+    if baseline_pnl is not None and baseline_pnl >= total_pnl:
+        cost = gain(round(total_pnl - baseline_pnl, 2))
+        return f"Verdict: picking the best made {cost} against the baseline left as it is."
+    if efficiency is None:
+        return "Verdict: nothing was made in sample, so what was made out of sample is luck."
+    if efficiency < HALF:
+        return "Verdict: less than half of what the sweep promised was kept out of sample."
+    return "Verdict: the picked settings held up out of sample."
+
+
+def walkforward_figure(result: WalkForward) -> Figure:
+    """The account over the test sessions, one window after the other, and its drawdown."""
+    figure, top, bottom = drawing.two_panels("account ($)", "drawdown ($)")
+    drawing.title(top, headline(result), verdict(result.summary)[-1])
+    table = result.equity
+    if not table.num_rows:
+        drawing.no_axis(bottom)
+        drawing.say(top, "no session was traded")
+        return figure
+    stamps, marked = to_numpy(table["time"]), to_numpy(table["equity"])
+    start = float(result.summary["out_of_sample"]["final_balance"]) - float(
+        result.summary["out_of_sample"]["total_pnl"]
+    )
+    rows = np.arange(len(stamps))
+    top.axhline(start, color=drawing.GREY, linewidth=0.8, linestyle=":", label="start")
+    top.plot(rows, marked, color=drawing.BLUE, linewidth=1.2, label="account, open spreads at mid")
+    names = table["test_start"].to_pylist()
+    edges = [n for n in range(1, len(names)) if names[n] != names[n - 1]]
+    for n, edge in enumerate(edges):
+        label = "next window, next pick" if n == 0 else None
+        top.axvline(edge, color=drawing.ORANGE, linewidth=1.0, linestyle="--", label=label)
+    drawing.draw_drawdown(bottom, rows, start, marked)
+    drawing.session_axis(bottom, stamps)
+    drawing.legend(top)
+    return figure

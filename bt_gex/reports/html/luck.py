@@ -1,0 +1,155 @@
+"""What the HTML report says of luck and of the fills, as words and rows of tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bt_gex.reports.words import NOTHING, count, dollars, gain, odds, percent, ratio
+
+if TYPE_CHECKING:
+    from bt_gex.findings.analysis import Analysis
+    from bt_gex.results.costs import Costs
+
+Rows = list[Sequence[Any]]
+LUCK_HEAD = (
+    "share of redraws that end below",
+    "1 %",
+    "5 %",
+    "25 %",
+    "50 %",
+    "75 %",
+    "95 %",
+    "99 %",
+)
+LUCK_ROWS = {
+    "final_balance_quantiles": "final balance",
+    "max_drawdown_quantiles": "maximum drawdown at closes",
+    "max_drawdown_mtm_quantiles": "maximum drawdown marked per bar",
+}
+
+
+def luck_words(analysis: Analysis) -> list[str]:
+    """How the intervals came about, and the odds of a loss."""
+    luck = analysis.luck
+    if luck is None:
+        return [
+            "Sessions cannot be drawn again here: that takes at least two sessions with data and "
+            "a trade. Whatever the figures say, they say it of a single case."
+        ]
+    block = count(luck["block_sessions"], "session")
+    losing = ", ".join(
+        f"{pct} % or more: {odds(share)}"
+        for pct, share in luck["probability_of_losing_pct"].items()
+    )
+    return [
+        f"{luck['paths']:,} accounts of {luck['sessions']} sessions each, drawn with replacement "
+        f"in blocks of {block} from the sessions of this run (circular block bootstrap, Politis "
+        f"and Romano 1992; seed {luck['seed']}). It knows only the kinds of days that were "
+        "recorded; a crash that was not is not in it.",
+        f"Probability of a loss over so many sessions: {odds(luck['probability_of_loss'])}. "
+        f"Probability that the account is down at some close by {losing}.",
+    ]
+
+
+def luck_rows(analysis: Analysis) -> Rows:
+    """Quantiles of the redraws."""
+    luck = analysis.luck
+    if luck is None:
+        return []
+    return [
+        (name, *(dollars(value) for value in luck[key].values())) for key, name in LUCK_ROWS.items()
+    ]
+
+
+def sharpe_rows(analysis: Analysis) -> Rows:
+    """The ratio, its odds, and its worth after so many tries."""
+    s = analysis.sharpe
+    sessions = s["min_track_record_sessions"]
+    rows: Rows = [
+        ("Sharpe ratio, annualised", ratio(s["sharpe_annualised"]),
+         "mean over sample deviation of the sessions' returns, times √252; a session without a "
+         "trade counts as 0"),
+        ("Sharpe ratio a session", _fine(s["sharpe_a_session"]),
+         f"over {s['sessions'] if s['sessions'] is not None else 'no'} sessions with data; "
+         "none with fewer than three, or when all are the same"),
+        ("Skewness, kurtosis", f"{_fine(s['skewness'])}, {_fine(s['kurtosis'])}",
+         "of the sessions' returns; 0 and 3 for a normal distribution"),
+        ("Probabilistic Sharpe ratio", odds(s["probabilistic_sharpe"]),
+         "probability that the true ratio is above 0 (Bailey and López de Prado 2012)"),
+        ("Minimum track record",
+         count(math.ceil(sessions), "session") if sessions is not None else NOTHING,
+         "sessions needed to be 95 % sure that the ratio is above 0 (the same)"),
+    ]  # fmt: skip
+    if analysis.sweep:
+        rows += _sweep_rows(analysis.sweep, s)
+    else:
+        rows.append(
+            (
+                "Deflated Sharpe ratio",
+                NOTHING,
+                "these settings did not come out of a sweep; if "
+                "you tried others by hand, the probability above flatters them",
+            )
+        )
+    return rows
+
+
+def _sweep_rows(sweep: Mapping[str, Any], s: Mapping[str, Any]) -> Rows:
+    return [
+        ("Best ratio of worthless variants", _fine(s["expected_best_sharpe_a_session"]),
+         f"a session, expected of the best of {s['trials']:,} (Bailey and López de Prado 2014)"),
+        ("Deflated Sharpe ratio", odds(s["deflated_sharpe"]),
+         "probability that the true ratio is above that (the same)"),
+        ("Probability of overfitting", percent(sweep["overfitting_probability"]),
+         "how often the winner of half the sessions ranks in the lower half on the others "
+         "(CSCV; Bailey, Borwein, López de Prado and Zhu 2016)"),
+        ("Sweep", str(sweep["name"]),
+         f"best {gain(sweep['best_total_pnl'])}, average variant "
+         f"{gain(sweep['average_total_pnl'])}"),
+    ]  # fmt: skip
+
+
+def _fine(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:,.3f}"
+
+
+def cost_words(analysis: Analysis) -> str:
+    """Where the profit ends."""
+    return " ".join(cost_sentences(analysis.costs)) if analysis.costs else ""
+
+
+def cost_sentences(costs: Costs) -> list[str]:
+    """Where the profit ends, by delay."""
+    said = []
+    for delay in costs.delays:
+        edge = costs.break_even(delay)
+        entry = f"{count(delay, 'bar')} late" if delay else "at once"
+        first = costs.at(costs.slippages[0], delay)["total_pnl"]
+        what = (
+            f"nothing is left at {percent(edge)} of the half-spread"
+            if edge is not None
+            else "there is no profit even at mid"
+            if first <= 0
+            else f"there is a profit still at {percent(costs.slippages[-1])}"
+        )
+        said.append(f"Entered {entry}, {what}.")
+    return [*said, "Market orders pay about 100 % (the natural side)."]
+
+
+def cost_rows(analysis: Analysis) -> Rows:
+    """The table of costs."""
+    if analysis.costs is None:
+        return []
+    return [
+        (
+            f"{100 * row['slippage']:g} %",
+            f"{count(row['delay_bars'], 'bar')} late" if row["delay_bars"] else "at once",
+            gain(row["total_pnl"]),
+            f"{row['total_trades']:,}",
+            percent(row["win_rate"] if row["total_trades"] else None),
+            ratio(row["profit_factor"]),
+        )
+        for row in analysis.costs.rows
+    ]

@@ -1,0 +1,121 @@
+"""A run as one HTML file that needs nothing else: no network, no further file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from bt_gex.reports.charts.figures import equity_figure
+from bt_gex.reports.charts.run import FIGURES, costs_figure
+from bt_gex.reports.charts.svg import inline_svg
+from bt_gex.reports.html import luck, parts
+from bt_gex.reports.html.trades import trade_data
+from bt_gex.reports.words import verdict, why_no_trades
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from bt_gex.findings.analysis import Analysis
+    from bt_gex.results.result import RunResult
+
+SECTIONS = (
+    ("verdict", "Verdict"),
+    ("account", "Account"),
+    ("where", "Where it comes from"),
+    ("trades-at-large", "How trades went"),
+    ("luck", "Luck"),
+    ("fills", "Fills"),
+    ("funnel", "Funnel"),
+    ("trades", "Trades"),
+    ("data", "Data"),
+    ("assumptions", "Assumptions"),
+)
+CAPTIONS = {
+    "equity": "The account bar by bar with open spreads at mid, at closes only, and each trade at "
+    "its exit; below, how far it stood under its highest value.",
+    "drawdown": "Distance to the highest value so far, marked at every bar and at closes only.",
+    "margin": "Dollars that open spreads could have lost at most.",
+    "calendar": "Each session in its week; gains are blue, losses brown.",
+    "entry-times": "By time and weekday of entry. A handful of trades in a cell says little.",
+    "mae-mfe": "How far each trade went against and for the account, and what it made in the end.",
+    "distribution": "How often trades made how much.",
+    "costs": "The same configuration at other fills, and with entries some bars late.",
+}
+WIDE = 9.0  # inches; a wider picture takes the whole width of the page
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure of the page."""
+
+    svg: Any
+    caption: str
+    wide: bool
+
+
+def html_report(result: RunResult, analysis: Analysis) -> str:
+    """The page; the same run gives the same text."""
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(_file("report.html.jinja"))
+    config = result.config
+    text = template.render(
+        title=f"bt_gex {result.run_id}",
+        css=Markup(_file("report.css")),
+        script=Markup(_file("report.js")),
+        trade_data=Markup(trade_data(result)),
+        sections=SECTIONS,
+        run_id=result.run_id,
+        folder=str(result.folder or result.run_id),
+        verdict=verdict(result),
+        terms=parts.terms(result),
+        profile=config["profile"],
+        cards=parts.cards(result, analysis),
+        cards_note=parts.cards_note(analysis),
+        doubts=analysis.doubts,
+        pictures=_pictures(result, analysis),
+        groups=parts.groups(analysis),
+        figures=parts.figures(result, analysis),
+        luck_words=luck.luck_words(analysis),
+        luck_head=luck.LUCK_HEAD,
+        luck_rows=luck.luck_rows(analysis),
+        sharpe_rows=luck.sharpe_rows(analysis),
+        cost_words=luck.cost_words(analysis),
+        cost_rows=luck.cost_rows(analysis),
+        stages=parts.stages(result),
+        funnel_words=parts.funnel_words(result),
+        reasons=parts.reasons(result),
+        trade_count=len(result.trade_records),
+        filters=parts.filters(result),
+        why_none=why_no_trades(result.summary),
+        data_words=parts.data_words(result),
+        session_head=parts.SESSION_HEAD,
+        session_rows=parts.session_rows(result),
+        quality=parts.quality(result),
+        assumptions=parts.assumption_rows(result),
+        settings=parts.settings(result, analysis),
+        versions=parts.versions(result),
+    )
+    return f"{text.rstrip()}\n"
+
+
+def _file(name: str) -> str:
+    return (resources.files("bt_gex.reports.html") / "templates" / name).read_text("utf-8")
+
+
+def _pictures(result: RunResult, analysis: Analysis) -> dict[str, Picture]:
+    drawn: dict[str, Figure] = {"equity": equity_figure(result)}
+    drawn |= {name: draw(result) for name, draw in FIGURES.items()}
+    if analysis.costs:
+        drawn["costs"] = costs_figure(result, analysis.costs)
+    return {name: _picture(name, figure) for name, figure in drawn.items()}
+
+
+def _picture(name: str, figure: Figure) -> Picture:
+    from markupsafe import Markup
+
+    caption = CAPTIONS[name]
+    return Picture(Markup(inline_svg(figure, name, caption)), caption, figure.get_figwidth() > WIDE)

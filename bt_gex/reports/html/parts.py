@@ -1,0 +1,292 @@
+"""What the parts of the HTML report say, as words and rows of tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bt_gex.config.run_config import setting_names
+from bt_gex.findings.doubts import BAD_QUOTES
+from bt_gex.reports.assumptions import assumptions
+from bt_gex.reports.html.trades import flags_of
+from bt_gex.reports.words import (
+    NOTHING,
+    count,
+    dollars,
+    fills,
+    gain,
+    percent,
+    ratio,
+    signed_pct,
+)
+from bt_gex.stats import breakdown
+from bt_gex.stats.summary import most_frequent_first
+
+if TYPE_CHECKING:
+    from bt_gex.findings.analysis import Analysis
+    from bt_gex.results.result import RunResult
+
+Rows = list[Sequence[Any]]
+GROUPS = {
+    "by_exit_reason": "By exit reason",
+    "by_strategy": "By strategy",
+    "by_confidence": "By confidence",
+    "by_distance": "By distance from the pin, points",
+    "by_vix": "By VIX at entry",
+    "by_weekday": "By weekday of entry",
+    "by_entry_time": "By time of entry, New York",
+}
+SESSION_HEAD = ("session", "status", "checks", "entries", "P&L", "bars priced", "notes")
+MEANINGS = {
+    **BAD_QUOTES,
+    "quote rows": "recorded quotes of the options the rules asked for",
+    "NULL index price": "rows passed over for the index price",
+    "NULL vix": "rows passed over for the VIX",
+    "NULL bid": "no bid; counts as 0",
+    "locked": "bid equals ask; used as it is",
+    "rows of gex_peaks": "recorded peaks",
+    "rows of market_context": "recorded index prices and VIX",
+    "duplicate peaks": "same instant twice; the later row counts",
+    "duplicate context": "same instant twice; the later row counts",
+    "chains of another expiry": "option chains that expire on another day; not used for peaks",
+    "no such option": "quotes of neither a call nor a put, or without a strike",
+}
+
+
+class Card(NamedTuple):
+    """A figure with what is known of its luck."""
+
+    id: str
+    name: str
+    value: str
+    note: str
+    tone: str = ""
+
+
+def terms(result: RunResult) -> str:
+    """What the result rests on."""
+    config = result.config
+    return (
+        f"Profile {config['profile']}; fills {fills(result)}; commission "
+        f"{dollars(config['fills']['commission'])} a contract, leg and side; balance at start "
+        f"{dollars(result.balance)}; data {result.source.get('database', 'of unknown origin')}."
+    )
+
+
+def cards(result: RunResult, analysis: Analysis) -> list[Card]:
+    """The verdict in figures, each with its interval."""
+    s, luck = result.summary, analysis.luck or {}
+    won = f"{s['winners']:,} of {count(s['total_trades'], 'trade')}"
+    tone = "gain" if s["total_pnl"] > 0 else "loss" if s["total_pnl"] < 0 else ""
+    traded = bool(s["total_trades"])
+    return [
+        Card("pnl", "Profit and loss", gain(s["total_pnl"]),
+             _between(luck.get("total_pnl"), gain), tone),
+        Card("return", "Return", signed_pct(s["return_pct"]),
+             _between(luck.get("return_pct"), signed_pct), tone),
+        Card("win-rate", "Win rate", percent(s["win_rate"] if traded else None),
+             f"{won}; {_between(luck.get('win_rate'), percent)}"),
+        Card("profit-factor", "Profit factor", ratio(s["profit_factor"]),
+             _between(luck.get("profit_factor"), ratio)),
+        Card("drawdown", "Maximum drawdown at closes", dollars(s["max_drawdown"]),
+             _between(luck.get("max_drawdown"), dollars)),
+        Card("drawdown-mtm", "Maximum drawdown marked per bar", dollars(s["max_drawdown_mtm"]),
+             _between(luck.get("max_drawdown_mtm"), dollars)),
+    ]  # fmt: skip
+
+
+def _between(bounds: Sequence[float | None] | None, words: Any) -> str:
+    if bounds is None:
+        return "no interval"
+    low, high = bounds
+    if low is None:
+        return "no upper bound"
+    return f"{words(low)} to {words(high) if high is not None else 'no upper bound'}"
+
+
+def cards_note(analysis: Analysis) -> str:
+    """What the intervals are."""
+    luck = analysis.luck
+    if luck is None:
+        return (
+            "No intervals: they are drawn from sessions with data, and take at least two of them "
+            "and a trade."
+        )
+    return (
+        f"Below each figure: the middle {percent(luck['coverage'])} of what "
+        f"{luck['paths']:,} redraws of the {luck['sessions']} sessions gave."
+    )
+
+
+def groups(analysis: Analysis) -> list[dict[str, Any]]:
+    """Breakdowns of the trades."""
+    found = []
+    for key, title in GROUPS.items():
+        rows = [
+            (
+                name,
+                f"{group['count']:,}",
+                f"{group['winners']:,}",
+                percent(group["win_rate"]),
+                gain(group["pnl"]),
+            )
+            for name, group in analysis.breakdowns[key].items()
+        ]
+        if rows:
+            found.append({"title": title, "rows": rows})
+    return found
+
+
+def figures(result: RunResult, analysis: Analysis) -> Rows:
+    """Further figures of the trades."""
+    s, streaks, shares = result.summary, analysis.streaks, analysis.full_profits
+    best = analysis.best_and_worst
+    rows: Rows = [
+        ("Average win", dollars(s["avg_win"]) if s["winners"] else NOTHING),
+        ("Average loss", dollars(s["avg_loss"]) if s["losers"] else NOTHING),
+        ("Best trade", _named(best["best_trade"])),
+        ("Worst trade", _named(best["worst_trade"])),
+        ("Best session", _named(best["best_session"])),
+        ("Worst session", _named(best["worst_session"])),
+        ("Longest run of wins", f"{streaks['longest_win']:,}"),
+        ("Longest run of losses", f"{streaks['longest_loss']:,}"),
+        ("Capture rate: P&L over all credits received", percent(analysis.capture_rate)),
+        (
+            "Trades that kept all of their credit, on sound quotes",
+            percent(shares["worthless_share"]),
+        ),
+        ("Trades that lost all they could, on sound quotes", percent(shares["full_loss_share"])),
+        ("Final balance", dollars(s["final_balance"])),
+    ]
+    if s["unresolved"]:
+        rows.append(("Unresolved", f"{count(s['unresolved'], 'trade')}, outside all figures"))
+    return rows
+
+
+def _named(found: tuple[str, float] | None) -> str:
+    return NOTHING if found is None else f"{gain(found[1])} ({found[0]})"
+
+
+def stages(result: RunResult) -> list[dict[str, Any]]:
+    """The funnel, widths by the logarithm: bars are many, trades are few."""
+    steps = breakdown.stages(result.decision_records, result.summary["funnel"]["bars"])
+    most = math.log1p(max((number for _, number in steps), default=0)) or 1.0
+    return [
+        {
+            "name": name,
+            "count": f"{number:,}",
+            "width": f"{100 * math.log1p(number) / most:.0f}",
+        }
+        for name, number in steps
+    ]
+
+
+def funnel_words(result: RunResult) -> str:
+    """What became of the checks and of the trades' prices."""
+    f = result.summary["funnel"]
+    return (
+        f"{count(f['checks'], 'check')}: {f['entries']:,} entered, {f['skips']:,} skipped. "
+        f"{count(f['unpriced_bars'], 'bar')} of open trades without a price, "
+        f"{count(f['clamped'], 'clamped price')}, {count(f['unresolved'], 'unresolved trade')}. "
+        "The length of a bar goes by the logarithm."
+    )
+
+
+def reasons(result: RunResult) -> Rows:
+    """Every reason of a skip with its count."""
+    f = result.summary["funnel"]
+    kinds = {d["reason"]: d["kind"] for d in result.decision_records if d["outcome"] == "skip"}
+    return [
+        (reason, kinds.get(reason, ""), f"{times:,}", percent(times / f["checks"]))
+        for reason, times in most_frequent_first(f["skips_by_reason"]).items()
+    ]
+
+
+def filters(result: RunResult) -> list[dict[str, Any]]:
+    """What the trade table can be narrowed to."""
+    trades = result.trade_records
+    names = {"index": "index_symbol", "strategy": "strategy", "reason": "exit_reason"}
+    found: list[dict[str, Any]] = [
+        {"name": name, "label": name.capitalize(), "choices": sorted({t[key] for t in trades})}
+        for name, key in names.items()
+    ]
+    choices = ["won", "lost", "even", "unresolved"]
+    flags = sorted({flag for trade in trades for flag in flags_of(trade)})
+    return [
+        *found,
+        {"name": "outcome", "label": "Outcome", "choices": choices},
+        {"name": "flag", "label": "Flag", "choices": flags},
+    ]
+
+
+def data_words(result: RunResult) -> list[str]:
+    """Coverage in a sentence or two."""
+    sessions = result.summary["sessions"]
+    f = result.summary["funnel"]
+    stale = sum(1 for t in result.trade_records if "stale_settlement" in t["flags"])
+    parity = sum(1 for t in result.trade_records if "parity_settlement" in t["flags"])
+    with_data = sum(1 for row in sessions if row["status"] != "no data")
+    return [
+        f"{with_data} of {count(len(sessions), 'session')} have data. "
+        f"{count(f['unpriced_bars'], 'bar')} of open trades could not be priced, "
+        f"{count(f['clamped'], 'price')} had to be clamped to 0..width, "
+        f"{count(stale, 'trade')} settled on a stale index price, {parity} on put-call parity, "
+        f"{f['unresolved']} could not be settled at all. A gap is more than 120 s without any "
+        "quote. Bars priced: of the bars with an open trade, those on which all its legs "
+        "had a quote."
+    ]
+
+
+def session_rows(result: RunResult) -> Rows:
+    """One row a session."""
+    return [
+        (
+            row["session"],
+            row["status"],
+            f"{row['checks']:,}",
+            f"{row['entries']:,}",
+            gain(row["trades_pnl_dollars"]) if row["entries"] else "",
+            "" if row["priced_pct"] is None else f"{row['priced_pct']:.1f} %",
+            "; ".join(row["notes"]),
+        )
+        for row in result.summary["sessions"]
+    ]
+
+
+def quality(result: RunResult) -> Rows:
+    """Odd rows by kind."""
+    return [
+        (name, MEANINGS.get(name, ""), f"{times:,}")
+        for name, times in result.summary["data_quality"].items()
+        if times
+    ]
+
+
+def assumption_rows(result: RunResult) -> Rows:
+    """What is taken for granted."""
+    return [*assumptions(result.config)]
+
+
+def settings(result: RunResult, analysis: Analysis) -> list[dict[str, Any]]:
+    """Every setting, and whether it is a default."""
+    found = []
+    for name in setting_names():
+        section, _, rest = name.partition(".")
+        value = result.config[section][rest]
+        text = ", ".join(map(str, value)) if isinstance(value, list) else _setting(value)
+        found.append({"name": name, "value": text, "changed": name in analysis.changed})
+    return found
+
+
+def _setting(value: Any) -> str:
+    if value is None:
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def versions(result: RunResult) -> str:
+    """Software and data the run was made with."""
+    known = ", ".join(f"{name} {text}" for name, text in result.source.get("versions", {}).items())
+    data = str(result.source.get("fingerprint", "unknown"))[:16]
+    return f"Data fingerprint {data}. {known or 'Versions unknown'}."

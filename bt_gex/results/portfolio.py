@@ -1,0 +1,61 @@
+"""Several runs side by side, each with its own account, and their sum."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bt_gex.results.result import RunResult
+from bt_gex.stats.summary import max_drawdown_dollars, summarise
+from bt_gex.storage.atomic import Writer, write_folder
+
+
+def combine(results: Sequence[RunResult]) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Statistics of all trades over the sum of the accounts, and the summed equity; dollars."""
+    balance = sum(float(result.config["account"]["balance"]) for result in results)
+    trades = [trade for result in results for trade in result.trade_records]
+    equity = combined_equity(results)
+    summary = summarise(trades, balance=balance)
+    summary["max_drawdown_mtm"] = max_drawdown_dollars([balance, *equity["total"]])
+    return summary, equity
+
+
+def combined_equity(results: Sequence[RunResult]) -> pd.DataFrame:
+    """time, one column an account, and total; an account without a session keeps its value."""
+    columns = {
+        result.config["index"]: result.equity.set_index("time")["equity"] for result in results
+    }
+    frame = pd.DataFrame(columns).sort_index().ffill()
+    for result in results:
+        name = result.config["index"]
+        frame[name] = frame[name].fillna(float(result.config["account"]["balance"]))
+    frame["total"] = frame.sum(axis=1).round(2)
+    return frame.rename_axis("time").reset_index()
+
+
+def save_combined(
+    results: Sequence[RunResult],
+    summary: dict[str, Any],
+    equity: pd.DataFrame,
+    folder: Path,
+    extras: Mapping[str, Writer],
+) -> Path:
+    """Write summary.json, equity.parquet and the extras as a folder beside the runs'."""
+    names = "+".join(result.config["index"].replace("/", "_") for result in results)
+    joined = " ".join(result.run_id for result in results)
+    digest = hashlib.sha256(joined.encode()).hexdigest()[:10]
+    content = {"runs": [result.run_id for result in results], "summary": summary}
+
+    def write(work: Path) -> None:
+        text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+        (work / "summary.json").write_text(text, "utf-8")
+        equity.to_parquet(work / "equity.parquet", index=False)
+        for name, write_extra in extras.items():
+            write_extra(work / name)
+
+    return write_folder(folder, f"{names}-{digest}", write)

@@ -1,0 +1,165 @@
+"""Whether to open a trade: the checks in their order, each failure with its reason.
+
+`decide_entry` is what the live bot calls, too. It asks its caller for two things only it can
+know: the price of the spread now, and how many contracts to trade.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from bt_gex.market.contracts import Leg, Spread
+from bt_gex.market.indexes import Index
+from bt_gex.rules.gex.params import EntryParams, SetupParams
+from bt_gex.rules.gex.setup import Setup, get_gex_trade_setup
+from bt_gex.rules.gex.sizing import Size
+
+TOLERANCE = 1e-9
+
+
+class Skip(StrEnum):
+    """Kinds of skips, to count by; the reason of a decision is the exact text."""
+
+    NO_INDEX_PRICE = "no index price"
+    NO_VIX = "no vix"
+    NO_PEAK = "no gex peak"
+    VIX_TOO_HIGH = "vix too high"
+    TOO_FAR = "too far from pin"
+    ZERO_WIDTH = "zero-width spread"
+    MAX_OPEN = "max open positions"
+    NO_QUOTE = "no quote"
+    CREDIT_NOT_POSITIVE = "credit not positive"
+    CREDIT_NOT_BELOW_WIDTH = "credit not below width"
+    CREDIT_BELOW_MINIMUM = "credit below minimum"
+    MARGIN = "margin"
+    SIZE_ZERO = "size zero"
+
+
+# The kinds as plain numbers, so that the checks can be compiled; 0 is none.
+PASSED = 0
+(
+    NO_INDEX_PRICE, NO_VIX, NO_PEAK, VIX_TOO_HIGH, TOO_FAR, ZERO_WIDTH, MAX_OPEN, NO_QUOTE,
+    CREDIT_NOT_POSITIVE, CREDIT_NOT_BELOW_WIDTH, CREDIT_BELOW_MINIMUM, MARGIN, SIZE_ZERO,
+) = range(1, len(Skip) + 1)  # fmt: skip
+KINDS = tuple(Skip)
+NO_LIMIT = 2**31  # open positions; as many are never open
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known at the moment of the decision; NaN where nothing usable is known."""
+
+    spot: float
+    vix: float
+    pin: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome of one check.
+
+    credit    points received per unit of underlying; NaN when it did not come to a price
+    quantity  contracts; 0 on a skip
+    """
+
+    action: Literal["enter", "skip"]
+    seen: Seen
+    kind: Skip | None = None
+    reason: str = ""
+    setup: Setup | None = None
+    spread: Spread | None = None
+    credit: float = math.nan
+    quantity: int = 0
+
+
+def decide_entry(
+    seen: Seen,
+    *,
+    index: Index,
+    setup_params: SetupParams,
+    entry_params: EntryParams,
+    open_positions: int,
+    price: Callable[[Spread], float | Leg],
+    size: Callable[[Spread, float], Size],
+) -> Decision:
+    """Run the entry checks in order; the first that fails is the reason.
+
+    price  credit in points for selling the spread now, or the leg that has no valid quote
+    size   contracts for a spread at a credit
+    """
+    missing = missing_input(seen.spot, seen.vix, seen.pin)
+    if missing:
+        kind = KINDS[missing - 1]
+        return Decision("skip", seen, kind, kind.value)
+    setup = setup_for(seen, index, setup_params)
+    spread = setup.spread
+    if spread is None:
+        kind = Skip.VIX_TOO_HIGH if seen.vix >= setup_params.vix_threshold else Skip.TOO_FAR
+        return Decision("skip", seen, kind, setup.description, setup)
+    most = NO_LIMIT if entry_params.max_open is None else entry_params.max_open
+    refused = refused_unpriced(spread.narrowest, open_positions, most)
+    if refused:
+        kind = KINDS[refused - 1]
+        return Decision("skip", seen, kind, kind.value, setup, spread)
+    priced = price(spread)
+    if isinstance(priced, Leg):
+        reason = f"{Skip.NO_QUOTE.value}: {priced.label}"
+        return Decision("skip", seen, Skip.NO_QUOTE, reason, setup, spread)
+    refused = refused_credit(priced, spread.width, entry_params.min_credit or 0.0)
+    if refused:
+        kind = KINDS[refused - 1]
+        return Decision("skip", seen, kind, kind.value, setup, spread, priced)
+    sized = size(spread, priced)
+    if sized.quantity <= 0:
+        reason = f"{Skip.SIZE_ZERO.value}: {sized.why}"
+        return Decision("skip", seen, Skip.SIZE_ZERO, reason, setup, spread, priced)
+    return Decision("enter", seen, None, "", setup, spread, priced, sized.quantity)
+
+
+def setup_for(seen: Seen, index: Index, params: SetupParams) -> Setup:
+    """The trade setup of what is seen, by a whole parameter set; nothing may be missing."""
+    return get_gex_trade_setup(
+        seen.pin,
+        seen.spot,
+        seen.vix,
+        params.vix_threshold,
+        index.symbol,
+        parity=params.parity,
+        params=params,
+        index=index,
+    )
+
+
+def missing_input(spot: float, vix: float, pin: float) -> int:
+    """The first input that is NaN, as a kind; numbers only, as are the next two."""
+    if math.isnan(spot):
+        return NO_INDEX_PRICE
+    if math.isnan(vix):
+        return NO_VIX
+    if math.isnan(pin):
+        return NO_PEAK
+    return PASSED
+
+
+def refused_unpriced(narrowest: float, open_positions: int, max_open: int) -> int:
+    """What speaks against a spread whatever its price, as a kind; its narrower width in points."""
+    if narrowest <= 0:
+        return ZERO_WIDTH
+    if open_positions >= max_open:
+        return MAX_OPEN
+    return PASSED
+
+
+def refused_credit(credit: float, width: float, minimum: float) -> int:
+    """What speaks against a credit, as a kind; points. A minimum of 0 is none."""
+    if credit <= TOLERANCE:
+        return CREDIT_NOT_POSITIVE
+    if credit >= width - TOLERANCE:
+        return CREDIT_NOT_BELOW_WIDTH
+    if credit < minimum - TOLERANCE:
+        return CREDIT_BELOW_MINIMUM
+    return PASSED

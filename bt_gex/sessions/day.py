@@ -1,0 +1,312 @@
+"""One session of one index as the replay sees it: arrays on the 30-second grid, as of each bar.
+
+Every array has one value a bar and, last, one for the close, which is no bar. NaN is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+from bt_gex.errors import DataError, EngineError
+from bt_gex.market.calendar import Session, Stamps
+from bt_gex.market.contracts import Right, Spread
+from bt_gex.market.gamma import chain_rows, competing, exposure_by_strike, find_peaks
+from bt_gex.market.grid import round_to_grid
+from bt_gex.market.indexes import Index
+from bt_gex.market.quotes import (
+    CLAMP_TOLERANCE,
+    Prices,
+    as_of,
+    at_rows,
+    clean,
+    newest_row,
+    spread_value,
+)
+from bt_gex.market.settlement import PARITY_WINDOW, Settlement, settlement_price
+from bt_gex.sessions.gaps import Gap, gaps_between
+from bt_gex.sessions.rows import LegKey, LegRows, Series, SessionRows, describe
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadParams:
+    """How old a row may be to count, and which pin is meant."""
+
+    quote_max_age_s: float = 120.0
+    context_max_age_s: float = 2100.0
+    use_competing_peaks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LegQuotes:
+    """Bid, ask and mid of one option on the grid, NaN where it has no valid quote; points."""
+
+    bid: Prices
+    ask: Prices
+    mid: Prices
+
+
+@dataclass(slots=True)
+class Day:
+    """What was known at each bar of a session.
+
+    spot, vix, pin   as of the bar; index points, VIX level, strike
+    last_price(_ns)  newest index price up to the close, for the settlement
+    peaks            where the pins come from: recorded, computed from chains, or none
+    gaps             stretches without any quote
+    counts           what was odd about the rows used so far, by name
+    rows             everything recorded of the session; None once it has been let go
+    """
+
+    rows: SessionRows | None
+    index: Index
+    session: Session
+    params: LoadParams
+    grid: Stamps
+    spot: Prices
+    vix: Prices
+    pin: Prices
+    last_price: float
+    last_price_ns: int
+    peaks: str
+    has_data: bool
+    gaps: tuple[Gap, ...] = ()
+    counts: Counter[str] = field(default_factory=Counter)
+    _legs: dict[LegKey, LegQuotes] = field(default_factory=dict)
+    _paths: dict[Spread, tuple[Prices, Flags]] = field(default_factory=dict)
+    _settlement: Settlement | None = None
+    _fingerprint: str | None = None
+
+    def options(self) -> list[LegKey]:
+        """All options with a recorded quote: calls by strike, then puts."""
+        return self._recorded().options()
+
+    def leg(self, strike: float, right: Right) -> LegQuotes:
+        """Quotes of one option on the grid; all NaN when the database has none."""
+        key = (float(strike), right)
+        if key not in self._legs:
+            rows = self._recorded().leg(key)
+            if rows is None:
+                nothing = np.full(len(self.grid), np.nan)
+                self._legs[key] = LegQuotes(nothing, nothing, nothing)
+            else:
+                describe(rows, self.counts)
+                self._legs[key] = on_grid(rows, self.grid, self.params.quote_max_age_s)
+        return self._legs[key]
+
+    def quotes_of(self, key: LegKey) -> LegQuotes:
+        """Quotes of a recorded option on the grid, without taking note that they were read."""
+        rows = self._recorded().leg(key)
+        assert rows is not None
+        return on_grid(rows, self.grid, self.params.quote_max_age_s)
+
+    def path_of(self, spread: Spread) -> tuple[Prices, Flags]:
+        """Value of a spread at mid on the grid, clamped to its width, and where it had to be."""
+        if spread not in self._paths:
+            mids = [self.leg(leg.strike, leg.right).mid for leg in spread.legs]
+            raw = spread_value(mids, [leg.side for leg in spread.legs])
+            value: Prices = np.clip(raw, 0.0, spread.width)
+            with np.errstate(invalid="ignore"):
+                self._paths[spread] = value, np.abs(value - raw) > CLAMP_TOLERANCE
+        return self._paths[spread]
+
+    def settlement(self) -> Settlement:
+        """The price all legs settle on at the close."""
+        if self._settlement is None:
+            self._settlement = settlement_price(
+                last_price=self.last_price,
+                last_price_ns=self.last_price_ns,
+                close_ns=self.session.close_ns,
+                parity=self._parity_at_close,
+            )
+        return self._settlement
+
+    def _parity_at_close(self, price: float) -> Iterator[float]:
+        rows = self._recorded()
+        at_close = np.array([self.session.close_ns], dtype=np.int64)
+        mids: dict[LegKey, float] = {}
+        for key in rows.options():
+            leg = rows.leg(key) if abs(key[0] - price) <= PARITY_WINDOW * price else None
+            if leg is not None:
+                mids[key] = float(on_grid(leg, at_close, self.params.quote_max_age_s).mid[0])
+        for strike in sorted({strike for strike, _ in mids}):
+            implied = strike + mids.get((strike, "C"), math.nan) - mids.get((strike, "P"), math.nan)
+            if not math.isnan(implied):
+                yield implied
+
+    def _recorded(self) -> SessionRows:
+        if self.rows is None:
+            raise EngineError(f"session {self.session.day} has been let go; load it again")
+        return self.rows
+
+    def let_go(self) -> None:
+        """Free the quotes of a session that is over; its fingerprint stays."""
+        self._fingerprint = self.fingerprint()
+        self.rows = None
+        self._legs.clear()
+        self._paths.clear()
+
+    def fingerprint(self) -> str:
+        """Hash of everything the replay has read of this session so far."""
+        if self._fingerprint is not None:
+            return self._fingerprint
+        digest = hashlib.sha256(f"{self.index.symbol} {self.session.day}".encode())
+        for values in (self.spot, self.vix, self.pin, np.array([self.last_price])):
+            digest.update(np.ascontiguousarray(values).tobytes())
+        digest.update(str(self.last_price_ns).encode())
+        if self._settlement is not None:
+            digest.update(np.array([self._settlement.price]).tobytes())
+        for key in sorted(self._legs):
+            quotes = self._legs[key]
+            digest.update(repr(key).encode() + quotes.bid.tobytes() + quotes.ask.tobytes())
+        return digest.hexdigest()
+
+
+def on_grid(rows: LegRows, grid: Stamps, max_age_s: float) -> LegQuotes:
+    """An option's quotes as of each instant; the newest row decides, valid or not."""
+    bid, ask = clean(rows.bid, rows.ask)
+    newest = newest_row(rows.stamps, grid, max_age_s)
+    bid_then, ask_then = at_rows(bid, newest), at_rows(ask, newest)
+    return LegQuotes(bid_then, ask_then, (bid_then + ask_then) / 2.0)
+
+
+def load_day(rows: SessionRows, index: Index, params: LoadParams) -> Day:
+    """Index price, VIX and pin of a session on its grid; quotes follow when first asked for.
+
+    The index price and the VIX come from market_context and, where that has nothing usable, from
+    the option snapshots. Raises DataError on anything unreadable.
+    """
+    counts: Counter[str] = Counter()
+    session = rows.session
+    context, snapshots, peaks = (
+        rows.tables[name] for name in ("market_context", "options_snapshots", "gex_peaks")
+    )
+    grid = session.grid()
+    age = params.context_max_age_s
+    newest = [_newest(context), _newest(snapshots)]
+    fresh_first = sorted(newest, key=lambda pair: -pair[1])
+    pin_series, source = _pins(rows, index, params, counts)
+    for name, series in (("market_context", context), ("gex_peaks", peaks)):
+        counts[f"rows of {name}"] += len(series)
+    counts["NULL index price"] += int(np.isnan(context["underlying_price"]).sum())
+    counts["NULL vix"] += int(np.isnan(context["vix"]).sum())
+    counts["no such option"] += rows.quotes.unknown
+    counts["duplicate context"] += int(np.count_nonzero(np.diff(context.stamps) == 0))
+    return Day(
+        rows=rows,
+        index=index,
+        session=session,
+        params=params,
+        grid=grid,
+        spot=_context(context, snapshots, "underlying_price", grid, age),
+        vix=_context(context, snapshots, "vix", grid, age),
+        pin=as_of(*pin_series, grid, age),
+        last_price=fresh_first[0][0],
+        last_price_ns=fresh_first[0][1],
+        peaks=source,
+        has_data=not rows.is_empty,
+        gaps=gaps_between(rows.quotes.stamps, session),
+        counts=counts,
+    )
+
+
+def _context(first: Series, second: Series, column: str, grid: Stamps, age: float) -> Prices:
+    """As of each bar from the first table, where it has nothing usable from the second."""
+    values = [
+        as_of(known.stamps, known[column], grid, age)
+        for known in (s.where(~np.isnan(s[column])) for s in (first, second))
+    ]
+    return np.where(np.isnan(values[0]), values[1], values[0])
+
+
+def _newest(series: Series) -> tuple[float, int]:
+    known = series.where(~np.isnan(series["underlying_price"]))
+    if not len(known):
+        return math.nan, -1
+    return float(known["underlying_price"][-1]), int(known.stamps[-1])
+
+
+def _pins(
+    rows: SessionRows, index: Index, params: LoadParams, counts: Counter[str]
+) -> tuple[tuple[Stamps, Prices], str]:
+    """Instants and values of the pin, and where they come from.
+
+    Peaks come from the chains only where the session has no peak row at all. The midpoint of two
+    competing peaks, where it is asked for, is the recorded one of the same instant, or else what
+    the chain gives.
+    """
+    midpoints: dict[int, float] = {}
+    peaks = rows.tables["gex_peaks"]
+    if len(peaks):
+        ranked = peaks.where(peaks["peak_rank"] == 1)
+        counts["duplicate peaks"] += int(np.count_nonzero(np.diff(ranked.stamps) == 0))
+        stamps, pins, source = ranked.stamps, ranked["strike"].copy(), "recorded"
+    else:
+        chains = _chains_of_today(rows.tables["options_snapshots"], rows.session.day, counts)
+        stamps, pins, midpoints = _computed_pins(rows, index, chains)
+        source = "computed" if len(chains) else "none"
+    if params.use_competing_peaks:
+        midpoints |= _recorded_midpoints(rows.tables["competing_peaks"])
+        for row, ns in enumerate(stamps):
+            midpoint = midpoints.get(int(ns), math.nan)
+            if not math.isnan(midpoint):
+                pins[row] = round_to_grid(midpoint, index.strike_increment)
+    return (stamps, pins), source
+
+
+def _recorded_midpoints(rows: Series) -> dict[int, float]:
+    """Adjusted pin by instant, not rounded; NaN where the recorder saw no competing peaks."""
+    columns = ("is_competing", "adjusted_pin")
+    return {
+        int(ns): float(pin) if flag == 1 else math.nan
+        for ns, flag, pin in zip(rows.stamps, *(rows[name] for name in columns), strict=True)
+    }
+
+
+def _chains_of_today(snapshots: Series, day: date, counts: Counter[str]) -> Series:
+    """Snapshots whose chain expires this day, of equal instants the one with the highest id."""
+    own = np.array([_expires_on(text, day) for text in snapshots["expiration"]], dtype=np.bool_)
+    counts["chains of another expiry"] += int(np.count_nonzero(~own))
+    chains = snapshots.where(own)
+    return chains.where(np.diff(chains.stamps, append=np.int64(-1)) != 0)
+
+
+def _computed_pins(
+    rows: SessionRows, index: Index, chains: Series
+) -> tuple[Stamps, Prices, dict[int, float]]:
+    """Pins of chains by the recorder's own rule, and midpoints where two peaks compete.
+
+    Where the recorder finds no peak it writes no row, so such a chain gives no pin.
+    """
+    found: list[tuple[int, float]] = []
+    midpoints: dict[int, float] = {}
+    for ns, row_id, spot in zip(
+        chains.stamps, chains["id"], chains["underlying_price"], strict=True
+    ):
+        chain = [] if math.isnan(spot) else chain_rows(rows.chain(int(row_id)))
+        peaks = find_peaks(exposure_by_strike(chain, spot), spot, index) if chain else ()
+        if peaks:
+            found.append((int(ns), peaks[0].strike))
+            midpoint = competing(peaks, spot).adjusted_pin
+            midpoints[int(ns)] = math.nan if midpoint is None else midpoint
+    stamps = np.array([ns for ns, _ in found], dtype=np.int64)
+    return stamps, np.array([pin for _, pin in found], dtype=np.float64), midpoints
+
+
+def _expires_on(text: object, day: date) -> bool:
+    """Whether a stored expiration is this day."""
+    try:
+        return date.fromisoformat(str(text)[:10]) == day
+    except ValueError as error:
+        raise DataError(
+            f"table options_snapshots: expiration {text!r} is not readable; write YYYY-MM-DD"
+        ) from error

@@ -1,0 +1,94 @@
+"""Writing files and folders whole or not at all: under a hidden name, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from bt_gex.errors import OutputError
+
+Writer = Callable[[Path], None]
+
+
+def write_folder(parent: str | Path, name: str, write: Callable[[Path], None]) -> Path:
+    """Make a folder whole or not at all: written under a hidden name, then renamed.
+
+    An earlier folder of that name is replaced. Raises OutputError.
+    """
+    target = Path(parent) / name
+    try:
+        Path(parent).mkdir(parents=True, exist_ok=True)
+        hidden = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
+        try:
+            work = hidden / "new"
+            work.mkdir()
+            write(work)
+            replace_folder(work, target, hidden / "old")
+        finally:
+            shutil.rmtree(hidden, ignore_errors=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+    return target
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all. Raises OutputError."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: under a hidden name, then renamed. Raises OutputError.
+
+    What a link points to is written, not the link; a device or a pipe is written to.
+    """
+    work: str | None = None
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+            return
+        target = Path(os.path.realpath(path, strict=path.exists()))
+        if target.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        handle, work = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(work, 0o644)
+        os.replace(work, target)
+        work = None
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if work:
+            Path(work).unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Raise OutputError at once where a folder could not be written after a long run."""
+    place = folder
+    while not place.exists() and place.parent != place:
+        place = place.parent
+    if not place.is_dir():
+        raise OutputError(f"cannot write {folder}: {place} is not a folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise OutputError(f"cannot write {folder}: no permission in {place}")
+
+
+def replace_folder(work: Path, target: Path, old: Path) -> None:
+    """Put a finished folder in the place of another, which goes to `old`; never a mixture of both.
+
+    Whatever stops it, Ctrl-C too, one of the two is there.
+    """
+    if not target.exists():
+        os.rename(work, target)
+        return
+    try:
+        os.rename(target, old)
+        os.rename(work, target)
+    except BaseException:
+        if not target.exists():
+            os.rename(old, target)
+        raise

@@ -1,0 +1,38 @@
+"""Types of values in stored files, and checking content against them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+
+from bt_gex.errors import BadValue
+
+MOST = 1e15  # dollars or points beyond this are no amounts
+
+
+def _aware(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("it has no offset such as +00:00")
+    return text
+
+
+Number = Annotated[float, Field(ge=-MOST, le=MOST, allow_inf_nan=False)]
+Above0 = Annotated[float, Field(gt=0, le=MOST, allow_inf_nan=False)]
+AtLeast0 = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Stamp = Annotated[str, AfterValidator(_aware)]
+FourQuotes = Annotated[list[Number | None], Field(min_length=4, max_length=4)]
+
+
+def validated(adapter: TypeAdapter[Any], values: Any, what: str) -> None:
+    """Raise BadValue with the first fault."""
+    try:
+        adapter.validate_python(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        got = f"{first.get('input')!r:.60}"
+        raise BadValue(f"{what} {place}: {first['msg']}, got {got}".replace(" :", ":")) from None

@@ -1,0 +1,64 @@
+"""How much the fills decide: one configuration again and again, at other slippages and delays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bt_gex.blackbox.recording import Recording
+from bt_gex.config.files import config_of
+from bt_gex.errors import DataError
+from bt_gex.results.costs import Costs
+from bt_gex.results.result import RunResult
+from bt_gex.runs.replay import fingerprint_of, load_days, run
+from bt_gex.stats.summary import summarise
+
+SLIPPAGES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
+DELAYS = (0, 1, 2)
+FIGURES = ("total_pnl", "total_trades", "win_rate", "profit_factor", "max_drawdown")
+
+
+def count_costs(
+    database: str | Path,
+    result: RunResult,
+    *,
+    slippages: Sequence[float] = SLIPPAGES,
+    delays: Sequence[int] = DELAYS,
+    cache: str | Path | None = None,
+    use_cache: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Costs:
+    """Run the configuration of a result at every slippage and delay.
+
+    Raises DataError when the database does not give the result again: it is another, or has
+    changed.
+    """
+    config = config_of(result.config)
+    with Recording(database, cache, use_cache) as recording:
+        everything = load_days(recording, config)
+    days = [day for day in everything if day.has_data]
+    if days:
+        run(config, days)  # which reads what the run has read
+    if config.run_id(fingerprint_of(everything)) != result.run_id:
+        raise DataError(
+            f"{database} does not give {result.run_id} again: it is not the database of that run, "
+            f"or has changed since; run bt-gex run on it first"
+        )
+    rows = []
+    steps = [(slippage, delay) for delay in delays for slippage in slippages]
+    for number, (slippage, delay) in enumerate(steps):
+        changed = config.with_settings(
+            {"fills.entry_slippage": slippage, "fills.exit_slippage": slippage}
+        )
+        trades = run(changed, days, delay_bars=delay).analyzers.trades.records if days else []
+        found = summarise(trades, balance=config.account.balance)
+        rows.append(
+            {
+                "slippage": slippage,
+                "delay_bars": delay,
+                **{name: found[name] for name in FIGURES},
+            }
+        )
+        if progress:
+            progress(number + 1, len(steps))
+    return Costs(rows)

@@ -1,0 +1,399 @@
+"""The tool that holds strategies against the future: offenders caught, clean ones let pass."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from datetime import date, time
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import backtrader as bt
+import numpy as np
+import pytest
+from oracle import nasty
+
+from bt_gex.blackbox.recording import Recording
+from bt_gex.blackbox.writer import new_file
+from bt_gex.config.run_config import RunConfig
+from bt_gex.errors import BadValue, DataError, EngineError, UnknownName, UsageError
+from bt_gex.feeds.clock import ClockFeed
+from bt_gex.lookahead.check import Sessions, Verdict, choose, hold, planted_target
+from bt_gex.lookahead.controls import PLANTED, AtTen, Planted
+from bt_gex.lookahead.observe import observe, shown
+from bt_gex.lookahead.perturb import DOWN, UP, dropped, poisoned
+from bt_gex.lookahead.target import OWN, Target, find_target
+from bt_gex.sessions.day import load_day
+from bt_gex.sessions.rows import SessionRows
+from bt_gex.synthetic.blackbox import SynthConfig, write
+
+START, END = date(2026, 1, 12), date(2026, 1, 13)
+CONFIG = RunConfig(start=START, end=END)
+SEEDS = (7, 8, 9)
+POINTS = 4
+
+
+@pytest.fixture(scope="module")
+def markets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Sessions]]:
+    """Two days of SPX by seed, strikes near the pin only."""
+    found = {}
+    for seed in SEEDS:
+        path = tmp_path_factory.mktemp("held") / "blackbox.db"
+        with new_file(path) as engine:
+            write(SynthConfig(start=START, end=END, seed=seed, strikes_within=60), engine)
+        found[seed] = sessions_of(path, CONFIG)
+    return found
+
+
+@pytest.fixture(scope="module")
+def sessions(markets: dict[int, Sessions]) -> Sessions:
+    return markets[7]
+
+
+def sessions_of(path: Path, config: RunConfig) -> Sessions:
+    with Recording(path) as recording:
+        wanted = recording.calendar(config.start, config.end)
+        return Sessions(recording.sessions("SPX", wanted), config)
+
+
+def target(made: Any) -> Target:
+    return Target(getattr(made, "__name__", "rule"), lambda: made, __file__)
+
+
+# ------------------------------------------------------------------------------- planted examples
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.made.__name__)
+def test_planted_examples(planted: Planted, seed: int, markets: dict[int, Sessions]) -> None:
+    verdict = hold(markets[seed], planted_target(planted), points=POINTS, seed=seed)
+    assert verdict.outcome == ("look-ahead" if planted.looks_ahead else "clean")
+    assert verdict.decisions > 0
+    assert (verdict.instants, verdict.runs) == (POINTS, 2 + 3 * POINTS)
+    if planted.looks_ahead:
+        assert verdict.finding
+        assert verdict.finding.ns <= verdict.finding.t
+        assert verdict.finding.seen != verdict.finding.unseen
+
+
+def test_our_own_strategy_on_a_market_without_recorded_peaks(tmp_path: Path) -> None:
+    """Pins computed from chains, gaps, bad quotes; the midpoint of competing peaks asked for."""
+    path = tmp_path / "market.db"
+    nasty.make(path, 5, start=str(START), end=str(END), nasty=nasty.Nasty())
+    config = RunConfig(start=START, end=END, settings={"entry.use_competing_peaks": True})
+    held = sessions_of(path, config)
+    verdict = hold(held, OWN, points=2 * POINTS)
+    assert (verdict.outcome, verdict.decisions > 10) == ("clean", True)
+
+
+def test_the_same_seed_is_the_same_verdict(sessions: Sessions) -> None:
+    offender = planted_target(PLANTED[0])
+    one, other = (hold(sessions, offender, points=3, seed=4) for _ in range(2))
+    assert one == other
+
+
+# ------------------------------------------------------------------------------- rules of a user
+
+
+def held(sessions: Sessions, rule: Any, points: int = POINTS) -> Verdict:
+    return hold(sessions, target(rule), points=points)
+
+
+def test_the_settlement_price_of_the_evening(sessions: Sessions) -> None:
+    assert held(sessions, lambda clock: clock.now().day.last_price > 0 or None).outcome == "clean"
+    verdict = held(sessions, lambda clock: clock.now().day.last_price)
+    assert verdict.outcome == "look-ahead"
+    assert verdict.changed == POINTS
+
+
+def test_a_decision_that_is_missing_or_added_counts(sessions: Sessions) -> None:
+    def rises(clock: ClockFeed) -> str | None:
+        day, row = clock.now()
+        return "rises" if day.spot[-60] > day.spot[row] + 5 else None
+
+    finding = held(sessions, rises).finding
+    assert finding
+    assert None in (finding.seen, finding.unseen)
+
+
+def test_the_next_session_is_future_too(sessions: Sessions) -> None:
+    def tomorrow(clock: ClockFeed) -> bool | None:
+        days = clock.p.days
+        after = days.index(clock.now().day) + 1
+        if clock.now().row != len(clock.now().day.grid) - 1 or after == 2:
+            return None
+        return bool(days[after].spot[100] > clock.close[0])
+
+    verdict = held(sessions, tomorrow)
+    assert verdict.outcome == "look-ahead"
+    assert verdict.finding
+    assert verdict.finding.raised
+    assert "IndexError" in str(verdict.finding.unseen)
+    assert Path(__file__).name in str(verdict.finding.unseen)
+
+
+def test_failing_after_the_instant_is_no_look_ahead(sessions: Sessions) -> None:
+    """A rule that can't do without a price fails when there is none: later, not before."""
+
+    def whole_points(clock: ClockFeed) -> int | None:
+        day, row = clock.now()
+        return int(clock.close[0]) if row == day.session.bar_at(time(12, 0)) else None
+
+    assert held(sessions, whole_points).outcome == "clean"
+
+
+def test_failing_on_the_recorded_sessions_is_an_error(sessions: Sessions) -> None:
+    def fails(clock: ClockFeed) -> None:
+        raise KeyError("no such thing")
+
+    with pytest.raises(EngineError, match=r"fails.*KeyError.*test_lookahead_tool.py, line \d+"):
+        held(sessions, fails)
+
+    class Limits(AtTen):
+        def look(self, tick: Any, price: float) -> None:
+            self.sell(data=self.spread(tick, price), size=1, price=1.0)
+
+    with pytest.raises(EngineError, match="takes market orders"):
+        held(sessions, Limits)
+
+
+def test_no_decision_is_not_called_clean(sessions: Sessions) -> None:
+    verdict = held(sessions, lambda clock: None)
+    assert (verdict.outcome, verdict.runs) == ("no decision", 2)
+
+
+def test_chance_is_not_called_clean(sessions: Sessions) -> None:
+    numbers = count()
+    verdict = held(sessions, lambda clock: next(numbers))
+    assert verdict.outcome == "not deterministic"
+    assert verdict.twice
+    assert verdict.twice[0] != verdict.twice[1]
+
+
+def test_what_a_strategy_does_is_written_down(sessions: Sessions) -> None:
+    class Cancels(AtTen):
+        def look(self, tick: Any, price: float) -> None:
+            super().look(tick, price)
+            if self.open and tick.row == 70:
+                self.cancel(self.close(data=self.open))
+
+    noted = observe(CONFIG, sessions.days, target(Cancels)).noted
+    assert [one.what.split()[0] for one in noted][:4] == ["sell", "sell", "buy", "cancel"]
+    assert "[PUT " in noted[0].what
+    assert noted[0].what.endswith("(Market)")
+    assert noted[0].ns == int(sessions.days[0].grid[60])
+    checks = [one.what for one in observe(CONFIG, sessions.days, OWN).noted if "check:" in one.what]
+    assert len(checks) > 10
+
+
+def test_values_are_shown_the_same_where_they_are() -> None:
+    assert shown(0.1 + 0.2) == shown(0.3) == "0.3"
+    assert shown(np.float64(1) / 3) == "0.3333333333"
+    assert shown(np.arange(2_000)).startswith("(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ")  # whole
+    for hides in (object(), (n for n in ())):
+        with pytest.raises(TypeError, match="a rule"):
+            shown(hides)
+    assert shown({"a": (True, None, [1.5])}) == "{'a': (True, None, (1.5))}"
+
+
+# ------------------------------------------------------------------------------- instants, rows
+
+
+def test_half_of_the_instants_are_decisions(sessions: Sessions) -> None:
+    ticks = sessions.ticks()
+    decided = {at.ns for at in ticks[::100]}
+    for points in (1, 2, 7, 20):
+        chosen = choose(ticks, decided, points, seed=3)
+        assert len(set(chosen)) == points
+        assert sum(at.ns in decided for at in chosen) == min(points - points // 2, len(decided))
+        assert chosen == sorted(chosen, key=lambda at: at.ns)
+    assert {at.session for at in choose(ticks, set(), 4, seed=0)} == {0, 1}
+    assert len(choose(ticks, decided, 10_000, seed=0)) == len(ticks) == 2 * 781 - 1
+
+
+@pytest.mark.parametrize("row", [0, 1, 13, 400, 779, 780])
+def test_only_the_future_of_a_session_is_changed(row: int, sessions: Sessions) -> None:
+    rows, index = sessions.rows[0], CONFIG.index_facts
+    before = sessions.days[0]
+    t = int(before.grid[row])
+    random = np.random.default_rng(0)
+    for changed in (
+        dropped(rows, t),
+        poisoned(rows, t, UP, index, random),
+        poisoned(rows, t, DOWN, index, random),
+    ):
+        day = load_day(changed, index, CONFIG.load_params)
+        known = slice(0, row + 1)
+        for name in ("spot", "vix", "pin"):
+            assert np.array_equal(
+                getattr(day, name)[known], getattr(before, name)[known], equal_nan=True
+            )
+        for key in rows.options():
+            legs = day.leg(*key), before.quotes_of(key)
+            assert np.array_equal(legs[0].bid[known], legs[1].bid[known], equal_nan=True)
+            assert np.array_equal(legs[0].ask[known], legs[1].ask[known], equal_nan=True)
+        assert (day.peaks, day.has_data) == (before.peaks, before.has_data)
+        assert changed.quotes.keys() == sorted(changed.quotes.keys(), key=lambda k: (k[1], k[0]))
+
+
+def test_nonsense_is_above_and_below(sessions: Sessions) -> None:
+    rows, index = sessions.rows[0], CONFIG.index_facts
+    before, row = sessions.days[0], 200
+    t, random = int(before.grid[row]), np.random.default_rng(0)
+    for way in (UP, DOWN):
+        day = load_day(poisoned(rows, t, way, index, random), index, CONFIG.load_params)
+        for name in ("spot", "vix", "pin"):
+            values = getattr(day, name)
+            assert (way * (values[row + 1 :] - values[row]) > 0).all()
+            assert len(set(values[row + 1 :])) > 50
+        key = next(k for k in rows.options() if before.quotes_of(k).mid[row] > 1)
+        mid = day.leg(*key).mid
+        assert (way * (mid[row + 1 :] - mid[row]) > 0).all()
+
+
+def test_chains_of_the_future_are_gone_and_false_ones_give_pins(tmp_path: Path) -> None:
+    path = tmp_path / "market.db"
+    no_peaks = nasty.only("quiet")
+    nasty.make(path, 5, start=str(START), end=str(START), nasty=no_peaks)
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM gex_peaks")
+    db.close()
+    one = sessions_of(path, RunConfig(start=START, end=START))
+    rows, day = one.rows[0], one.days[0]
+    assert day.peaks == "computed"
+    assert rows.chains
+    for row in (0, 300):
+        t = int(day.grid[row])
+        gone = dropped(rows, t)
+        stamps = dict(zip(rows.tables["options_snapshots"]["id"], stamps_of(rows), strict=True))
+        assert all(stamps[row_id] <= t for row_id in gone.chains)
+        false = poisoned(rows, t, UP, CONFIG.index_facts, np.random.default_rng(1))
+        assert all(isinstance(json.loads(chain), list) for chain in false.chains.values())
+        for changed in (gone, false):
+            then = load_day(changed, CONFIG.index_facts, CONFIG.load_params)
+            assert then.peaks == "computed"
+            known = slice(0, row + 1)
+            assert np.array_equal(then.pin[known], day.pin[known], equal_nan=True)
+        assert (then.pin[row + 1 :] > np.nanmax(day.pin)).all()
+
+
+def test_a_session_without_snapshots_gets_no_pins(tmp_path: Path) -> None:
+    """They would come from nowhere, which is what is known of the session."""
+    path = tmp_path / "market.db"
+    nasty.make(path, 5, start=str(START), end=str(START), nasty=nasty.only("quiet"))
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM gex_peaks")
+        db.execute("DELETE FROM options_snapshots")
+    db.close()
+    one = sessions_of(path, RunConfig(start=START, end=START))
+    t, random = int(one.days[0].grid[100]), np.random.default_rng(1)
+    false = poisoned(one.rows[0], t, UP, CONFIG.index_facts, random)
+    day = load_day(false, CONFIG.index_facts, CONFIG.load_params)
+    assert (one.days[0].peaks, day.peaks) == ("none", "none")
+    assert np.isnan(day.pin).all()
+
+
+def stamps_of(rows: SessionRows) -> Any:
+    return rows.tables["options_snapshots"].stamps
+
+
+# ------------------------------------------------------------------------------- targets
+
+
+def test_sessions_without_rows_are_an_error() -> None:
+    with pytest.raises(DataError, match="no session from 2026-01-12 to 2026-01-13 has rows of SPX"):
+        Sessions([], CONFIG)
+
+
+def test_points_and_seed_are_checked(sessions: Sessions) -> None:
+    for how in ({"points": 0}, {"seed": -1}):
+        with pytest.raises(BadValue, match="must be at least"):
+            hold(sessions, OWN, **how)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+def test_a_module_keeps_nothing_from_run_to_run(here: Path, sessions: Sessions) -> None:
+    """A rule with a memory decides the same in every run; a cache can't hide a look-ahead."""
+    code = (
+        "import functools\nprint('loaded')\nhigh, days = [], {}\n"
+        "def so_far(clock):\n    high.append(clock.close[0])\n    return len(high)\n"
+        "def cached(clock):\n    day = clock.now().day\n"
+        "    return days.setdefault(day.session.day, day.last_price)\n"
+        "class Counts:\n    def __init__(self):\n        self.n = 0\n"
+        "    def __call__(self, clock):\n        self.n += 1\n        return self.n\n"
+    )
+    for name in ("rules_of_mine", "rules_of_mine_too"):
+        (here / f"{name}.py").write_text(code, "utf-8")
+    for place in ("rules_of_mine.py", "rules_of_mine_too"):
+        for name, outcome in (("so_far", "clean"), ("cached", "look-ahead"), ("Counts", "clean")):
+            found = hold(sessions, find_target(f"{place}:{name}"), points=2)
+            assert (found.outcome, found.target) == (outcome, name)
+
+
+def test_targets_that_are_none(here: Path) -> None:
+    (here / "mine.py").write_text("import backtrader as bt\nclass Mine(bt.Strategy): pass\nx = 1\n")
+    (here / "broken.py").write_text("def f(:\n", "utf-8")
+    (here / "raises.py").write_text("\n1 / 0\n", "utf-8")
+    assert issubclass(find_target("mine.py:Mine").load(), bt.Strategy)
+    for words, kind, says in (
+        ("mine.py", BadValue, "TARGET is module:Name or path/to/file.py:Name, got 'mine.py'"),
+        ("mine.py:", BadValue, "TARGET is"),
+        ("none.py:Mine", UsageError, "none.py: no such file"),
+        ("no_such_module:Mine", UsageError, "no_such_module cannot be used: ModuleNotFound"),
+        ("broken.py:f", UsageError, "cannot be used: SyntaxError"),
+        ("raises.py:f", UsageError, r"ZeroDivisionError: division by zero \(raises.py, line 2\)"),
+        ("mine.py:Mime", UnknownName, "unknown name in mine.py 'Mime'; did you mean Mine"),
+        ("mine.py:x", BadValue, "mine.py:x is an int; TARGET must be a bt.Strategy, or a function"),
+        ("decimal:Context", BadValue, "TARGET must be"),
+    ):
+        with pytest.raises(kind, match=says):
+            find_target(words)
+
+
+# ------------------------------------------------------------------------------- targets that hide
+
+
+HIDING = {
+    "generator.py": "def f(clock):\n    yield 1\n",
+    "coroutine.py": "async def f(clock):\n    return 'sell'\n",
+    "blank.py": "class A:\n    pass\n\ndef f(clock):\n    return A()\n",
+    "base.py": "class B(BaseException):\n    pass\n\ndef f(clock):\n    raise B('no')\n",
+}
+
+
+@pytest.mark.parametrize("name", sorted(HIDING))
+def test_a_target_whose_answer_cannot_be_seen_is_not_called_clean(
+    name: str, tmp_path: Path, sessions: Sessions
+) -> None:
+    (tmp_path / name).write_text(HIDING[name], "utf-8")
+    with pytest.raises(EngineError, match="fails on the recorded sessions"):
+        hold(sessions, find_target(f"{tmp_path / name}:f"), points=2)
+
+
+def test_targets_that_cannot_be_made(tmp_path: Path) -> None:
+    text = "class F:\n    def __init__(self, n): ...\n    def __call__(self, clock): ...\n"
+    (tmp_path / "needs.py").write_text(text, "utf-8")
+    (tmp_path / "stops.py").write_text("class B(BaseException):\n    pass\n\nraise B\n", "utf-8")
+    for name in ("needs.py:F", "stops.py:f"):
+        with pytest.raises(UsageError, match="cannot be used"):
+            find_target(f"{tmp_path}/{name}")
+    assert find_target("builtins:print").file is None
+
+
+def test_long_answers_are_shown_whole() -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"a": np.arange(300)})
+    assert "150" in shown(frame)
+    assert "1500" in shown({"x": [np.arange(3_000)]})
+    assert shown({"b", "a", "c"}) == "{'a', 'b', 'c'}"
+    with pytest.raises(TypeError, match="show what it holds"):
+        shown(slice(object(), None))  # an object inside that shows nothing
