@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
+from bt_gex.config.ids import SEMANTICS_VERSION
 from bt_gex.config.run_config import SECTIONS, RunConfig, parse_fills, setting_names
 from bt_gex.errors import BadValue, DataError, UnknownName
 
+log = logging.getLogger(__name__)
+
 PLAIN_KEYS = ("index", "start", "end", "profile")
+WRITTEN_KEYS = ("index_facts", "sweep")  # only runs and sweeps write them
+# Settings with which the current rules decide as an earlier version's did. What was written without
+# a version is of version 1.
+AS_IN_VERSION: Mapping[int, Mapping[str, Any]] = MappingProxyType({1: {}})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +115,11 @@ def sort_out(content: Mapping[Any, Any], also: Iterable[str] = ()) -> ConfigFile
     Raises UnknownName and BadValue.
     """
     found = ConfigFile()
+    found.settings.update(_as_in_version(content))
     for raw, value in content.items():
         key = str(raw)
+        if key == "semantics_version":
+            continue
         if key in PLAIN_KEYS:
             found.plain[key] = value
         elif key == "fills" and not isinstance(value, Mapping):
@@ -133,6 +145,26 @@ def sort_out(content: Mapping[Any, Any], also: Iterable[str] = ()) -> ConfigFile
             known = [*PLAIN_KEYS, "indexes", *also, *SECTIONS, *setting_names()]
             raise UnknownName("setting", key, known)
     return found
+
+
+def _as_in_version(content: Mapping[Any, Any]) -> Mapping[str, Any]:
+    """Settings that a file of an earlier version did not know; what it names itself comes after.
+
+    A file that no run and no sweep has written is of the current version unless it names another.
+    Raises BadValue for a version that is not known.
+    """
+    written = any(key in content for key in WRITTEN_KEYS)
+    version = content.get("semantics_version", 1 if written else SEMANTICS_VERSION)
+    known = [*AS_IN_VERSION, SEMANTICS_VERSION]
+    if isinstance(version, bool) or version not in known:
+        raise BadValue(
+            f"semantics_version must be {' or '.join(map(str, known))}, got {version!r}; "
+            "a higher one was written by a newer bt_gex: upgrade this one"
+        )
+    if version == SEMANTICS_VERSION:
+        return {}
+    log.info("a configuration of semantics_version %s is read as that version meant it", version)
+    return AS_IN_VERSION[version]
 
 
 def _named(key: str, value: Any) -> Mapping[Any, Any]:

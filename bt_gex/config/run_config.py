@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime, time
@@ -12,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from bt_gex.config.ids import SEMANTICS_VERSION, canonical, differing, name_of, short_hash
 from bt_gex.errors import BadValue, UnknownName
 from bt_gex.market.indexes import BUILT_IN, Index, find_index
 from bt_gex.rules.gex.params import PROFILES, EntryParams, ExitParams, SetupParams, find_profile
@@ -144,9 +143,8 @@ class RunConfig:
         for symbol, facts in self.indexes.items():
             if not isinstance(facts, Mapping):
                 raise BadValue(f"indexes.{symbol} must name the facts of the index, got {facts!r}")
-            base = BUILT_IN.get(symbol, Index(symbol=symbol, option_root=symbol))
             named = {**facts, "symbol": symbol}
-            found[symbol] = validated(Index, named, f"indexes.{symbol}", base)
+            found[symbol] = validated(Index, named, f"indexes.{symbol}", default_index(symbol))
         return found
 
     @property
@@ -172,21 +170,41 @@ class RunConfig:
             "start": self.start.isoformat(),
             "end": self.end.isoformat(),
             "profile": self.profile,
+            "semantics_version": SEMANTICS_VERSION,
             **{name: plain(getattr(self, name)) for name in SECTIONS},
             "index_facts": plain(self.index_facts),
         }
 
+    def identity(self) -> dict[str, Any]:
+        """What decides a result, dates and data apart: the index, and what differs from its facts
+        and from the defaults of the settings."""
+        resolved = self.resolved()
+        settings = {
+            f"{section}.{name}": value
+            for section in SECTIONS
+            for name, value in resolved[section].items()
+        }
+        return {
+            "index": self.index,
+            "index_facts": differing(resolved["index_facts"], plain(default_index(self.index))),
+            "settings": differing(settings, plain_defaults()),
+            "semantics_version": SEMANTICS_VERSION,
+        }
+
+    def dated_identity(self) -> dict[str, Any]:
+        """The same with the dates."""
+        dates = {"start": self.start.isoformat(), "end": self.end.isoformat()}
+        return {**self.identity(), **dates}
+
     def run_id(self, data_fingerprint: str) -> str:
         """Name of the run: readable, and the same for the same configuration and data."""
-        text = canonical({"config": self.resolved(), "data": data_fingerprint})
-        digest = hashlib.sha256(text.encode()).hexdigest()[:10]
-        symbol = self.index.replace("/", "_")  # as in BRK/B; the run id names a folder
-        return f"{symbol}-{self.start:%Y%m%d}-{self.end:%Y%m%d}-{digest}"
+        digest = short_hash({**self.dated_identity(), "data": data_fingerprint})
+        return name_of(self.index, self.start, self.end, digest)
 
 
-def canonical(values: Any) -> str:
-    """JSON with sorted keys and no spaces: equal values, equal text."""
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+def default_index(symbol: str) -> Index:
+    """What an index is before an entry of a configuration changes it."""
+    return BUILT_IN.get(symbol, Index(symbol=symbol, option_root=symbol))
 
 
 def setting_names() -> list[str]:
@@ -201,6 +219,11 @@ def setting_defaults() -> dict[str, Any]:
         for section, kind in SECTIONS.items()
         for f in fields(kind)
     }
+
+
+def plain_defaults() -> dict[str, Any]:
+    """The same in plain values."""
+    return {name: plain_value(value) for name, value in setting_defaults().items()}
 
 
 def parse_fills(text: str) -> dict[str, float]:

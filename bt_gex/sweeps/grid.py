@@ -7,7 +7,8 @@ from datetime import time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from bt_gex.config.run_config import SECTIONS, canonical, plain_value, setting_names
+from bt_gex.config.ids import canonical
+from bt_gex.config.run_config import SECTIONS, plain_value, setting_names
 from bt_gex.errors import BadValue, UnknownName
 from bt_gex.rules.settings import checked, hints
 

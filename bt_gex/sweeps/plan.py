@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import product
@@ -10,13 +9,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bt_gex.config.files import ConfigFile, read_yaml, sort_out
-from bt_gex.config.run_config import RunConfig, canonical, plain_value
+from bt_gex.config.ids import (
+    SEMANTICS_VERSION,
+    canonical,
+    differing,
+    name_of,
+    same_value,
+    short_hash,
+    variant_id,
+)  # fmt: skip
+from bt_gex.config.run_config import RunConfig, plain_defaults, plain_value
 from bt_gex.errors import BadValue
 from bt_gex.stats.objectives import find_objective
 from bt_gex.sweeps.grid import Grid, problem, read_grid
 
 OBJECTIVE = "sharpe_dd_penalty"
-ONE_RUN_ONLY = ("start", "end", "profile")  # the profile's settings are resolved beside its name
 PLAN_KEYS = ("grid", "ablation", "max_variants", "objective", "settings", "search")
 INFORMATIVE = ("variants", "duplicates", "cut", "walkforward")  # written, not read
 
@@ -72,18 +79,17 @@ class Plan:
 
     def name_for(self, fingerprint: str) -> str:
         """Name of a sweep of this plan over that data; the same for the same of both."""
+        ids = [] if self.search else [variant.variant_id for variant in self.variants]
         said: dict[str, Any] = {
-            "base": self.base.resolved(),
-            "variants": [variant.variant_id for variant in self.variants],
+            "base": self.base.dated_identity(),
+            "variants": ids,
             "objective": self.objective,
             "data": fingerprint,
         }
         if self.search:
-            said["search"] = [asdict(self.search), {k: list(v) for k, v in self.grid.items()}]
-            said["variants"] = []
-        digest = hashlib.sha256(canonical(said).encode()).hexdigest()[:10]
-        symbol = self.base.index.replace("/", "_")
-        return f"{symbol}-{self.base.start:%Y%m%d}-{self.base.end:%Y%m%d}-sweep-{digest}"
+            said["search"] = {"trials": self.search.trials, "seed": self.search.seed}
+            said["grid"] = [[name, list(values)] for name, values in self.grid.items()]
+        return name_of(self.base.index, self.base.start, self.base.end, f"sweep-{short_hash(said)}")
 
 
 def config_of(base: RunConfig, variant: Variant) -> RunConfig:
@@ -139,8 +145,8 @@ class VariantMaker:
         self.grid = grid
         resolved = base.resolved()
         self._base_values = {name: _setting(resolved, name) for name in grid}
-        hashed = {key: value for key, value in resolved.items() if key not in ONE_RUN_ONLY}
-        self._base_text = canonical(hashed)
+        self._identity = base.identity()
+        self._defaults = plain_defaults()
         self._problems = {
             (name, canonical([value])): text
             for name, values in grid.items()
@@ -170,26 +176,23 @@ class VariantMaker:
         return ", ".join(f"{name}={_text(value)}" for name, value in settings.items())
 
     def make(self, settings: Mapping[str, Any], tag: Tag, label: str) -> Variant:
-        """A variant of these settings.
-
-        Its id is the first 16 digits of the SHA-256 of the canonical JSON of {"base", "overrides"}:
-        every resolved setting and the index, without dates and the profile's name; and what
-        differs from it. Numbers are normalised by the setting's type.
-        """
-        differing = {
-            name: value for name, value in settings.items() if value != self._base_values[name]
+        """A variant of these settings; equal settings have one id, whatever base they changed."""
+        overrides = {
+            name: value
+            for name, value in settings.items()
+            if not same_value(value, self._base_values[name])
         }
-        text = f'{{"base":{self._base_text},"overrides":{canonical(differing)}}}'
+        used = differing({**self._identity["settings"], **settings}, self._defaults)
         wrong = [
             self._problems[key]
             for name, value in settings.items()
             if self._problems and (key := (name, canonical([value]))) in self._problems
         ]
         return Variant(
-            variant_id=hashlib.sha256(text.encode()).hexdigest()[:16],
+            variant_id=variant_id({**self._identity, "settings": used}),
             label=label,
             tag=tag,
-            overrides=differing,
+            overrides=overrides,
             settings=dict(settings),
             invalid=f"invalid parameters: {'; '.join(wrong)}" if wrong else None,
         )
@@ -216,6 +219,7 @@ def plan_to_yaml(plan: Plan) -> dict[str, Any]:
         "start": base.start.isoformat(),
         "end": base.end.isoformat(),
         "profile": base.profile,
+        "semantics_version": SEMANTICS_VERSION,
         "settings": {name: plain_value(value) for name, value in base.settings.items()},
         **({"indexes": {k: dict(v) for k, v in base.indexes.items()}} if base.indexes else {}),
         "grid": {name: list(values) for name, values in plan.grid.items()},
@@ -247,6 +251,8 @@ def read_plan(path: str | Path) -> PlanFile:
     """
     content = read_yaml(path)
     rest = {k: v for k, v in content.items() if k not in (*PLAN_KEYS, *INFORMATIVE)}
+    if "variants" in content:  # a sweep has written it, the first ones without a version
+        rest.setdefault("semantics_version", 1)
     settings, grid = content.get("settings") or {}, content.get("grid") or {}
     for key, value in (("settings", settings), ("grid", grid)):
         if not isinstance(value, Mapping):

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
+from bt_gex.config.ids import SEMANTICS_VERSION
 from bt_gex.config.run_config import plain_value
 from bt_gex.errors import BtGexError, OutputError
 from bt_gex.findings.diagnoses import ASSUMED
@@ -251,6 +252,7 @@ def best_config(plan: Plan, winner: Variant) -> dict[str, Any]:
         "start": base.start.isoformat(),
         "end": base.end.isoformat(),
         "profile": base.profile,
+        "semantics_version": SEMANTICS_VERSION,
         **({"indexes": dict(base.indexes)} if base.indexes else {}),
         **{name: plain_value(value) for name, value in base.settings.items()},
         **winner.overrides,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bt_gex import RunConfig
-from bt_gex.config.run_config import canonical
+from bt_gex.config.ids import canonical
 from bt_gex.errors import BadValue, UnknownName
 from bt_gex.sweeps.grid import parse_grid
 from bt_gex.sweeps.plan import Plan, config_of, make_plan, plan_to_yaml, read_plan
@@ -128,11 +127,12 @@ class TestIds:
     def test_canonical_json(self) -> None:
         assert canonical({"z": {"b": 2, "a": 1}, "a": 1}) == '{"a":1,"z":{"a":1,"b":2}}'
 
-    def test_the_id_is_the_hash_of_base_and_overrides(self) -> None:
+    def test_the_id_is_the_hash_of_what_differs_from_the_defaults(self) -> None:
         variant = make_plan(BASE, {"exit.stop_loss": [0.2]}).variants[1]
-        base = {k: v for k, v in BASE.resolved().items() if k not in ("start", "end", "profile")}
-        said = {"base": base, "overrides": {"exit.stop_loss": 0.2}}
-        text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+        text = (
+            '{"index":"SPX","index_facts":{},"semantics_version":2,'
+            '"settings":{"exit.stop_loss":0.2}}'
+        )
         assert variant.variant_id == hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def test_dates_and_order_do_not_matter_but_meaning_does(self) -> None:
