@@ -7,6 +7,7 @@ BtGexError
 └── RunError            the request was fine, the world was not     (CLI exit status 1)
     ├── DataError       a database that is missing, foreign or unreadable
     ├── OutputError     a folder or file that cannot be written
+    ├── LedgerError     an event that contradicts the account it is booked to
     └── EngineError     backtrader was asked to run in a way that would give wrong results
 """
 
@@ -54,6 +55,10 @@ class DataError(RunError):
 
 class OutputError(RunError):
     """Results could not be written or read."""
+
+
+class LedgerError(RunError):
+    """An event that contradicts the account it is booked to; nothing has been booked."""
 
 
 class EngineError(RunError):

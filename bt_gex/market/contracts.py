@@ -44,6 +44,26 @@ class Spread:
         return f"{self.strategy} {'/'.join(f'{k:.10g}' for k in self.strikes)}"
 
 
+@dataclass(frozen=True, slots=True)
+class SpreadContract:
+    """A spread of one root and expiration: what is opened, charged and settled as one position.
+
+    root        option root, SPXW
+    multiplier  dollars a point
+    """
+
+    root: str
+    expiration: date
+    spread: Spread
+    multiplier: int
+
+    @property
+    def label(self) -> str:
+        """Canonical name: SPXW 2026-01-12 IC 6070C/6080C/6030P/6020P."""
+        legs = "/".join(leg.label for leg in self.spread.legs)
+        return f"{self.root} {self.expiration} {self.spread.strategy} {legs}"
+
+
 def make_spread(strategy: Strategy, strikes: Sequence[float]) -> Spread:
     """The spread of a setup's strikes: (short, long), for a condor calls first, then puts."""
     rights: tuple[Right, ...] = (
