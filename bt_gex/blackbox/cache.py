@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from bt_gex.blackbox.day_file import SCHEMA_VERSION, read_about, read_day, write_day
 from bt_gex.errors import OutputError
 from bt_gex.market.calendar import Session
 from bt_gex.sessions.rows import SessionRows
 
-FORMAT = "days-1"  # a file of another form is another folder, so it is never misread
+FORMAT = f"days-{SCHEMA_VERSION}"  # files of another form lie in a folder of their own
 
 
 def default_folder() -> Path:
@@ -57,8 +58,6 @@ class DayCache:
 
     def load(self, database: str, state: str, name: str, index: str, session: Session) -> Found:
         """The rows of a session as they are in the database, if they are here."""
-        from bt_gex.blackbox.day_file import read_day
-
         path = self._file(database, index, session)
         try:
             found = read_day(path, name, session)
@@ -74,8 +73,6 @@ class DayCache:
 
     def store(self, database: str, state: str, rows: SessionRows) -> None:
         """Keep the rows of a session. Raises OSError."""
-        from bt_gex.blackbox.day_file import write_day
-
         path = self._file(database, rows.index_symbol, rows.session)
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_whole(path.parent.parent / "database.json", json.dumps({"database": database}))
@@ -90,8 +87,6 @@ class DayCache:
 
     def indexes(self, database: str, state: str) -> set[str]:
         """Indexes with rows in the database, as far as the sessions kept here tell."""
-        from bt_gex.blackbox.day_file import read_about
-
         found: set[str] = set()
         for folder in _folders(self.place_of(database)):
             for file in folder.glob("*.arrow"):

@@ -19,27 +19,20 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bt_gex.market.calendar import Session
-from bt_gex.sessions.rows import (
-    SMALL_TABLES,
-    TEXT_COLUMNS,
-    Quotes,
-    Series,
-    SessionRows,
-)
+from bt_gex.sessions.rows import QUOTE_PARTS, ROW_ID, SMALL_TABLES, Quotes, Series, SessionRows
 from bt_gex.storage.arrow_arrays import to_arrow, to_numpy
 
 MAGIC = b"BTGEXDAY"
 HEAD = struct.Struct("<8sQI")  # magic, length and CRC-32 of what follows the head
 HEAD_BYTES = 64  # keeps the columns aligned
 CHUNK_BYTES = 1 << 20
-PARTS = ("strikes", "rights", "first", "stamps", "bid", "ask")  # of Quotes
+SCHEMA_VERSION = 2  # of the columns and of what the head says of them
 
 
 def write_day(path: Path, rows: SessionRows, source: dict[str, Any]) -> None:
     """Write a session's rows; `source` says what they were read from. Raises OSError."""
-    columns = _columns(rows)
     about = {**source, **_about(rows)}
-    arrays = {name: _list_of(values) for name, values in columns.items()}
+    arrays = {name: _list_of(values) for name, values in rows.columns().items()}
     schema = pa.schema(
         [pa.field(name, array.type) for name, array in arrays.items()],
         metadata={"about": json.dumps(about)},
@@ -83,6 +76,8 @@ def read_day(path: Path, name: str, session: Session) -> tuple[SessionRows, dict
     try:
         reader = pa.ipc.open_file(pa.py_buffer(mapped).slice(HEAD_BYTES))
         about = _about_of(reader.schema)
+        if about["schema_version"] != SCHEMA_VERSION:
+            return None
         batch = reader.get_batch(0)
     except (ValueError, KeyError, pa.ArrowException):
         return None
@@ -90,7 +85,7 @@ def read_day(path: Path, name: str, session: Session) -> tuple[SessionRows, dict
 
     def column(key: str) -> npt.NDArray[Any]:
         values = found[key]
-        if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        if pa.types.is_large_string(values.type):
             return np.array(values.to_pylist(), dtype=object)
         return to_numpy(values)
 
@@ -101,9 +96,15 @@ def read_day(path: Path, name: str, session: Session) -> tuple[SessionRows, dict
         )
         for table, columns in SMALL_TABLES.items()
     }
-    quotes = Quotes(unknown=about["unknown"], **{p: column(f"quotes.{p}") for p in PARTS})
-    chains = dict(zip(column("chains.id").tolist(), column("chains.chain_data"), strict=True))
-    return SessionRows(name, about["index"], session, tables, quotes, chains, mapped), about
+    quotes = Quotes(
+        **{part: column(f"quotes.{part}") for part in QUOTE_PARTS},
+        unknown=int(column("quotes.unknown")[0]),
+    )
+    chains = dict(zip(column(f"chains{ROW_ID}").tolist(), column("chains.chain_data"), strict=True))
+    rows = SessionRows(
+        name, about["index"], session, tables, quotes, chains, mapped, about["sha256"]
+    )
+    return rows, about
 
 
 def _is_whole(file: Any) -> bool:
@@ -125,11 +126,12 @@ def _is_whole(file: Any) -> bool:
 def _about(rows: SessionRows) -> dict[str, Any]:
     session = rows.session
     return {
+        "schema_version": SCHEMA_VERSION,
+        "sha256": rows.sha256,
         "index": rows.index_symbol,
         "day": session.day.isoformat(),
         "open_ns": session.open_ns,
         "close_ns": session.close_ns,
-        "unknown": rows.quotes.unknown,
         "empty": rows.is_empty,
     }
 
@@ -139,24 +141,8 @@ def _about_of(schema: pa.Schema) -> dict[str, Any]:
     return about
 
 
-def _columns(rows: SessionRows) -> dict[str, Any]:
-    q = rows.quotes
-    columns: dict[str, Any] = {}
-    for table, series in rows.tables.items():
-        columns[f"{table}.stamps"] = series.stamps
-        for name, values in series.columns.items():
-            columns[f"{table}.{name}"] = (
-                pa.array(values, pa.string()) if name in TEXT_COLUMNS else values
-            )
-    for part in PARTS:
-        columns[f"quotes.{part}"] = getattr(q, part)
-    columns["chains.id"] = np.array(list(rows.chains), dtype=np.int64)
-    columns["chains.chain_data"] = pa.array(rows.chains.values(), pa.large_string())
-    return columns
-
-
-def _list_of(values: Any) -> pa.Array:
+def _list_of(values: npt.NDArray[Any]) -> pa.Array:
     """One list that holds all the values."""
-    flat = values if isinstance(values, pa.Array) else to_arrow(values)
+    flat = pa.array(values, pa.large_string()) if values.dtype == object else to_arrow(values)
     ends = to_arrow(np.array([0, len(flat)], dtype=np.int64))
     return pa.LargeListArray.from_arrays(ends, flat)

@@ -369,10 +369,11 @@ def _other_sessions(a: Side, b: Side) -> list[str]:
 
 
 def _other_data(a: Side, b: Side) -> list[str]:
-    """A fingerprint is of what a run has read: other settings read other options of the same."""
+    """The fingerprint is of all rows of a run's sessions, whatever its settings; of other sessions
+    only what both have seen of the common ones tells."""
     if a.settings is None or b.settings is None:
         return []
-    if a.settings == b.settings:
+    if a.sessions.keys() == b.sessions.keys():
         if a.fingerprint == b.fingerprint or None in (a.fingerprint, b.fingerprint):
             return []
         return [f"other data: fingerprint {a.fingerprint!s:.10} in A, {b.fingerprint!s:.10} in B"]

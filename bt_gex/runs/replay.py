@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from bt_gex.findings.doubts import warnings
 from bt_gex.market.calendar import Stamps, new_york
 from bt_gex.results.result import RunResult, versions
 from bt_gex.sessions.day import Day, load_day
+from bt_gex.sessions.identity import data_sha256
 from bt_gex.sizers.gex import FixedContracts, HalfKelly
 from bt_gex.stats.summary import funnel, max_drawdown_dollars, summarise
 from bt_gex.storage.arrow_arrays import column_of, to_arrow, to_numpy
@@ -86,7 +86,7 @@ def run(
 
     delay_bars  send each entry so many bars after its check
 
-    keep  False lets go of each session's quotes when it is over, so that memory stays flat
+    keep  False releases each session's quotes when it is over, so that memory stays flat
     """
     cerebro = build(config, days, every_bar, delay_bars=delay_bars)
     if progress or not keep:
@@ -150,7 +150,7 @@ def sizer_of(config: RunConfig) -> tuple[type[bt.Sizer], dict[str, Any]]:
 
 
 class SessionEnd(bt.Analyzer):
-    """Reports each session that is over, and lets go of its quotes unless they are to be kept."""
+    """Reports each session that is over, and releases its quotes unless they are to be kept."""
 
     params = (("report", None), ("total", 0), ("keep", True))
 
@@ -167,7 +167,7 @@ class SessionEnd(bt.Analyzer):
                 self.strategy._orders.clear()
                 for feed in [f for f in trades if isinstance(f, SpreadFeed) and f.day is tick.day]:
                     del trades[feed]
-                tick.day.let_go()
+                tick.day.release()
             if self.p.report:
                 self.p.report(self._done, self.p.total)
 
@@ -214,8 +214,8 @@ def assemble(
 
 
 def fingerprint_of(days: Sequence[Day]) -> str:
-    """Hash of everything that was read of sessions."""
-    return hashlib.sha256("".join(day.fingerprint() for day in days).encode()).hexdigest()
+    """Identity of the data of these sessions, however much of it a run looks at."""
+    return data_sha256((day.index.symbol, day.session.day, day.sha256) for day in days)
 
 
 def equity_table(days: Sequence[Day], marks: Sequence[Marks], balance: float) -> pa.Table:

@@ -5,7 +5,6 @@ Every array has one value a bar and, last, one for the close, which is no bar. N
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -64,10 +63,12 @@ class Day:
     peaks            where the pins come from: recorded, computed from chains, or none
     gaps             stretches without any quote
     counts           what was odd about the rows used so far, by name
-    rows             everything recorded of the session; None once it has been let go
+    rows             everything recorded of the session; None once it has been released
+    sha256           of these rows, see `SessionRows.sha256`
     """
 
     rows: SessionRows | None
+    sha256: str
     index: Index
     session: Session
     params: LoadParams
@@ -84,7 +85,6 @@ class Day:
     _legs: dict[LegKey, LegQuotes] = field(default_factory=dict)
     _paths: dict[Spread, tuple[Prices, Flags]] = field(default_factory=dict)
     _settlement: Settlement | None = None
-    _fingerprint: str | None = None
 
     def options(self) -> list[LegKey]:
         """All options with a recorded quote: calls by strike, then puts."""
@@ -145,30 +145,14 @@ class Day:
 
     def _recorded(self) -> SessionRows:
         if self.rows is None:
-            raise EngineError(f"session {self.session.day} has been let go; load it again")
+            raise EngineError(f"session {self.session.day} has been released; load it again")
         return self.rows
 
-    def let_go(self) -> None:
-        """Free the quotes of a session that is over; its fingerprint stays."""
-        self._fingerprint = self.fingerprint()
+    def release(self) -> None:
+        """Free the quotes of a session that is over; the hash of its rows stays."""
         self.rows = None
         self._legs.clear()
         self._paths.clear()
-
-    def fingerprint(self) -> str:
-        """Hash of everything the replay has read of this session so far."""
-        if self._fingerprint is not None:
-            return self._fingerprint
-        digest = hashlib.sha256(f"{self.index.symbol} {self.session.day}".encode())
-        for values in (self.spot, self.vix, self.pin, np.array([self.last_price])):
-            digest.update(np.ascontiguousarray(values).tobytes())
-        digest.update(str(self.last_price_ns).encode())
-        if self._settlement is not None:
-            digest.update(np.array([self._settlement.price]).tobytes())
-        for key in sorted(self._legs):
-            quotes = self._legs[key]
-            digest.update(repr(key).encode() + quotes.bid.tobytes() + quotes.ask.tobytes())
-        return digest.hexdigest()
 
 
 def on_grid(rows: LegRows, grid: Stamps, max_age_s: float) -> LegQuotes:
@@ -203,6 +187,7 @@ def load_day(rows: SessionRows, index: Index, params: LoadParams) -> Day:
     counts["duplicate context"] += int(np.count_nonzero(np.diff(context.stamps) == 0))
     return Day(
         rows=rows,
+        sha256=rows.sha256,
         index=index,
         session=session,
         params=params,

@@ -16,6 +16,7 @@ from bt_gex.errors import DataError
 from bt_gex.market.calendar import Session, Stamps
 from bt_gex.market.contracts import Right
 from bt_gex.market.quotes import Prices
+from bt_gex.sessions.identity import columns_sha256
 
 LegKey = tuple[float, Right]
 RIGHTS: dict[str, Right] = {"call": "C", "c": "C", "put": "P", "p": "P"}
@@ -31,6 +32,8 @@ SMALL_TABLES: dict[str, tuple[str, ...]] = {
     "competing_peaks": ("is_competing", "adjusted_pin"),
 }
 TEXT_COLUMNS = ("option_type", "expiration", "chain_data")
+QUOTE_PARTS = ("strikes", "rights", "first", "stamps", "bid", "ask")
+ROW_ID = ".id"  # ends the name of a column of row ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,11 @@ class Series:
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         return self.columns[name]
+
+    def named_columns(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+        """Instants and columns, by name."""
+        yield "stamps", self.stamps
+        yield from self.columns.items()
 
     def where(self, keep: npt.NDArray[np.bool_]) -> Series:
         """The rows where `keep` holds."""
@@ -155,6 +163,7 @@ class SessionRows:
     tables  market_context, options_snapshots, gex_peaks, competing_peaks
     chains  option chains by id of their snapshot, as stored; only where there are no gex_peaks
     mapped  the file the columns are views of; None when they are in memory
+    sha256  of the content, see `identity.columns_sha256`; computed unless it is known already
     """
 
     name: str
@@ -164,10 +173,31 @@ class SessionRows:
     quotes: Quotes
     chains: Mapping[int, Any] = field(default_factory=dict)
     mapped: mmap.mmap | None = None
+    sha256: str = ""
     _numbers: dict[LegKey, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._numbers.update({key: number for number, key in enumerate(self.quotes.keys())})
+        if not self.sha256:
+            content = {n: v for n, v in self.columns().items() if not n.endswith(ROW_ID)}
+            object.__setattr__(self, "sha256", columns_sha256(content))
+
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything as columns, by name; texts as objects."""
+        tables = {
+            f"{table}.{name}": values
+            for table in SMALL_TABLES
+            for name, values in self.tables[table].named_columns()
+        }
+        chains = np.empty(len(self.chains), dtype=object)
+        chains[:] = list(self.chains.values())
+        return {
+            **tables,
+            **{f"quotes.{part}": getattr(self.quotes, part) for part in QUOTE_PARTS},
+            "quotes.unknown": np.array([self.quotes.unknown], dtype=np.int64),
+            f"chains{ROW_ID}": np.array(list(self.chains), dtype=np.int64),
+            "chains.chain_data": chains,
+        }
 
     @property
     def is_empty(self) -> bool:

@@ -30,20 +30,17 @@ def count_costs(
 ) -> Costs:
     """Run the configuration of a result at every slippage and delay.
 
-    Raises DataError when the database does not give the result again: it is another, or has
-    changed.
+    Raises DataError when the data is not that of the result.
     """
     config = config_of(result.config)
     with Recording(database, cache, use_cache) as recording:
         everything = load_days(recording, config)
-    days = [day for day in everything if day.has_data]
-    if days:
-        run(config, days)  # which reads what the run has read
-    if config.run_id(fingerprint_of(everything)) != result.run_id:
+    if fingerprint_of(everything) != result.source["fingerprint"]:
         raise DataError(
-            f"{database} does not give {result.run_id} again: it is not the database of that run, "
-            f"or has changed since; run bt-gex run on it first"
+            f"{database} does not hold the data of {result.run_id}: it is another database, or its "
+            f"sessions have changed since; run bt-gex run on it first"
         )
+    days = [day for day in everything if day.has_data]
     rows = []
     steps = [(slippage, delay) for delay in delays for slippage in slippages]
     for number, (slippage, delay) in enumerate(steps):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from copy import copy
 from typing import Any
@@ -11,6 +10,7 @@ from bt_gex.blackbox.recording import Recording
 from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BadValue
 from bt_gex.sessions.day import Day, LoadParams, load_day
+from bt_gex.sessions.identity import data_sha256
 from bt_gex.sessions.rows import SessionRows
 from bt_gex.sweeps.evaluate import Metrics, evaluate
 from bt_gex.sweeps.pool import Engine
@@ -46,21 +46,8 @@ class Sessions:
         return found
 
     def fingerprint(self) -> str:
-        """Hash of everything recorded in these sessions."""
-        digest = hashlib.sha256()
-        for rows in self.rows:
-            digest.update(f"{rows.index_symbol} {rows.session.day}".encode())
-            for series in rows.tables.values():
-                digest.update(series.stamps.tobytes())
-                for name, values in series.columns.items():
-                    text = values.dtype == object
-                    digest.update(repr(list(values)).encode() if text else values.tobytes())
-                    digest.update(name.encode())
-            q = rows.quotes
-            for column in (q.strikes, q.rights, q.first, q.stamps, q.bid, q.ask):
-                digest.update(column.tobytes())
-            digest.update(repr(sorted(rows.chains.items())).encode())
-        return digest.hexdigest()
+        """Identity of the data of these sessions."""
+        return data_sha256((one.index_symbol, one.session.day, one.sha256) for one in self.rows)
 
     def days(self, params: LoadParams) -> list[Day]:
         """The sessions with these ages and this pin."""

@@ -101,7 +101,8 @@ def run_walkforward(
         raise BadValue("walk-forward runs the whole grid in every window; leave out the search")
     with Recording(database, how.cache, how.use_cache) as recording:
         recording.require_index(plan.base.index)
-        sessions = Sessions(recording, plan.base).with_data()
+        everything = Sessions(recording, plan.base)
+        sessions = everything.with_data()
         windows = make_windows(
             len(sessions.rows), train=train, test=test, anchored=anchored, embargo=embargo
         )
@@ -112,7 +113,7 @@ def run_walkforward(
                 progress("windows", number + 1, len(windows))
         source = {
             "database": Path(recording.name).name,
-            "fingerprint": sessions.fingerprint(),
+            "fingerprint": everything.fingerprint(),
             "versions": versions(),
         }
         terms = {"train": train, "test": test, "anchored": anchored, "embargo": embargo}

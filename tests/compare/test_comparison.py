@@ -274,7 +274,6 @@ def test_what_two_runs_do_not_share_is_said() -> None:
         "other index: SPX in A, NDX in B",
         "1 session only in B: 2026-01-13",
         "no data for 2026-01-12 in B",
-        "other data: fingerprint 0123456789 in A, fedcba9876 in B",
     ]
 
 
@@ -386,24 +385,35 @@ def test_a_run_against_itself_is_identical(trades: list[dict[str, Any]]) -> None
     assert len(found.same) == len(trades)
 
 
-def test_other_data_is_told_by_what_both_have_seen() -> None:
-    """A fingerprint is of the options a run asked for: other settings ask for others."""
+def test_other_data_of_the_same_sessions_is_told_by_the_fingerprint() -> None:
+    """It is of all their rows, whatever the settings."""
 
-    def side(stop: float, digest: str, age: float = 120.0, name: str = "f") -> Side:
+    def told(a: Side, b: Side) -> list[str]:
+        return [s for s in compare(a, b).coverage if s.startswith("other data")]
+
+    stop = {"settings": SETTINGS | {"exit.stop_loss": 0.2}}
+    assert told(side(fingerprint="f"), side(fingerprint="f", **stop)) == []
+    assert told(side(fingerprint="f"), side(fingerprint="g", **stop)) == [
+        "other data: fingerprint f in A, g in B"
+    ]
+
+
+def test_other_data_of_other_sessions_is_told_by_what_both_have_seen() -> None:
+    """The fingerprints differ anyhow, so index price, VIX and pin of the common ones are compared
+    where they were read in the same way."""
+
+    def side(days: int, seen: str, age: float = 120.0) -> Side:
         return Side(
-            name="r", trades=[], multiplier=100, index="SPX", fingerprint=name,
-            settings={"exit.stop_loss": stop, "data.quote_max_age_s": age},
-            sessions={"2026-01-12": "traded"}, market={"2026-01-12": digest},
+            name="r", trades=[], multiplier=100, index="SPX", fingerprint=str(days),
+            settings={"data.quote_max_age_s": age}, market={"2026-01-12": seen},
+            sessions={f"2026-01-{12 + n}": "traded" for n in range(days)},
         )  # fmt: skip
 
     def told(a: Side, b: Side) -> list[str]:
         return [s for s in compare(a, b, within_s=0).coverage if s.startswith("other data")]
 
-    assert told(side(0.1, "x", name="f"), side(0.2, "x", name="g")) == []
-    assert told(side(0.1, "x"), side(0.2, "y")) == [
+    assert told(side(1, "x"), side(2, "x")) == []
+    assert told(side(1, "x"), side(2, "y")) == [
         "other data: index price, VIX or pin of 2026-01-12 are not the same"
     ]
-    assert told(side(0.1, "x"), side(0.2, "y", age=60.0)) == []  # read in another way
-    assert told(side(0.1, "x", name="f"), side(0.1, "x", name="g")) == [
-        "other data: fingerprint f in A, g in B"
-    ]
+    assert told(side(1, "x"), side(2, "y", age=60.0)) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from defects.handmade_market import AT_0936, MID, MONDAY, Market, entry_clocks, put_spread
 
 from bt_gex.blackbox.recording import Recording
+from bt_gex.config.files import config_of
 from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import DataError, OutputError
 from bt_gex.runs.replay import load_days, replay, run
@@ -128,5 +130,21 @@ def test_another_database_is_refused(costly: tuple[Path, Any], tmp_path: Path) -
     _, result = costly
     (tmp_path / "other").mkdir()
     other = market(tmp_path / "other", ("09:35", "16:00", 1.20))
-    with pytest.raises(DataError, match=r"does not give SPX-.* again"):
+    with pytest.raises(DataError, match=r"does not hold the data of SPX-"):
         count_costs(other, result, use_cache=False)
+
+
+def test_a_change_the_run_never_looked_at_is_refused(costly: tuple[Path, Any]) -> None:
+    """A session's data is all of its rows, not what one configuration has read of them."""
+    path, result = costly
+    with sqlite3.connect(path) as db:
+        db.execute(
+            "INSERT INTO options_prices_live (timestamp, index_symbol, strike, option_type, ask) "
+            "VALUES ('2026-01-12 14:31:00', 'SPX', 7000, 'call', 0.05)"
+        )
+    db.close()
+    assert replay(path, config_of(result.config), use_cache=False).trade_records == (
+        result.trade_records
+    )
+    with pytest.raises(DataError, match="its sessions have changed since"):
+        count_costs(path, result, use_cache=False)
