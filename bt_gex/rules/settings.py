@@ -51,6 +51,8 @@ def checked(hint: Any, value: Any, name: str) -> Any:
         return check_times(value, name)
     if value == "none" and type(None) in typing.get_args(hint):
         return None
+    if time in (hint, *typing.get_args(hint)) and value is not None:
+        return check_clock(value, name)
     from pydantic import ValidationError
 
     try:
@@ -84,6 +86,8 @@ def allowed(hint: Any) -> str:
     if origin is not None and type(None) in typing.get_args(hint):
         kinds = [allowed(k) for k in typing.get_args(hint) if k is not type(None)]
         return f"{', '.join(kinds)} or none"
+    if hint is time:
+        return "a time HH:MM[:SS]"
     return {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[hint]
 
 
@@ -106,13 +110,27 @@ def check_times(value: Any, name: str) -> tuple[time, ...]:
     return tuple(found)
 
 
+def check_clock(value: Any, name: str) -> time:
+    """A time of day from text or a time without zone.
+
+    No number is one: YAML reads an unquoted 13:30 as 810.
+    """
+    when = _clock(value)
+    if when is None:
+        quote = '; write it in quotes, as "13:30"' if isinstance(value, int) else ""
+        raise BadValue(f"{name} must be {allowed(time)}, got {value!r}{quote}")
+    return when
+
+
 def _time(item: Any, name: str) -> time:
-    if isinstance(item, datetime) or not isinstance(item, (str, time)):
-        match = None
-    else:
-        match = _TIME.fullmatch(str(item).strip())
-    if match:
-        when = time(int(match[1]), int(match[2]), int(match[3] or 0))
-        if when.second % 30 == 0 and FIRST_BAR <= when < CLOSE:
-            return when
+    when = _clock(item)
+    if when and when.second % 30 == 0 and FIRST_BAR <= when < CLOSE:
+        return when
     raise BadValue(f"{name} must be {allowed(tuple[time, ...])}, got {item!r}")
+
+
+def _clock(item: Any) -> time | None:
+    if isinstance(item, datetime) or not isinstance(item, (str, time)):
+        return None
+    match = _TIME.fullmatch(str(item).strip())
+    return time(int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
