@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +15,11 @@ from bt_gex.market.calendar import NS, Stamps, utc
 from bt_gex.market.contracts import Leg, Spread
 from bt_gex.market.money import rounded, to_cents
 from bt_gex.market.quotes import Prices
-from bt_gex.rules.gex.entry import Decision
-from bt_gex.rules.gex.exits import SETTLEMENT_REASON, UNRESOLVED_REASON
+from bt_gex.rules.gex.entry import EntryDecision
 from bt_gex.sessions.day import Day
+from bt_gex.trades.reasons import ExitReason, TradeFlag
+from bt_gex.trades.records import LegQuotes, SpreadTrade
+from bt_gex.trades.values import known
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Entry:
     credit: float
     quantity: int
     booked: float
-    decision: Decision | None
+    decision: EntryDecision | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +56,12 @@ class Marks:
 class TradeReport(bt.Analyzer):
     """Trades of spreads through a SpreadBroker, in order of entry; works with any strategy.
 
-    `records` are plain dicts (times ISO 8601 UTC, prices in points, money in dollars), `marks` the
-    value of each trade on every bar it was open. A trade without a settlement price has no profit:
-    exit_value and pnl are None.
+    `records` are the trades, `marks` the value of each on every bar it was
+    open. A trade without a settlement price has no profit: exit_value and pnl are None.
     """
 
     def start(self) -> None:
-        self.records: list[dict[str, Any]] = []
+        self.records: list[SpreadTrade] = []
         self.marks: list[Marks] = []
         self._entries: dict[str, Entry] = {}
 
@@ -96,18 +96,15 @@ class TradeReport(bt.Analyzer):
         )
 
     def stop(self) -> None:
-        def by_entry(record: dict[str, Any]) -> tuple[str, str]:
-            return record["timestamp_entry"], record["order_id"]
+        self.records.sort(key=lambda trade: (trade.timestamp_entry, trade.order_id))
 
-        self.records.sort(key=by_entry)
-
-    def get_analysis(self) -> list[dict[str, Any]]:
+    def get_analysis(self) -> list[SpreadTrade]:
         """The records."""
         return self.records
 
 
-def trade_record(entry: Entry, order: Any) -> dict[str, Any]:
-    """A closed trade in plain values."""
+def trade_record(entry: Entry, order: Any) -> SpreadTrade:
+    """A closed trade."""
     feed = entry.feed
     unresolved = order.info.get("settled") == "none"
     return closed_trade(
@@ -134,7 +131,7 @@ def closed_trade(
     order_id: str,
     day: Day,
     spread: Spread,
-    decision: Decision | None,
+    decision: EntryDecision | None,
     rows: tuple[int, int],
     values: Prices,
     clamped: npt.NDArray[np.bool_],
@@ -146,7 +143,7 @@ def closed_trade(
     reason: str,
     settled: str,
     clamped_exit: bool,
-) -> dict[str, Any]:
+) -> SpreadTrade:
     """The record of a trade.
 
     rows     of entry and exit on the session's grid
@@ -166,81 +163,73 @@ def closed_trade(
     marks = lived[:-1] if at_close else lived
     if at_close and exit_value is not None:
         marks = np.append(marks, exit_value)
-    known = credit - marks[~np.isnan(marks)]
+    profits = credit - marks[~np.isnan(marks)]
     clamps = int(np.count_nonzero(clamped[entered : until + 1]))
     unpriced = int(np.count_nonzero(np.isnan(bars)))
     alive_s = float(day.grid[until] - day.grid[entered]) / NS
     percent = None if exit_value is None else 100.0 * (credit - exit_value) / credit
     spot_exit = day.settlement().price if at_close else float(day.spot[until])
-    return {
-        "order_id": order_id,
-        "timestamp_entry": _iso(int(day.grid[entered])),
-        "timestamp_exit": _iso(int(day.grid[until])),
-        "strategy": spread.strategy,
-        "direction": setup.direction if setup else None,
-        "confidence": setup.confidence if setup else None,
-        "strikes": list(spread.strikes),
-        "entry_credit": round(credit, 10),
-        "exit_value": None if exit_value is None else round(exit_value, 10) + 0.0,
-        "quantity": quantity,
-        "index_symbol": day.index.symbol,
-        "expiration": day.session.day.isoformat(),
-        "pnl_dollars": pnl_dollars,
-        "pnl_percent": None if percent is None else rounded(percent, 2),
-        "exit_reason": reason,
-        "time_alive_minutes": rounded(alive_s / 60.0, 1),
-        "pin": seen.pin if seen else None,
-        "spot_entry": seen.spot if seen else None,
-        "vix_entry": seen.vix if seen else None,
-        "distance": setup.distance if setup else None,
-        "width": spread.width,
-        "commission_dollars": commission_dollars,
-        "mae_dollars": to_cents(float(known.min()) * dollars),
-        "mfe_dollars": to_cents(float(known.max()) * dollars),
-        "max_loss_dollars": to_cents((spread.width - credit) * dollars),
-        "flags": _flags(settled, clamps, unpriced, clamped_exit),
-        "unpriced_bars": unpriced,
-        "clamped_bars": clamps,
-        "spot_exit": _known(spot_exit),
-        "vix_exit": _known(float(day.vix[until])),
-        "leg_quotes": [
-            [
+    return SpreadTrade(
+        order_id=order_id,
+        timestamp_entry=utc(int(day.grid[entered])),
+        timestamp_exit=utc(int(day.grid[until])),
+        strategy=spread.strategy,
+        direction=setup.direction if setup else None,
+        confidence=setup.confidence if setup else None,
+        strikes=spread.strikes,
+        entry_credit=round(credit, 10),
+        exit_value=None if exit_value is None else round(exit_value, 10) + 0.0,
+        quantity=quantity,
+        index_symbol=day.index.symbol,
+        expiration=day.session.day,
+        pnl_dollars=pnl_dollars,
+        pnl_percent=None if percent is None else rounded(percent, 2),
+        exit_reason=reason,
+        time_alive_minutes=rounded(alive_s / 60.0, 1),
+        pin=seen.pin if seen else None,
+        spot_entry=seen.spot if seen else None,
+        vix_entry=seen.vix if seen else None,
+        distance=setup.distance if setup else None,
+        width=spread.width,
+        commission_dollars=commission_dollars,
+        mae_dollars=to_cents(float(profits.min()) * dollars),
+        mfe_dollars=to_cents(float(profits.max()) * dollars),
+        max_loss_dollars=to_cents((spread.width - credit) * dollars),
+        flags=_flags(settled, clamps, unpriced, clamped_exit),
+        unpriced_bars=unpriced,
+        clamped_bars=clamps,
+        spot_exit=known(spot_exit),
+        vix_exit=known(float(day.vix[until])),
+        leg_quotes=tuple(
+            LegQuotes(
                 *_quote(day, leg, entered),
                 *((None, None) if at_close else _quote(day, leg, until)),
-            ]
+            )
             for leg in spread.legs
-        ],
-    }
+        ),
+    )
 
 
 def _quote(day: Day, leg: Leg, row: int) -> tuple[float | None, float | None]:
     """Bid and ask of a leg on a bar."""
     quotes = day.leg(leg.strike, leg.right)
-    return _known(float(quotes.bid[row])), _known(float(quotes.ask[row]))
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    return known(float(quotes.bid[row])), known(float(quotes.ask[row]))
 
 
 def _reason(order: Any) -> str:
     settled = order.info.get("settled")
     if not settled:
         return str(order.info.get("reason", ""))
-    return UNRESOLVED_REASON if settled == "none" else SETTLEMENT_REASON
+    return ExitReason.UNRESOLVED if settled == "none" else ExitReason.SETTLEMENT
 
 
-def _flags(settled: str, clamped: int, unpriced: int, clamped_exit: bool) -> list[str]:
+def _flags(settled: str, clamped: int, unpriced: int, clamped_exit: bool) -> tuple[TradeFlag, ...]:
     flags = {
-        "unpriced_bars": unpriced > 0,
-        "clamped_value": clamped > 0,
-        "clamped_exit": clamped_exit and not settled,
-        "parity_settlement": settled == "parity",
-        "stale_settlement": settled == "stale index",
-        "unresolved": settled == "none",
+        TradeFlag.UNPRICED_BARS: unpriced > 0,
+        TradeFlag.CLAMPED_VALUE: clamped > 0,
+        TradeFlag.CLAMPED_EXIT: clamped_exit and not settled,
+        TradeFlag.PARITY_SETTLEMENT: settled == "parity",
+        TradeFlag.STALE_SETTLEMENT: settled == "stale index",
+        TradeFlag.UNRESOLVED: settled == "none",
     }
-    return [name for name, is_set in flags.items() if is_set]
-
-
-def _iso(ns: int) -> str:
-    return utc(ns).isoformat()
+    return tuple(name for name, is_set in flags.items() if is_set)

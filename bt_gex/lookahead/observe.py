@@ -22,6 +22,7 @@ from bt_gex.lookahead.target import Target, line_of
 from bt_gex.runs.replay import build, no_collection
 from bt_gex.sessions.day import Day
 from bt_gex.strategies.gex import GexStrategy
+from bt_gex.trades.codec import to_json
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 UNSAID = ("index_symbol", "session", "timestamp")  # of a check; its instant says so
@@ -129,7 +130,7 @@ class Witness(bt.Analyzer):
 
     def notify_check(self, tick: Any, decision: Any, order_id: str) -> None:
         """Called by a GexStrategy after each check."""
-        record = decision_record(tick, decision, order_id)
+        record = to_json(decision_record(tick, decision, order_id))
         said = [
             f"{k} {shown(v)}" for k, v in record.items() if k not in UNSAID and v not in ("", [])
         ]

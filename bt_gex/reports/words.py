@@ -18,6 +18,7 @@ from bt_gex.rules.gex.exits import (
     profit_target,
 )
 from bt_gex.rules.gex.params import ExitParams
+from bt_gex.trades.records import SpreadTrade
 
 if TYPE_CHECKING:
     from bt_gex.results.result import RunResult
@@ -92,7 +93,7 @@ def new_york_time(stamp: str) -> datetime:
     return datetime.fromisoformat(stamp).astimezone(NEW_YORK)
 
 
-def find_trade(result: RunResult, order_id: str) -> dict[str, Any]:
+def find_trade(result: RunResult, order_id: str) -> SpreadTrade:
     """One trade of a result; raises UnknownName."""
     known = {trade["order_id"]: trade for trade in result.trade_records}
     if order_id not in known:

@@ -16,43 +16,16 @@ import yaml
 from bt_gex.errors import BtGexError, OutputError
 from bt_gex.results.option_omega import daily_returns, write_daily_returns, write_journal
 from bt_gex.stats.summary import summarise
-from bt_gex.storage.arrow_arrays import column_of
 from bt_gex.storage.atomic import Writer, write_folder
 from bt_gex.storage.reading import first_line, refuse_constant
+from bt_gex.trades.codec import from_json, to_json, to_table
+from bt_gex.trades.records import Decision, SpreadTrade
 
 if TYPE_CHECKING:
     import pandas as pd
 
 REPORTED = ("bt-gex", "backtrader", "numpy", "pandas", "SQLAlchemy", "exchange_calendars")
 
-_TEXT, _NUMBER, _COUNT = pa.string(), pa.float64(), pa.int64()
-TRADE_COLUMNS = {
-    **dict.fromkeys(("order_id", "timestamp_entry", "timestamp_exit"), _TEXT),
-    **dict.fromkeys(("strategy", "direction", "confidence"), _TEXT),
-    "strikes": pa.list_(_NUMBER),
-    **dict.fromkeys(("entry_credit", "exit_value"), _NUMBER),
-    "quantity": _COUNT,
-    **dict.fromkeys(("index_symbol", "expiration"), _TEXT),
-    **dict.fromkeys(("pnl_dollars", "pnl_percent"), _NUMBER),
-    "exit_reason": _TEXT,
-    **dict.fromkeys(("time_alive_minutes", "pin", "spot_entry", "vix_entry"), _NUMBER),
-    **dict.fromkeys(("distance", "width", "commission_dollars"), _NUMBER),
-    **dict.fromkeys(("mae_dollars", "mfe_dollars", "max_loss_dollars"), _NUMBER),
-    "flags": pa.list_(_TEXT),
-    **dict.fromkeys(("unpriced_bars", "clamped_bars"), _COUNT),
-    **dict.fromkeys(("spot_exit", "vix_exit"), _NUMBER),
-    "leg_quotes": pa.list_(pa.list_(_NUMBER)),
-}
-DECISION_COLUMNS = {
-    **dict.fromkeys(("index_symbol", "session", "timestamp", "time_et"), _TEXT),
-    **dict.fromkeys(("outcome", "kind", "reason"), _TEXT),
-    **dict.fromkeys(("pin", "spot", "vix"), _NUMBER),
-    "strategy": _TEXT,
-    "strikes": pa.list_(_NUMBER),
-    **dict.fromkeys(("distance", "width", "credit"), _NUMBER),
-    "quantity": _COUNT,
-    "order_id": _TEXT,
-}
 MONEY_COLUMNS = ("equity", "cash", "margin_dollars", "closed_equity")
 EQUITY_COLUMNS = ("time", "session", *MONEY_COLUMNS, "open_spreads")
 MARKS_COLUMNS = ("order_id", "time", "value")
@@ -83,7 +56,7 @@ class RunResult:
     config            every setting as it was used
     source            name and fingerprint of the data, versions of the software
     summary           statistics, funnel, sessions, data quality, warnings
-    trade_records, decision_records  plain dicts in order of time; prices in points, times UTC
+    trade_records, decision_records  in order of time
     equity_table      the account, one row a tick; `equity` as a DataFrame
     marks_table       value of each trade while it was open; `marks` as a DataFrame
     market_table      index price, VIX and pin as they were known, one row a tick; NaN: unknown
@@ -94,8 +67,8 @@ class RunResult:
     config: dict[str, Any]
     source: dict[str, Any]
     summary: dict[str, Any]
-    trade_records: list[dict[str, Any]]
-    decision_records: list[dict[str, Any]]
+    trade_records: list[SpreadTrade]
+    decision_records: list[Decision]
     equity_table: pa.Table
     marks_table: pa.Table
     market_table: pa.Table
@@ -116,7 +89,7 @@ class RunResult:
         """One row a trade; times as UTC timestamps."""
         import pandas as pd
 
-        frame = records_table(self.trade_records, TRADE_COLUMNS).to_pandas()
+        frame = to_table(SpreadTrade, self.trade_records).to_pandas()
         for name in ("timestamp_entry", "timestamp_exit"):
             frame[name] = pd.to_datetime(frame[name], utc=True)
         return frame
@@ -126,7 +99,7 @@ class RunResult:
         """One row a check; times as UTC timestamps."""
         import pandas as pd
 
-        frame = records_table(self.decision_records, DECISION_COLUMNS).to_pandas()
+        frame = to_table(Decision, self.decision_records).to_pandas()
         frame["timestamp"] = pd.to_datetime(frame["timestamp"], utc=True)
         return frame
 
@@ -159,7 +132,8 @@ class RunResult:
 
     def to_json(self) -> str:
         """run_id, summary and trades."""
-        content = {"run_id": self.run_id, "summary": self.summary, "trades": self.trade_records}
+        trades = [to_json(trade) for trade in self.trade_records]
+        content = {"run_id": self.run_id, "summary": self.summary, "trades": trades}
         return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
     def save(self, folder: str | Path, extras: Mapping[str, Writer] | None = None) -> RunResult:
@@ -180,13 +154,13 @@ class RunResult:
         import pyarrow.parquet as pq
 
         (work / "trades.json").write_text(self.to_json(), encoding="utf-8")
-        trades = records_table(self.trade_records, TRADE_COLUMNS)
+        trades = to_table(SpreadTrade, self.trade_records)
         write_journal(work / "trades.csv", self.trade_records, self.config, self.market_table)
         write_daily_returns(work / "daily_returns.csv", self.daily_pnl, self.balance)
         pq.write_table(trades, work / "trades.parquet")
         for name in TABLES:
             pq.write_table(getattr(self, f"{name}_table"), work / f"{name}.parquet")
-        lines = (json.dumps(record, allow_nan=False) for record in self.decision_records)
+        lines = (json.dumps(to_json(one), allow_nan=False) for one in self.decision_records)
         (work / "decisions.jsonl").write_text("".join(f"{line}\n" for line in lines), "utf-8")
         content = {"run_id": self.run_id, **self.source, "config": self.config}
         (work / "config.yaml").write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
@@ -210,8 +184,12 @@ class RunResult:
                 config=about["config"],
                 source={k: v for k, v in about.items() if k not in ("run_id", "config")},
                 summary=content["summary"],
-                trade_records=content["trades"],
-                decision_records=[json.loads(line) for line in lines],
+                trade_records=from_json(
+                    list[SpreadTrade], json.dumps(content["trades"]), "trades.json, trade"
+                ),
+                decision_records=from_json(
+                    list[Decision], f"[{','.join(lines)}]", "decisions.jsonl, check"
+                ),
                 **{f"{name}_table": pq.read_table(place / f"{name}.parquet") for name in TABLES},
                 folder=place,
             )
@@ -245,7 +223,6 @@ def _check_whole(result: RunResult) -> None:
         (result.equity_table.column_names, EQUITY_COLUMNS),
         (result.marks_table.column_names, MARKS_COLUMNS),
         (result.market_table.column_names, MARKET_COLUMNS),
-        *((record, TRADE_COLUMNS) for record in result.trade_records),
     ]
     for parts, names in needed:
         for name in names:
@@ -255,20 +232,8 @@ def _check_whole(result: RunResult) -> None:
         kind = type(example) if isinstance(example, dict | list) else (int, float, type(None))
         if not isinstance(result.summary[name], kind):
             raise TypeError(f"{name} of the summary is {result.summary[name]!r}")
-    records_table(result.trade_records, TRADE_COLUMNS)
-    records_table(result.decision_records, DECISION_COLUMNS)
 
 
 def versions() -> dict[str, str]:
     """Versions of what a result can depend on."""
     return {name: metadata.version(name) for name in REPORTED}
-
-
-def records_table(records: list[dict[str, Any]], columns: dict[str, pa.DataType]) -> pa.Table:
-    """Records as columns; raises KeyError, TypeError or ValueError for what does not fit."""
-    return pa.table(
-        {
-            name: column_of([record[name] for record in records], kind)
-            for name, kind in columns.items()
-        }
-    )

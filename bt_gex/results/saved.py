@@ -4,14 +4,13 @@ with its fault named, never read halfway."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import (
     ConfigDict,
-    Field,
     TypeAdapter,
     with_config,
 )
@@ -24,77 +23,15 @@ from bt_gex.stats.summary import summarise
 from bt_gex.storage.arrow_arrays import to_numpy
 from bt_gex.storage.shapes import (
     MOST,
-    Above0,
     AtLeast0,
     Count,
-    FourQuotes,
     Number,
     Share,
-    Stamp,
     validated,
 )
+from bt_gex.trades.records import Decision, SpreadTrade
 
 LEGS = {"IC": 4, "CALL": 2, "PUT": 2}
-
-
-@with_config(ConfigDict(strict=True))
-class SavedTrade(TypedDict):
-    """A trade of trades.json."""
-
-    order_id: Annotated[str, Field(min_length=1)]
-    timestamp_entry: Stamp
-    timestamp_exit: Stamp
-    strategy: Literal["IC", "CALL", "PUT"]
-    direction: str | None
-    confidence: Literal["HIGH", "MEDIUM"] | None
-    strikes: list[Number]
-    entry_credit: Above0
-    exit_value: Number | None
-    quantity: Annotated[int, Field(ge=1, le=10**9)]
-    index_symbol: str
-    expiration: str
-    pnl_dollars: Number | None
-    pnl_percent: Number | None
-    exit_reason: str
-    time_alive_minutes: Number
-    pin: Number | None
-    spot_entry: Number | None
-    vix_entry: Number | None
-    distance: Number | None
-    width: Number
-    commission_dollars: Number
-    mae_dollars: Number
-    mfe_dollars: Number
-    max_loss_dollars: Number
-    flags: list[str]
-    unpriced_bars: Count
-    clamped_bars: Count
-    spot_exit: Number | None
-    vix_exit: Number | None
-    leg_quotes: list[FourQuotes]
-
-
-@with_config(ConfigDict(strict=True))
-class SavedDecision(TypedDict):
-    """A check of decisions.jsonl."""
-
-    index_symbol: str
-    session: str
-    timestamp: Stamp
-    time_et: str
-    outcome: Literal["entry", "skip"]
-    kind: str
-    reason: str
-    pin: Number | None
-    spot: Number | None
-    vix: Number | None
-    strategy: str | None
-    strikes: list[Number]
-    distance: Number | None
-    width: Number | None
-    credit: Number | None
-    quantity: Count
-    order_id: str
 
 
 @with_config(ConfigDict(strict=True))
@@ -140,8 +77,6 @@ class SavedSummary(TypedDict):
 
 
 SUMMARY = TypeAdapter(SavedSummary)
-DECISIONS = TypeAdapter(list[SavedDecision])
-TRADES = TypeAdapter(list[SavedTrade])
 
 
 class StoredRun(Protocol):
@@ -156,9 +91,9 @@ class StoredRun(Protocol):
     @property
     def summary(self) -> dict[str, Any]: ...
     @property
-    def trade_records(self) -> list[dict[str, Any]]: ...
+    def trade_records(self) -> list[SpreadTrade]: ...
     @property
-    def decision_records(self) -> list[dict[str, Any]]: ...
+    def decision_records(self) -> list[Decision]: ...
     @property
     def equity_table(self) -> pa.Table: ...
     @property
@@ -175,9 +110,7 @@ def check_saved(result: StoredRun) -> None:
     _check_config(result)
     if "sweep" in result.source:
         check_sweep(result.source["sweep"])
-    validated(TRADES, result.trade_records, "trades.json, trade")
     _check_trades(result.trade_records)
-    validated(DECISIONS, result.decision_records, "decisions.jsonl, check")
     _check_summary(result)
     ticks = _ticks(result.summary["sessions"])
     for name, table in (("equity", result.equity_table), ("market", result.market_table)):
@@ -209,21 +142,23 @@ def _check_config(result: StoredRun) -> None:
         raise BadValue(f"config.yaml: versions must be texts by name, got {named!r:.60}")
 
 
-def _check_trades(trades: Sequence[Mapping[str, Any]]) -> None:
-    names = [trade["order_id"] for trade in trades]
+def _check_trades(trades: Sequence[SpreadTrade]) -> None:
+    names = [trade.order_id for trade in trades]
     for number, trade in enumerate(trades):
-        unknown = {trade[key] is None for key in ("pnl_dollars", "pnl_percent", "exit_value")}
+        unknown = {
+            value is None for value in (trade.pnl_dollars, trade.pnl_percent, trade.exit_value)
+        }
         if len(unknown) > 1:
             raise BadValue(
                 f"trades.json, trade {number}: P&L, its percentage and the exit value are known "
                 "together or not at all"
             )
-        legs = LEGS[trade["strategy"]]
-        for part in ("strikes", "leg_quotes"):
-            if len(trade[part]) != legs:
+        legs = LEGS[trade.strategy]
+        for part, found in (("strikes", trade.strikes), ("leg_quotes", trade.leg_quotes)):
+            if len(found) != legs:
                 raise BadValue(
-                    f"trades.json, trade {number}: {trade['strategy']} has {legs} {part}, "
-                    f"got {len(trade[part])}"
+                    f"trades.json, trade {number}: {trade.strategy} has {legs} {part}, "
+                    f"got {len(found)}"
                 )
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)

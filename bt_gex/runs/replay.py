@@ -31,6 +31,8 @@ from bt_gex.stats.summary import funnel, max_drawdown_dollars, summarise
 from bt_gex.storage.arrow_arrays import column_of, to_arrow, to_numpy
 from bt_gex.strategies.delayed import DelayedGexStrategy
 from bt_gex.strategies.gex import GexStrategy
+from bt_gex.trades.codec import to_json
+from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade
 
 Progress = Callable[[int, int], None]
 UTC_TIME = pa.timestamp("ns", "UTC")
@@ -176,8 +178,8 @@ def assemble(
     config: RunConfig, database: str, days: Sequence[Day], played: Sequence[Day], strategy: Any
 ) -> RunResult:
     """Put together what the analyzers collected."""
-    trades: list[dict[str, Any]] = []
-    decisions: list[dict[str, Any]] = []
+    trades: list[SpreadTrade] = []
+    decisions: list[Decision] = []
     marks: list[Marks] = []
     if strategy is not None:
         found = strategy.analyzers
@@ -191,11 +193,11 @@ def assemble(
         np.append(balance, to_numpy(equity["equity"]))
     )
     summary["funnel"] = funnel(decisions, trades, bars)
-    rows = list(session_rows(days, decisions, trades, marks))
-    summary["sessions"] = rows
+    sessions = list(session_summaries(days, decisions, trades, marks))
+    rows = summary["sessions"] = [to_json(session) for session in sessions]
     summary["data_quality"] = {
-        name: sum(row["quality"].get(name, 0) for row in rows)
-        for name in sorted({name for row in rows for name in row["quality"]})
+        name: sum(session.quality.get(name, 0) for session in sessions)
+        for name in sorted({name for session in sessions for name in session.quality})
     }
     doubts = warnings(summary, summary["funnel"], rows, summary["max_drawdown_mtm"], trades=trades)
     summary["warnings"] = [str(doubt) for doubt in doubts]
@@ -275,32 +277,30 @@ def marks_table(marks: Sequence[Marks]) -> pa.Table:
     )
 
 
-def session_rows(
+def session_summaries(
     days: Sequence[Day],
-    decisions: Sequence[dict[str, Any]],
-    trades: Sequence[dict[str, Any]],
+    decisions: Sequence[Decision],
+    trades: Sequence[SpreadTrade],
     marks: Sequence[Marks],
-) -> Iterator[dict[str, Any]]:
-    """One line a session: what was checked and traded, and how good its data was."""
+) -> Iterator[SessionSummary]:
+    """What was checked and traded in each session, and how good its data was."""
     lengths = {mark.order_id: len(mark.stamps) - 1 for mark in marks}
     for day in days:
-        name = day.session.day.isoformat()
-        checks = [d for d in decisions if d["session"] == name]
-        own = [t for t in trades if t["expiration"] == name]
-        looked = sum(lengths[t["order_id"]] for t in own)
-        unpriced = sum(t["unpriced_bars"] for t in own)
-        status = "traded" if own else "no trades" if day.has_data else "no data"
-        yield {
-            "session": name,
-            "status": status,
-            "checks": len(checks),
-            "entries": len(own),
-            "trades_pnl_dollars": round(sum(t["pnl_dollars"] or 0.0 for t in own), 2) + 0.0,
-            "bars": day.session.bars,
-            "priced_pct": round(100.0 * (1 - unpriced / looked), 2) if looked else None,
-            "notes": list(_notes(day)),
-            "quality": {key: count for key, count in sorted(day.counts.items()) if count},
-        }
+        name = day.session.day
+        own = [trade for trade in trades if trade.expiration == name]
+        looked = sum(lengths[trade.order_id] for trade in own)
+        unpriced = sum(trade.unpriced_bars for trade in own)
+        yield SessionSummary(
+            session=name,
+            status="traded" if own else "no trades" if day.has_data else "no data",
+            checks=sum(1 for decision in decisions if decision.session == name),
+            entries=len(own),
+            trades_pnl_dollars=round(sum(trade.pnl_dollars or 0.0 for trade in own), 2) + 0.0,
+            bars=day.session.bars,
+            priced_pct=round(100.0 * (1 - unpriced / looked), 2) if looked else None,
+            notes=tuple(_notes(day)),
+            quality={key: count for key, count in sorted(day.counts.items()) if count},
+        )
 
 
 def _notes(day: Day) -> Iterator[str]:

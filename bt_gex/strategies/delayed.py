@@ -8,7 +8,7 @@ from typing import Any
 from bt_gex.feeds.clock import Tick
 from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.market.contracts import Leg
-from bt_gex.rules.gex.entry import Decision, refused_credit
+from bt_gex.rules.gex.entry import EntryDecision, refused_credit
 from bt_gex.strategies.gex import GexStrategy
 
 
@@ -22,7 +22,7 @@ class DelayedGexStrategy(GexStrategy):
 
     def __init__(self, **unknown: Any) -> None:
         super().__init__(**unknown)
-        self._sent: list[tuple[int, SpreadFeed, Decision]] = []  # row to fill on
+        self._sent: list[tuple[int, SpreadFeed, EntryDecision]] = []  # row to fill on
 
     def _new_session(self, tick: Tick) -> None:
         self._sent.clear()
@@ -31,7 +31,7 @@ class DelayedGexStrategy(GexStrategy):
     def _taken(self) -> int:
         return super()._taken() + len(self._sent)
 
-    def _enter(self, feed: SpreadFeed, decision: Decision) -> Decision:
+    def _enter(self, feed: SpreadFeed, decision: EntryDecision) -> EntryDecision:
         tick = self.clock.now()
         row = tick.row + self.p.delay_bars
         if row < len(tick.day.grid) - 1:

@@ -15,12 +15,13 @@ from bt_gex.feeds.clock import Tick, clock_of
 from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.market.calendar import new_york
 from bt_gex.market.contracts import Leg, Spread
-from bt_gex.rules.gex.entry import Decision, Seen, Skip, decide_entry
+from bt_gex.rules.gex.entry import EntryDecision, Seen, decide_entry
 from bt_gex.rules.gex.exits import decide_exit, end_of_day_ns, exit_possible, profit_target
 from bt_gex.rules.gex.params import EntryParams, ExitParams, SetupParams, find_profile
 from bt_gex.rules.gex.sizing import Size
 from bt_gex.rules.settings import validated
 from bt_gex.sessions.day import Day
+from bt_gex.trades.reasons import SkipKind
 
 SECTIONS: tuple[tuple[str, type], ...] = (
     ("setup", SetupParams),
@@ -207,7 +208,7 @@ class GexStrategy(bt.Strategy):
     def _fill_orders(self, tick: Tick) -> None:
         """Send what was decided on an earlier bar; here orders are sent at once."""
 
-    def _enter(self, feed: SpreadFeed, decision: Decision) -> Decision:
+    def _enter(self, feed: SpreadFeed, decision: EntryDecision) -> EntryDecision:
         """Sell the spread; a refusal by the broker becomes the reason of a skip."""
         assert decision.setup
         self._open[feed] = decision.setup.confidence, decision.credit
@@ -217,8 +218,8 @@ class GexStrategy(bt.Strategy):
             return decision
         del self._open[feed]
         why = str(order.info.why)
-        kind = Skip.MARGIN if order.status == order.Margin else Skip.NO_QUOTE
-        return Decision(
+        kind = SkipKind.MARGIN if order.status == order.Margin else SkipKind.NO_QUOTE
+        return EntryDecision(
             "skip", decision.seen, kind, why, decision.setup, decision.spread, decision.credit
         )
 

@@ -15,13 +15,8 @@ from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BadValue
 from bt_gex.feeds.clock import Tick
 from bt_gex.market.money import to_cents
-from bt_gex.rules.gex.entry import KINDS, NO_LIMIT, Decision, Seen, setup_for
-from bt_gex.rules.gex.exits import (
-    EXIT_REASONS,
-    SETTLEMENT_REASON,
-    UNRESOLVED_REASON,
-    end_of_day_ns,
-)
+from bt_gex.rules.gex.entry import KINDS, NO_LIMIT, EntryDecision, Seen, setup_for
+from bt_gex.rules.gex.exits import EXIT_REASONS, end_of_day_ns
 from bt_gex.rules.gex.params import ExitParams
 from bt_gex.sessions.day import Day
 from bt_gex.stats.metrics import variant_metrics
@@ -30,12 +25,14 @@ from bt_gex.sweeps import kernel
 from bt_gex.sweeps.arrays import NEVER, Ints, Market, Terms, Trades
 from bt_gex.sweeps.compiler import compiled
 from bt_gex.sweeps.evaluate import SESSION_PNL
+from bt_gex.trades.reasons import ExitReason
+from bt_gex.trades.records import SpreadTrade
 
 MOST_DOLLARS = 1e10  # of the balance: cents with eight decimals below them must fit 64 bits
 REASONS = {
     **EXIT_REASONS,
-    kernel.SETTLED: SETTLEMENT_REASON,
-    kernel.UNRESOLVED: UNRESOLVED_REASON,
+    kernel.SETTLED: ExitReason.SETTLEMENT,
+    kernel.UNRESOLVED: ExitReason.UNRESOLVED,
 }
 
 
@@ -147,11 +144,11 @@ class CompiledRun:
             if count
         }
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[SpreadTrade]:
         """The trades as a replay writes them."""
         return [self._record(number) for number in range(self.number)]
 
-    def _record(self, n: int) -> dict[str, Any]:
+    def _record(self, n: int) -> SpreadTrade:
         t, config = self.trades, self.config
         day, row = self.engine.days[int(t.session[n])], int(t.entry_row[n])
         seen = Seen(float(day.spot[row]), float(day.vix[row]), float(day.pin[row]))
@@ -165,7 +162,7 @@ class CompiledRun:
             order_id=order_id(Tick(day, row), spread),
             day=day,
             spread=spread,
-            decision=Decision("enter", seen, setup=setup, spread=spread),
+            decision=EntryDecision("enter", seen, setup=setup, spread=spread),
             rows=(row, int(t.exit_row[n])),
             values=values,
             clamped=clamped,

@@ -20,7 +20,7 @@ from bt_gex.config.run_config import plain_value
 from bt_gex.errors import BtGexError, OutputError
 from bt_gex.findings.diagnoses import ASSUMED
 from bt_gex.results.option_omega import journal_rows, read_rows, write_rows
-from bt_gex.results.result import TRADE_COLUMNS, UNREADABLE, records_table
+from bt_gex.results.result import UNREADABLE
 from bt_gex.runs.replay import market_table, run
 from bt_gex.stats.objectives import find_objective, rank
 from bt_gex.stats.overfitting import overfitting
@@ -32,6 +32,8 @@ from bt_gex.sweeps.engines import Sessions
 from bt_gex.sweeps.evaluate import SESSION_PNL
 from bt_gex.sweeps.plan import Plan, Variant, config_of, plan_to_yaml
 from bt_gex.sweeps.store import Outcome
+from bt_gex.trades.codec import from_table, to_table
+from bt_gex.trades.records import SpreadTrade
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +66,7 @@ class SweepResult:
     source: dict[str, Any]
     summary: dict[str, Any]
     rows: list[dict[str, Any]]
-    trades: dict[str, list[dict[str, Any]]]
+    trades: dict[str, list[SpreadTrade]]
     journals: dict[str, list[dict[str, Any]]]
     session_pnl: pa.Table
     best: dict[str, Any] | None
@@ -92,7 +94,7 @@ class SweepResult:
                 write_yaml(work / "best.yaml", self.best)
             (work / "trades").mkdir()
             for variant_id, trades in self.trades.items():
-                found = records_table(trades, TRADE_COLUMNS)
+                found = to_table(SpreadTrade, trades)
                 pq.write_table(found, work / "trades" / f"{variant_id}.parquet")
                 write_rows(work / "trades" / f"{variant_id}.csv", self.journals[variant_id])
             for name, write_extra in (extras or {}).items():
@@ -119,7 +121,7 @@ class SweepResult:
                 source=content,
                 rows=pq.read_table(place / "variants.parquet").to_pylist(),
                 trades={
-                    file.stem: pq.read_table(file).to_pylist()
+                    file.stem: from_table(SpreadTrade, pq.read_table(file), file.name)
                     for file in sorted((place / "trades").glob("*.parquet"))
                 },
                 journals={
@@ -261,13 +263,13 @@ def best_config(plan: Plan, winner: Variant) -> dict[str, Any]:
 
 def _trades(
     plan: Plan, variant: Variant, sessions: Sessions
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> tuple[list[SpreadTrade], list[dict[str, Any]]]:
     """Trades of a variant, and the same as rows of a journal."""
     config = config_of(plan.base, variant)
     days = [day for day in sessions.days(config.load_params) if day.has_data]
     if not days:
         return [], []
-    records: list[dict[str, Any]] = run(config, days).analyzers.trades.records
+    records: list[SpreadTrade] = run(config, days).analyzers.trades.records
     return records, list(journal_rows(records, config.resolved(), market_table(days)))
 
 

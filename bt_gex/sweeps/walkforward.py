@@ -16,7 +16,7 @@ from bt_gex.analyzers.trades import Marks
 from bt_gex.blackbox.recording import Recording
 from bt_gex.errors import BadValue
 from bt_gex.results.option_omega import journal_rows, write_rows
-from bt_gex.results.result import TRADE_COLUMNS, records_table, versions
+from bt_gex.results.result import versions
 from bt_gex.runs.replay import equity_table, market_table, run
 from bt_gex.sessions.day import Day
 from bt_gex.stats.objectives import find_objective, rank
@@ -30,6 +30,8 @@ from bt_gex.sweeps.result import write_yaml
 from bt_gex.sweeps.store import Outcome
 from bt_gex.sweeps.sweep import CHUNK, SweepOptions, reading_apart
 from bt_gex.sweeps.windows import Window, make_windows
+from bt_gex.trades.codec import to_table
+from bt_gex.trades.records import SpreadTrade
 
 Progress = Callable[[str, int, int], None]
 
@@ -50,7 +52,7 @@ class WalkForward:
     source: dict[str, Any]
     summary: dict[str, Any]
     windows: list[dict[str, Any]]
-    trades: list[dict[str, Any]]
+    trades: list[SpreadTrade]
     journal: list[dict[str, Any]]
     equity: pa.Table
     folder: Path | None = None
@@ -70,7 +72,7 @@ class WalkForward:
             }
             text = json.dumps(content, indent=1, allow_nan=False) + "\n"
             (work / "summary.json").write_text(text, "utf-8")
-            trades = records_table(self.trades, TRADE_COLUMNS)
+            trades = to_table(SpreadTrade, self.trades)
             write_rows(work / "trades.csv", self.journal)
             pq.write_table(trades, work / "trades.parquet")
             pq.write_table(self.equity, work / "equity.parquet")
@@ -129,7 +131,7 @@ class Played:
     in_sample: Mapping[str, Any]
     tested: Mapping[str, Outcome]
     days: Sequence[Day]
-    trades: list[dict[str, Any]]
+    trades: list[SpreadTrade]
     marks: list[Marks]
     journal: list[dict[str, Any]]
 
@@ -139,7 +141,7 @@ def _play(plan: Plan, sessions: Sessions, window: Window, how: SweepOptions) -> 
     tested = _outcomes(plan, sessions.part(window.test_from, window.test_to), how)
     winner = pick(plan, trained)
     days: Sequence[Day] = sessions.days(plan.base.load_params)[window.test_from : window.test_to]
-    trades: list[dict[str, Any]] = []
+    trades: list[SpreadTrade] = []
     marks: list[Marks] = []
     journal: list[dict[str, Any]] = []
     if winner is not None:

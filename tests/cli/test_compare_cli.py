@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from reports.report_fakes import arrow, trade
 from typed import call
+from typed_records import changed, decision
 
 from bt_gex.cli.main import cli
 from bt_gex.config.run_config import RunConfig
@@ -149,25 +150,27 @@ def test_checks_that_one_run_did_not_make(folders: dict[str, Path], run: Run) ->
 
 # ---------------------------------------------------------------------------------- the recorder
 
-SKIPPED = {
-    "index_symbol": "SPX",
-    "session": "2026-01-12",
-    "timestamp": "2026-01-12T15:30:00+00:00",
-    "time_et": "10:30",
-    "outcome": "skip",
-    "kind": "no quote",
-    "reason": "no quote: 6955P",
-    "pin": 6980.0,
-    "spot": 6960.66,
-    "vix": 15.49,
-    "strategy": "PUT",
-    "strikes": [6955.0, 6945.0],
-    "distance": -20,
-    "width": 10.0,
-    "credit": None,
-    "quantity": 0,
-    "order_id": "",
-}
+SKIPPED = decision(
+    {
+        "index_symbol": "SPX",
+        "session": "2026-01-12",
+        "timestamp": "2026-01-12T15:30:00+00:00",
+        "time_et": "10:30",
+        "outcome": "skip",
+        "kind": "no quote",
+        "reason": "no quote: 6955P",
+        "pin": 6980.0,
+        "spot": 6960.66,
+        "vix": 15.49,
+        "strategy": "PUT",
+        "strikes": [6955.0, 6945.0],
+        "distance": -20,
+        "width": 10.0,
+        "credit": None,
+        "quantity": 0,
+        "order_id": "",
+    }
+)
 
 
 def at(clock: str, until: str, **other: Any) -> dict[str, Any]:
@@ -354,7 +357,11 @@ def test_a_trade_without_a_profit_is_named(replayed: Path, tmp_path: Path, run: 
     result = RunResult.load(replayed)
     blank = dict.fromkeys(("exit_value", "pnl_dollars", "pnl_percent"))
     lost = {**blank, "exit_reason": "Unresolved"}
-    trades = [result.trade_records[0], result.trade_records[1] | lost, result.trade_records[2]]
+    trades = [
+        result.trade_records[0],
+        changed(result.trade_records[1], **lost),
+        result.trade_records[2],
+    ]
     summary = result.summary | summarise(trades, balance=25_000.0)
     open_end = replace(result, run_id="SPX-open", trade_records=trades, summary=summary)
     saved = open_end.save(tmp_path).folder

@@ -15,7 +15,8 @@ from docs_tools import blocks, names, page, section, table
 
 from bt_gex.cli.main import COMMANDS, cli, main
 from bt_gex.results.option_omega import COLUMNS as JOURNAL_COLUMNS
-from bt_gex.results.result import DECISION_COLUMNS, TRADE_COLUMNS
+from bt_gex.trades.codec import columns_of
+from bt_gex.trades.records import Decision, SpreadTrade
 
 TEXT = page("docs/commands.md")
 DAYS = ["--start", "2026-01-12", "--end", "2026-01-12"]
@@ -111,7 +112,7 @@ def test_files_of_a_run(saved: Path) -> None:
 
 def test_columns_of_trades(saved: Path) -> None:
     documented = first_column(section(TEXT, "Trades"))
-    assert documented == list(TRADE_COLUMNS)
+    assert documented == list(columns_of(SpreadTrade))
     assert list(pd.read_csv(saved / "trades.csv").columns) == list(JOURNAL_COLUMNS)
     assert list(pd.read_parquet(saved / "trades.parquet").columns) == documented
     trades = json.loads((saved / "trades.json").read_text("utf-8"))["trades"]
@@ -121,7 +122,7 @@ def test_columns_of_trades(saved: Path) -> None:
 
 def test_columns_of_the_other_files(saved: Path) -> None:
     documented = first_column(section(TEXT, "Decisions"))
-    assert documented == list(DECISION_COLUMNS)
+    assert documented == list(columns_of(Decision))
     for line in (saved / "decisions.jsonl").read_text("utf-8").splitlines():
         assert list(json.loads(line)) == documented
     for name in ("equity", "marks"):

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from typed_records import spread_trade
 
 from bt_gex.config.run_config import RunConfig
 from bt_gex.results.result import RunResult
+from bt_gex.trades.records import SpreadTrade
 
 CONFIG: dict[str, Any] = RunConfig(
     start=date(2026, 1, 12), end=date(2026, 1, 13), settings={"entry.times": ["09:36", "10:00"]}
 ).resolved()
 
 
-def trade(order_id: str, **other: Any) -> dict[str, Any]:
-    return {
+def trade(order_id: str, **other: Any) -> SpreadTrade:
+    values = {
         "order_id": order_id,
         "timestamp_entry": "2026-01-12T14:36:00+00:00",
         "timestamp_exit": "2026-01-12T14:38:30+00:00",
@@ -53,6 +55,7 @@ def trade(order_id: str, **other: Any) -> dict[str, Any]:
         "leg_quotes": [[5.1, 5.3, 5.4, 5.6], [2.55, 2.75, 2.8, 3.0]],
         **other,
     }
+    return spread_trade(values)
 
 
 WON = trade(

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from report_fakes import CONFIG, UNRESOLVED, equity, marks, no_trades, two_trades
+from typed_records import changed
 
 from bt_gex.errors import OutputError, UnknownName
 from bt_gex.reports.charts.figures import (
@@ -66,7 +67,7 @@ class TestEquity:
 
     def test_outcomes_differ_by_marker_and_colour(self) -> None:
         result = two_trades()
-        even = result.trade_records[0] | {"pnl_dollars": 0.0}
+        even = changed(result.trade_records[0], pnl_dollars=0.0)
         four = replace(result, trade_records=[*result.trade_records, even, UNRESOLVED])
         dots = panels(equity_figure(four))[0].collections
         assert [d.get_label() for d in dots] == [

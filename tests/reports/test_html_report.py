@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
@@ -240,7 +241,7 @@ def test_a_sweep_is_named(runs: dict[str, Callable[[], RunResult]]) -> None:
 def test_names_cannot_break_the_page(runs: dict[str, Callable[[], RunResult]]) -> None:
     result = runs["one trade"]()
     evil = "</script><script>alert(1)</script>"
-    result.trade_records[0]["exit_reason"] = evil
+    result.trade_records[0] = replace(result.trade_records[0], exit_reason=evil)
     result.source["database"] = "<b>x</b>&.db"
     text = html_report(result, analyse(result))
     assert text.count("<script") == 2

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from report_fakes import LOST, UNRESOLVED, two_trades
+from typed_records import changed
 
 from bt_gex.errors import UnknownName
 from bt_gex.reports.console.run import make_console
@@ -17,7 +18,7 @@ from bt_gex.reports.console.trade import print_trade
 def told(order_id: str = "SPX-lost", **changes: Any) -> list[str]:
     """Lines about a trade, without what only aligns them."""
     result = two_trades()
-    trades = [t | (changes if t["order_id"] == order_id else {}) for t in result.trade_records]
+    trades = [changed(t, **changes) if t.order_id == order_id else t for t in result.trade_records]
     file = io.StringIO()
     print_trade(replace(result, trade_records=[*trades, UNRESOLVED]), order_id, make_console(file))
     assert max(map(len, file.getvalue().splitlines())) <= 100

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from reports.report_fakes import LOST, UNRESOLVED, WON, market, two_trades
+from typed_records import changed
 
 from bt_gex.results.option_omega import COLUMNS, daily_returns, journal_rows, write_daily_returns
 
@@ -17,7 +18,7 @@ COMMISSION = {"fills": {"entry_slippage": 1.0, "exit_slippage": 1.0, "commission
 def test_a_losing_put_spread() -> None:
     """Sold at 5.10 - 2.75 = 2.35, $45 lost; four fills of 0.65 are 2.60."""
     config = two_trades().config | COMMISSION
-    trade = LOST | {"commission_dollars": 2.60, "pnl_dollars": -47.60}
+    trade = changed(LOST, commission_dollars=2.60, pnl_dollars=-47.60)
     (row,) = journal_rows([trade], config, market([("2026-01-12", 780)]))
     assert row == {
         "Date Opened": "2026-01-12",
@@ -65,7 +66,7 @@ def test_funds_go_by_the_close_and_a_condor_has_four_legs() -> None:
 def test_gap_from_the_last_session() -> None:
     two = market([("2026-01-12", 780), ("2026-01-13", 780)])
     spots = two["spot"].to_pylist()
-    later = LOST | {"expiration": "2026-01-13", "spot_entry": spots[781] + 1.5}
+    later = changed(LOST, expiration="2026-01-13", spot_entry=spots[781] + 1.5)
     (row,) = journal_rows([later], two_trades().config, two)
     assert row["Gap"] == round(spots[781] - spots[780], 2)
     assert row["Movement"] == 1.5

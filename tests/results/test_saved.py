@@ -75,7 +75,7 @@ def edit_trade(folder: Path, **changes: Any) -> None:
         ({"strikes": []}, "PUT has 2 strikes, got 0"),
         ({"strikes": [None]}, "trade 0.strikes.0"),
         ({"timestamp_entry": "x"}, "trade 0.timestamp_entry"),
-        ({"timestamp_exit": "2026-01-12T14:00:00"}, "it has no offset such as +00:00"),
+        ({"timestamp_exit": "2026-01-12T14:00:00"}, "should have timezone info"),
         ({"timestamp_exit": 1e308}, ""),
         ({"strategy": "x"}, "trade 0.strategy"),
         ({"strategy": 3}, ""),

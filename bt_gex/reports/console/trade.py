@@ -26,8 +26,8 @@ from bt_gex.reports.words import (
     spread_of,
     thresholds,
 )
-from bt_gex.rules.gex.exits import SETTLEMENT_REASON
 from bt_gex.stats.breakdown import no_bid
+from bt_gex.trades.reasons import ExitReason
 
 if TYPE_CHECKING:
     from bt_gex.results.result import RunResult
@@ -187,7 +187,9 @@ def _print_end(trade: Mapping[str, Any], result: RunResult, console: Console) ->
 
 
 def _how(trade: Mapping[str, Any]) -> str:
-    return "settled in cash at" if trade["exit_reason"] == SETTLEMENT_REASON else "bought back at"
+    return (
+        "settled in cash at" if trade["exit_reason"] == ExitReason.SETTLEMENT else "bought back at"
+    )
 
 
 def _mid_then(trade: Mapping[str, Any], result: RunResult) -> str:

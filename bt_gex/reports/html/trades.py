@@ -12,9 +12,11 @@ import numpy as np
 from bt_gex.reports.charts.drawing import Numbers
 from bt_gex.reports.console.trade import REASONING
 from bt_gex.reports.words import FLAGS, new_york_time, thresholds
-from bt_gex.rules.gex.exits import EXIT_REASONS, SETTLEMENT_REASON
+from bt_gex.rules.gex.exits import EXIT_REASONS
 from bt_gex.stats.breakdown import no_bid
 from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
+from bt_gex.trades.reasons import ExitReason
+from bt_gex.trades.records import SpreadTrade
 
 if TYPE_CHECKING:
     from bt_gex.results.result import RunResult
@@ -48,7 +50,7 @@ def trade_data(result: RunResult) -> str:
     content = {
         "fields": FIELDS,
         "multiplier": result.config["index_facts"]["multiplier"],
-        "settlement": SETTLEMENT_REASON,
+        "settlement": ExitReason.SETTLEMENT,
         "levels": LEVELS,
         "flags": FLAGS,
         "reasoning": REASONING,
@@ -61,9 +63,7 @@ def trade_data(result: RunResult) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "").replace("\u2029", "")
 
 
-def _trade(
-    trade: dict[str, Any], path: Numbers | None, result: RunResult, points: int
-) -> list[Any]:
+def _trade(trade: SpreadTrade, path: Numbers | None, result: RunResult, points: int) -> list[Any]:
     named = {name: _plain(trade[key]) for name, key in SAME_NAME.items()}
     bars, values = thinned_path(np.empty(0) if path is None else path, points)
     levels = thresholds(trade, result)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
 from bt_gex.market.contracts import Leg, Spread
@@ -17,26 +16,9 @@ from bt_gex.market.indexes import Index
 from bt_gex.rules.gex.params import EntryParams, SetupParams
 from bt_gex.rules.gex.setup import Setup, get_gex_trade_setup
 from bt_gex.rules.gex.sizing import Size
+from bt_gex.trades.reasons import SkipKind
 
 TOLERANCE = 1e-9
-
-
-class Skip(StrEnum):
-    """Kinds of skips, to count by; the reason of a decision is the exact text."""
-
-    NO_INDEX_PRICE = "no index price"
-    NO_VIX = "no vix"
-    NO_PEAK = "no gex peak"
-    VIX_TOO_HIGH = "vix too high"
-    TOO_FAR = "too far from pin"
-    ZERO_WIDTH = "zero-width spread"
-    MAX_OPEN = "max open positions"
-    NO_QUOTE = "no quote"
-    CREDIT_NOT_POSITIVE = "credit not positive"
-    CREDIT_NOT_BELOW_WIDTH = "credit not below width"
-    CREDIT_BELOW_MINIMUM = "credit below minimum"
-    MARGIN = "margin"
-    SIZE_ZERO = "size zero"
 
 
 # The kinds as plain numbers, so that the checks can be compiled; 0 is none.
@@ -44,8 +26,8 @@ PASSED = 0
 (
     NO_INDEX_PRICE, NO_VIX, NO_PEAK, VIX_TOO_HIGH, TOO_FAR, ZERO_WIDTH, MAX_OPEN, NO_QUOTE,
     CREDIT_NOT_POSITIVE, CREDIT_NOT_BELOW_WIDTH, CREDIT_BELOW_MINIMUM, MARGIN, SIZE_ZERO,
-) = range(1, len(Skip) + 1)  # fmt: skip
-KINDS = tuple(Skip)
+) = range(1, len(SkipKind) + 1)  # fmt: skip
+KINDS = tuple(SkipKind)
 NO_LIMIT = 2**31  # open positions; as many are never open
 
 
@@ -59,7 +41,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class EntryDecision:
     """The outcome of one check.
 
     credit    points received per unit of underlying; NaN when it did not come to a price
@@ -68,7 +50,7 @@ class Decision:
 
     action: Literal["enter", "skip"]
     seen: Seen
-    kind: Skip | None = None
+    kind: SkipKind | None = None
     reason: str = ""
     setup: Setup | None = None
     spread: Spread | None = None
@@ -85,7 +67,7 @@ def decide_entry(
     open_positions: int,
     price: Callable[[Spread], float | Leg],
     size: Callable[[Spread, float], Size],
-) -> Decision:
+) -> EntryDecision:
     """Run the entry checks in order; the first that fails is the reason.
 
     price  credit in points for selling the spread now, or the leg that has no valid quote
@@ -94,30 +76,30 @@ def decide_entry(
     missing = missing_input(seen.spot, seen.vix, seen.pin)
     if missing:
         kind = KINDS[missing - 1]
-        return Decision("skip", seen, kind, kind.value)
+        return EntryDecision("skip", seen, kind, kind.value)
     setup = setup_for(seen, index, setup_params)
     spread = setup.spread
     if spread is None:
-        kind = Skip.VIX_TOO_HIGH if seen.vix >= setup_params.vix_threshold else Skip.TOO_FAR
-        return Decision("skip", seen, kind, setup.description, setup)
+        kind = SkipKind.VIX_TOO_HIGH if seen.vix >= setup_params.vix_threshold else SkipKind.TOO_FAR
+        return EntryDecision("skip", seen, kind, setup.description, setup)
     most = NO_LIMIT if entry_params.max_open is None else entry_params.max_open
     refused = refused_unpriced(spread.narrowest, open_positions, most)
     if refused:
         kind = KINDS[refused - 1]
-        return Decision("skip", seen, kind, kind.value, setup, spread)
+        return EntryDecision("skip", seen, kind, kind, setup, spread)
     priced = price(spread)
     if isinstance(priced, Leg):
-        reason = f"{Skip.NO_QUOTE.value}: {priced.label}"
-        return Decision("skip", seen, Skip.NO_QUOTE, reason, setup, spread)
+        reason = f"{SkipKind.NO_QUOTE.value}: {priced.label}"
+        return EntryDecision("skip", seen, SkipKind.NO_QUOTE, reason, setup, spread)
     refused = refused_credit(priced, spread.width, entry_params.min_credit or 0.0)
     if refused:
         kind = KINDS[refused - 1]
-        return Decision("skip", seen, kind, kind.value, setup, spread, priced)
+        return EntryDecision("skip", seen, kind, kind, setup, spread, priced)
     sized = size(spread, priced)
     if sized.quantity <= 0:
-        reason = f"{Skip.SIZE_ZERO.value}: {sized.why}"
-        return Decision("skip", seen, Skip.SIZE_ZERO, reason, setup, spread, priced)
-    return Decision("enter", seen, None, "", setup, spread, priced, sized.quantity)
+        reason = f"{SkipKind.SIZE_ZERO.value}: {sized.why}"
+        return EntryDecision("skip", seen, SkipKind.SIZE_ZERO, reason, setup, spread, priced)
+    return EntryDecision("enter", seen, None, "", setup, spread, priced, sized.quantity)
 
 
 def setup_for(seen: Seen, index: Index, params: SetupParams) -> Setup:

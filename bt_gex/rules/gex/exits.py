@@ -10,18 +10,17 @@ import numpy.typing as npt
 from bt_gex.market.calendar import NS, Session
 from bt_gex.market.quotes import Prices
 from bt_gex.rules.gex.params import ExitParams
+from bt_gex.trades.reasons import ExitReason
 
 TOLERANCE = 1e-9
 
 HOLD, PROFIT_TARGET, EMERGENCY_STOP, STOP_LOSS, END_OF_DAY = range(5)
 EXIT_REASONS = {
-    PROFIT_TARGET: "Profit Target",
-    EMERGENCY_STOP: "Emergency Stop",
-    STOP_LOSS: "Stop Loss",
-    END_OF_DAY: "End of Day Auto-Close",
+    PROFIT_TARGET: ExitReason.PROFIT_TARGET,
+    EMERGENCY_STOP: ExitReason.EMERGENCY_STOP,
+    STOP_LOSS: ExitReason.STOP_LOSS,
+    END_OF_DAY: ExitReason.END_OF_DAY,
 }
-SETTLEMENT_REASON = "Expiration Settlement"
-UNRESOLVED_REASON = "Unresolved"
 
 
 def end_of_day_ns(session: Session, params: ExitParams) -> int:
@@ -82,7 +81,7 @@ def decide_exit(
     end_of_day_ns: int,
     confidence: Literal["HIGH", "MEDIUM", "LOW"] | str,
     params: ExitParams,
-) -> str | None:
+) -> ExitReason | None:
     """Reason to close a spread now, or None to hold it."""
     outcome = exit_outcome(
         credit,

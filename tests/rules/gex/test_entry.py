@@ -10,9 +10,10 @@ import pytest
 
 from bt_gex.market.contracts import Leg, Spread
 from bt_gex.market.indexes import NDX, SPX, Index
-from bt_gex.rules.gex.entry import Decision, Seen, Skip, decide_entry
+from bt_gex.rules.gex.entry import EntryDecision, Seen, decide_entry
 from bt_gex.rules.gex.params import EntryParams, SetupParams
 from bt_gex.rules.gex.sizing import Size
+from bt_gex.trades.reasons import SkipKind
 
 Price = Callable[[Spread], float | Leg]
 
@@ -43,7 +44,7 @@ class Case:
     price: Price = ONE_POINT
     size: Size = ONE_CONTRACT
 
-    def decide(self) -> Decision:
+    def decide(self) -> EntryDecision:
         return decide_entry(
             Seen(spot=self.spot, vix=self.vix, pin=self.pin),
             index=self.index,
@@ -67,28 +68,28 @@ WRONG = Case(
     price=short_leg_missing,
     size=Size(0, "no reason"),
 )
-STEPS: list[tuple[dict[str, object], Skip, str]] = [
-    ({}, Skip.NO_INDEX_PRICE, "no index price"),
-    ({"spot": 30_000.0}, Skip.NO_VIX, "no vix"),
-    ({"vix": 25.0}, Skip.NO_PEAK, "no gex peak"),
-    ({"pin": 21_500.0}, Skip.VIX_TOO_HIGH, "VIX 25.0 too high (>=20.0), skip trading"),
+STEPS: list[tuple[dict[str, object], SkipKind, str]] = [
+    ({}, SkipKind.NO_INDEX_PRICE, "no index price"),
+    ({"spot": 30_000.0}, SkipKind.NO_VIX, "no vix"),
+    ({"vix": 25.0}, SkipKind.NO_PEAK, "no gex peak"),
+    ({"pin": 21_500.0}, SkipKind.VIX_TOO_HIGH, "VIX 25.0 too high (>=20.0), skip trading"),
     (
         {"vix": 14.0},
-        Skip.TOO_FAR,
+        SkipKind.TOO_FAR,
         "NDX 8500pts from pin — too far, skip (limit: 250pts)",
     ),
-    ({"spot": 21_535.0}, Skip.ZERO_WIDTH, "zero-width spread"),
-    ({"setup": SetupParams()}, Skip.MAX_OPEN, "max open positions"),
-    ({"open_positions": 0}, Skip.NO_QUOTE, "no quote: 21580C"),
-    ({"price": at_credit(-0.5)}, Skip.CREDIT_NOT_POSITIVE, "credit not positive"),
+    ({"spot": 21_535.0}, SkipKind.ZERO_WIDTH, "zero-width spread"),
+    ({"setup": SetupParams()}, SkipKind.MAX_OPEN, "max open positions"),
+    ({"open_positions": 0}, SkipKind.NO_QUOTE, "no quote: 21580C"),
+    ({"price": at_credit(-0.5)}, SkipKind.CREDIT_NOT_POSITIVE, "credit not positive"),
     # the spread is 10 wide
     (
         {"price": at_credit(10.0), "entry": EntryParams(max_open=1, min_credit=11.0)},
-        Skip.CREDIT_NOT_BELOW_WIDTH,
+        SkipKind.CREDIT_NOT_BELOW_WIDTH,
         "credit not below width",
     ),
-    ({"price": at_credit(8.0)}, Skip.CREDIT_BELOW_MINIMUM, "credit below minimum"),
-    ({"entry": EntryParams(max_open=1)}, Skip.SIZE_ZERO, "size zero: no reason"),
+    ({"price": at_credit(8.0)}, SkipKind.CREDIT_BELOW_MINIMUM, "credit below minimum"),
+    ({"entry": EntryParams(max_open=1)}, SkipKind.SIZE_ZERO, "size zero: no reason"),
 ]
 
 
@@ -190,7 +191,7 @@ def test_the_leg_without_a_quote_is_named_with_its_own_type() -> None:
     for n, name in enumerate(("6020C", "6025C", "5980P", "5975P")):
         decision = replace(condor, price=lambda spread, n=n: spread.legs[n]).decide()  # type: ignore[misc]
         assert decision.reason == f"no quote: {name}"
-        assert decision.kind is Skip.NO_QUOTE
+        assert decision.kind is SkipKind.NO_QUOTE
 
 
 def test_legs_of_a_condor() -> None:
@@ -208,9 +209,9 @@ def test_price_and_size_are_asked_only_when_needed() -> None:
     def never(*_: object) -> float:
         raise AssertionError("asked although an earlier check had failed")
 
-    assert Case(vix=20, price=never).decide().kind is Skip.VIX_TOO_HIGH
+    assert Case(vix=20, price=never).decide().kind is SkipKind.VIX_TOO_HIGH
     full = Case(open_positions=1, entry=EntryParams(max_open=1), price=never)
-    assert full.decide().kind is Skip.MAX_OPEN
+    assert full.decide().kind is SkipKind.MAX_OPEN
 
 
 def test_the_sizer_sees_spread_and_credit() -> None:

@@ -16,7 +16,6 @@ from bt_gex.rules.gex.exits import (
     EXIT_REASONS,
     HOLD,
     PROFIT_TARGET,
-    SETTLEMENT_REASON,
     STOP_LOSS,
     decide_exit,
     end_of_day_ns,
@@ -25,6 +24,7 @@ from bt_gex.rules.gex.exits import (
     profit_target,
 )
 from bt_gex.rules.gex.params import ExitParams
+from bt_gex.trades.reasons import ExitReason
 
 STANDARD = ExitParams()
 NOON, END = 1_000 * NS, 2_000 * NS  # any two instants in order
@@ -102,7 +102,7 @@ def test_labels() -> None:
         STOP_LOSS: "Stop Loss",
         END_OF_DAY: "End of Day Auto-Close",
     }
-    assert SETTLEMENT_REASON == "Expiration Settlement"
+    assert ExitReason.SETTLEMENT == "Expiration Settlement"
 
 
 @pytest.mark.parametrize(

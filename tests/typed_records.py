@@ -1,0 +1,27 @@
+"""Records for tests, from the plain values a stored file would hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bt_gex.trades.codec import from_json, to_json
+from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade
+
+
+def spread_trade(values: Mapping[str, Any]) -> SpreadTrade:
+    return from_json(SpreadTrade, json.dumps(values), "trade")
+
+
+def decision(values: Mapping[str, Any]) -> Decision:
+    return from_json(Decision, json.dumps(values), "decision")
+
+
+def session_summary(values: Mapping[str, Any]) -> SessionSummary:
+    return from_json(SessionSummary, json.dumps(values), "session")
+
+
+def changed(trade: SpreadTrade, **values: Any) -> SpreadTrade:
+    """The trade with some of its plain values replaced."""
+    return spread_trade({**to_json(trade), **values})
