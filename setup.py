@@ -37,6 +37,7 @@ setup(
         "fast": ["numba>=0.59"],
         "search": ["optuna>=4.0"],
         "cluster": ["distributed>=2024.1"],
+        "yahoo": ["yfinance>=1.7"],
         "dev": [
             "distributed>=2024.1",
             "hypothesis>=6.100",
@@ -51,6 +52,7 @@ setup(
             "selenium>=4.20",
             "types-PyYAML>=6.0",
             "vollib>=1.0",
+            "yfinance>=1.7",
         ],
     },
     entry_points={"console_scripts": ["bt-gex=bt_gex.cli.main:main"]},
