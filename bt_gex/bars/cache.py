@@ -25,7 +25,7 @@ import pyarrow as pa
 from bt_gex.bars.factors import Factors
 from bt_gex.bars.files import STAMP_COLUMNS, STAMP_TYPES, read_columns
 from bt_gex.bars.series import VALUES, BarSeries, Interval
-from bt_gex.bars.source import Provider
+from bt_gex.bars.source import BarSource, Provider
 from bt_gex.errors import DataError, OutputError
 from bt_gex.market.calendar import NS, utc
 from bt_gex.storage.arrow_arrays import to_arrow
@@ -38,7 +38,7 @@ SCHEMA_VERSION = 1
 DEFAULT_PROVIDER = "yahoo"  # whose files have no name in front
 
 
-class CachedBars:
+class CachedBars(BarSource):
     """A provider's bars, from the folder where they are there; itself a BarSource."""
 
     def __init__(self, source: Provider, folder: str | Path) -> None:

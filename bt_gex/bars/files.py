@@ -20,7 +20,7 @@ import pyarrow as pa
 from bt_gex.bars.checks import checked
 from bt_gex.bars.factors import NO_FACTORS, Factors, day_labels
 from bt_gex.bars.series import VALUES, BarSeries, Interval, in_dates
-from bt_gex.bars.source import FIRST_DAY, LAST_DAY
+from bt_gex.bars.source import FIRST_DAY, LAST_DAY, Provider
 from bt_gex.errors import BadValue, DataError, UnknownName
 from bt_gex.market.calendar import NS, Stamps
 from bt_gex.market.quotes import Prices
@@ -39,7 +39,7 @@ _FACTOR_TYPES = {"date": pa.string(), "price_factor": pa.float64(), "split_facto
 _AT_ROW = re.compile(r"In CSV column #(\d+): Row #(\d+): .*?'(.*?)'")
 
 
-class FolderBars:
+class FolderBars(Provider):
     """Bars of the files of a folder."""
 
     provider = "folder"

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from bt_gex.bars.checks import checked
 from bt_gex.bars.factors import NO_FACTORS, Factors, day_labels
 from bt_gex.bars.series import LENGTH_NS, VALUES, BarSeries, Interval, in_dates
+from bt_gex.bars.source import Provider
 from bt_gex.errors import BadValue, DataError, UnknownName
 from bt_gex.market.calendar import NEW_YORK, Stamps, instant_ns, sessions
 from bt_gex.market.quotes import Prices
@@ -41,7 +42,7 @@ NO_PRICE = "no price"
 Fetch = Callable[[str, date, date, Interval, bool], "pd.DataFrame"]
 
 
-class YahooBars:
+class YahooBars(Provider):
     """Bars of these symbols.
 
     fetch        asks Yahoo; raises any exception when that fails

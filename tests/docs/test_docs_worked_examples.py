@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from defects.handmade_market import AT_0936, MID, SHORT, Market, left, only_trade, put_spread
+from defects.handmade_market import AT_0936, MID, Market, left, only_trade, put_spread
 
 from bt_gex.market.money import rounded, to_cents
 
