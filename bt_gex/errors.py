@@ -8,6 +8,11 @@ BtGexError
     ├── DataError       a database that is missing, foreign or unreadable
     ├── OutputError     a folder or file that cannot be written
     ├── LedgerError     an event that contradicts the account it is booked to
+    ├── JournalError    a journal that cannot be opened, read or written
+    │   ├── JournalBusy     another writer held it for too long; nothing was written
+    │   ├── JournalFull     no room or no right to write; nothing was written
+    │   ├── OutcomeUnknown  a commit failed, and whether it took place cannot be read
+    │   └── JournalDamaged  rows that are not what was written; the workspace is read-only
     └── EngineError     backtrader was asked to run in a way that would give wrong results
 """
 
@@ -59,6 +64,26 @@ class OutputError(RunError):
 
 class LedgerError(RunError):
     """An event that contradicts the account it is booked to; nothing has been booked."""
+
+
+class JournalError(RunError):
+    """A journal that cannot be opened, read or written."""
+
+
+class JournalBusy(JournalError):
+    """Another writer held the journal for too long; nothing was written, so try again."""
+
+
+class JournalFull(JournalError):
+    """No room, or no right, to write; nothing was written, and reading goes on."""
+
+
+class OutcomeUnknown(JournalError):
+    """A commit failed, and the journal cannot be read to see whether it took place."""
+
+
+class JournalDamaged(JournalError):
+    """Rows that are not what was written, or do not fold; the workspace takes no commands."""
 
 
 class EngineError(RunError):

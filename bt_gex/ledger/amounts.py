@@ -16,6 +16,7 @@ MOST_DECIMALS = 30
 ZERO = Decimal(0)
 
 add, subtract, multiply = EXACT.add, EXACT.subtract, EXACT.multiply
+divide = Context(prec=28).divide  # rounds; independent of the thread's own context
 
 
 def amount(value: Decimal | float | str, name: str = "amount") -> Decimal:

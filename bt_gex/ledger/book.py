@@ -18,12 +18,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from bt_gex.errors import LedgerError
-from bt_gex.ledger.amounts import ZERO, add, amount, cents, multiply, subtract
+from bt_gex.ledger.amounts import ZERO, add, amount, cents, divide, multiply, subtract
 from bt_gex.ledger.events import Fill, LongFilled, SpreadFilled
 from bt_gex.market.contracts import SpreadContract
 from bt_gex.market.money import units_of
-
-SHORT_BY = Decimal("-0.005")  # what rounding to cents may take from the margin of a spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +44,7 @@ class LongPosition:
     @property
     def avg_price(self) -> Decimal:
         """Dollars a unit; derived, so it may be rounded where the cost is not."""
-        return self.cost / self.quantity if self.quantity else ZERO
+        return divide(self.cost, self.quantity) if self.quantity else ZERO
 
     @property
     def side(self) -> str | None:

@@ -122,7 +122,7 @@ class LongFilled:
     VERSION: ClassVar = 1
     kind: FillKind = "trade"
     order_id: str
-    intent_id: UUID | None
+    intent_id: UUID | None = None
     symbol: str
     side: Side
     qty: Decimal
@@ -236,7 +236,10 @@ class StateReset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateReconciled:
-    """The book was rebuilt from its fills and compared; after a reset it is shown again."""
+    """The book was rebuilt from its fills and compared; after a reset it is shown again.
+
+    last_seq  number of the last event that was looked at
+    """
 
     TYPE: ClassVar = "state_reconciled"
     VERSION: ClassVar = 1
@@ -246,6 +249,8 @@ class StateReconciled:
     cash_after: Decimal
     realized_pnl_after: Decimal
     verified: bool
+    last_seq: int
+    last_event_at: datetime | None = None
     errors: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
 

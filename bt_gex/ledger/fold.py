@@ -13,7 +13,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from bt_gex.errors import LedgerError
-from bt_gex.ledger.amounts import ZERO, subtract
+from bt_gex.ledger.amounts import ZERO, divide, multiply, subtract
 from bt_gex.ledger.book import Book, booked, fresh_book
 from bt_gex.ledger.events import (
     EpochStarted,
@@ -30,6 +30,8 @@ from bt_gex.ledger.events import (
     WorkspaceOpened,
 )
 from bt_gex.market.calendar import NEW_YORK
+
+HUNDRED = Decimal(100)
 
 # Types that change the state; the others are only counted.
 FOLDED = frozenset(
@@ -124,6 +126,13 @@ def apply(state: LedgerState, event: Event) -> LedgerState:
         raise LedgerError(f"event {event.seq}: {error}") from error
 
 
+def counted(state: LedgerState, seq: int, at: datetime) -> LedgerState:
+    """The state after an event of a type that is not folded, without looking into it."""
+    if seq != state.seq + 1 or seq == 1:
+        raise LedgerError(f"event {seq} cannot follow event {state.seq} of {state.workspace_id}")
+    return replace(state, seq=seq, last_event_at=at)
+
+
 def _applied(state: LedgerState, event: Event) -> LedgerState:
     body = event.body
     if isinstance(body, (SpreadFilled, LongFilled)):
@@ -179,4 +188,4 @@ def _day_after(state: LedgerState, book: Book, at: datetime) -> Day | None:
 
 def _percent(part: Decimal, whole: Decimal) -> Decimal:
     """Part in percent of the whole; a loss on an account that is worth nothing is all of it."""
-    return part * 100 / whole if whole > 0 else Decimal(100)
+    return divide(multiply(part, HUNDRED), whole) if whole > 0 else HUNDRED

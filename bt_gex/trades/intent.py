@@ -9,9 +9,11 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from typing_extensions import TypeAliasType
+
 from bt_gex.market.contracts import SpreadContract
 
-Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+Json = TypeAliasType("Json", "str | int | float | bool | list[Json] | dict[str, Json] | None")
 
 
 class IntentAction(StrEnum):

@@ -31,7 +31,7 @@ STRATEGY = UUID("22222222-2222-2222-2222-222222222222")
 OPENED = WorkspaceOpened(starting_equity=Decimal(10_000))
 RECONCILED = StateReconciled(
     events_replayed=0, orders_rebuilt=0, positions_rebuilt=0, cash_after=Decimal(0),
-    realized_pnl_after=Decimal(0), verified=True,
+    realized_pnl_after=Decimal(0), verified=True, last_seq=0,
 )  # fmt: skip
 
 
