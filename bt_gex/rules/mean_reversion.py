@@ -162,7 +162,7 @@ class MeanReversion:
         self._check(bars)
         events: list[Event] = []
         for symbol, bar in bars:
-            state = self._symbols.setdefault(symbol, self._fresh())
+            state = self._symbols.get(symbol) or self._begin(symbol)
             if state.pending:
                 signal, state.pending = state.pending, None
                 events.append(self._open(state, signal, bar.ts_ns, bar.open))
@@ -194,9 +194,11 @@ class MeanReversion:
             state.pending = state.position = None
         return [*dropped, *sorted(closed, key=lambda trade: trade.opened.number)]
 
-    def _fresh(self) -> _Symbol:
+    def _begin(self, symbol: str) -> _Symbol:
         closes = max(self.params.bb_period, self.params.rsi_period + 1)
-        return _Symbol(deque(maxlen=closes), deque(maxlen=VOLUME_PERIOD))
+        state = _Symbol(deque(maxlen=closes), deque(maxlen=VOLUME_PERIOD))
+        self._symbols[symbol] = state
+        return state
 
     def _check(self, bars: Sequence[tuple[str, Bar]]) -> None:
         stamps = {bar.ts_ns for _, bar in bars}

@@ -101,11 +101,11 @@ def indicators_of(
     recent = list(closes)
     window = recent[-params.bb_period :]
     middle = math.fsum(window) / len(window)
-    variance = math.fsum((close - middle) ** 2 for close in window) / (len(window) - 1)
+    variance = math.fsum([(close - middle) ** 2 for close in window]) / (len(window) - 1)
     width = params.bb_std * math.sqrt(variance)
     changes = [after - before for before, after in pairwise(recent[-params.rsi_period - 1 :])]
-    gain = math.fsum(change for change in changes if change > 0)
-    loss = math.fsum(-change for change in changes if change < 0)
+    gain = math.fsum([change for change in changes if change > 0])
+    loss = math.fsum([-change for change in changes if change < 0])
     if loss:
         rsi = 100 - 100 / (1 + gain / loss)
     else:
