@@ -21,6 +21,8 @@ from orb_tools import (
 from bt_gex.rules.opening_range.history import DailyBar
 from bt_gex.rules.opening_range.resolve import nested, params_from
 from bt_gex.rules.opening_range.run import SymbolRun, run_symbol
+from bt_gex.rules.opening_range.session import MINUTE_NS
+from bt_gex.stats.r_metrics import r_metrics
 
 SCENARIOS = 46
 SETTINGS = ("defaults", "stop_relaxed", "next_open", "guide", "swing_single", "overnight")
@@ -82,6 +84,14 @@ def test_real_days(setting: str, symbol: str) -> None:
 
     assert [session_row(session) for session in run.sessions] == wanted["days"]
     assert [trade_row(trade) for trade in run.trades] == wanted["trades"]
+    metrics = r_metrics(
+        [trade.realized_r for trade in run.trades],
+        minutes=[(trade.exit_ns - trade.entry_ns) / MINUTE_NS for trade in run.trades],
+        session_rs=[session.day_r for session in run.sessions],
+        pnl_dollars=[trade.pnl_dollars for trade in run.trades],
+        initial_capital=100_000.0,
+    )
+    assert rounded({name: metrics[name] for name in wanted["metrics"]}) == wanted["metrics"]
 
 
 def test_no_real_day_is_left_out() -> None:
