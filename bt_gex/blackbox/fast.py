@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from sqlalchemy import Connection
 
-from bt_gex.blackbox.sqlite_files import read_only_access
+from bt_gex.blackbox.sqlite_files import file_uri, read_only_access
 from bt_gex.market.calendar import Stamps
 from bt_gex.market.quotes import Prices
 from bt_gex.sessions.rows import right_code
@@ -22,6 +21,11 @@ BATCH_ROWS = "65536"
 QUERY = (
     "SELECT id, timestamp, strike, {right} AS option_type, bid, ask FROM options_prices_live "
     "WHERE +index_symbol = ? AND timestamp BETWEEN ? AND ?"
+)
+COPY = (
+    "CREATE TABLE copy.options_prices_live AS "
+    "SELECT id, timestamp, index_symbol, strike, option_type, bid, ask "
+    "FROM main.options_prices_live WHERE +index_symbol = ? AND timestamp BETWEEN ? AND ?"
 )
 # Numbers come a good deal faster than texts; the texts of the few other recorders are asked for.
 NUMBERED = "CASE option_type WHEN 'call' THEN 0 WHEN 'put' THEN 1 ELSE 9 END"
@@ -46,8 +50,8 @@ def fetch_quotes(
     instant  turns a stored stamp into nanoseconds
 
     None where the columns hold what does not fit them (text among numbers, stamps that are no
-    text), the driver is missing, or it fails: the plain way then reads the same rows, and says
-    what is wrong with them.
+    text), the driver is missing, it fails, or it must not open the file (see `Access`): the plain
+    way then reads the same rows, and says what is wrong with them.
     """
     try:
         import pyarrow as pa
@@ -55,10 +59,9 @@ def fetch_quotes(
         access = read_only_access(path.resolve())
     except (ImportError, OSError):
         return None
-    if access.in_memory:
+    if access.in_memory or access.live_log:
         return None
-    fetch = _fetch_aside if access.shared_log else _fetch
-    table = fetch(access.uri, index, first, last)
+    table = _fetch(access.uri, index, first, last)
     if table is None:
         return None
     kinds = {name: table.schema.field(name).type for name in table.column_names}
@@ -91,6 +94,18 @@ def fetch_quotes(
     )
 
 
+def attach_copy(connection: Connection, file: Path) -> None:
+    """Attach a new, empty database as `copy`; before a transaction begins."""
+    connection.exec_driver_sql("ATTACH ? AS copy", (f"{file_uri(file)}?mode=rwc",))
+    for pragma in ("journal_mode", "synchronous"):  # nobody needs it after a failure
+        connection.exec_driver_sql(f"PRAGMA copy.{pragma} = OFF")
+
+
+def copy_quotes(connection: Connection, index: str, first: str, last: str) -> None:
+    """Put what `fetch_quotes` reads into the attached copy, from where it can be read."""
+    connection.exec_driver_sql(COPY, (index, first, last))
+
+
 def _fetch(uri: str, index: str, first: str, last: str) -> Any:
     """The rows as an arrow table; None when the driver is missing or fails."""
     try:
@@ -114,27 +129,6 @@ def _fetch(uri: str, index: str, first: str, last: str) -> Any:
     return table
 
 
-def _fetch_aside(*asked: str) -> Any:
-    """The same by a process of its own, as a log in use asks for (see `Access.shared_log`)."""
-    import pyarrow as pa
-
-    command = [sys.executable, "-P", "-m", "bt_gex.blackbox.fast", *asked]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-    if done.returncode or not done.stdout:
-        return None
-    return pa.ipc.open_stream(done.stdout).read_all()
-
-
-def _main() -> None:
-    """Fetch what the arguments ask for and write it to standard output as an arrow stream."""
-    import pyarrow as pa
-
-    table = _fetch(*sys.argv[1:])
-    if table is not None:
-        with pa.ipc.new_stream(sys.stdout.buffer, table.schema) as stream:
-            stream.write_table(table)
-
-
 def _mapped(column: Any, meaning: Callable[[Any], int]) -> npt.NDArray[np.int64]:
     """Each text by its meaning, found once a distinct text."""
     coded = column.combine_chunks().dictionary_encode()
@@ -147,7 +141,3 @@ def _mapped(column: Any, meaning: Callable[[Any], int]) -> npt.NDArray[np.int64]
 def _numbers(column: Any) -> Prices:
     values = column.cast("float64").to_numpy(zero_copy_only=False)
     return np.where(np.isfinite(values), values, np.nan)
-
-
-if __name__ == "__main__":
-    _main()

@@ -136,7 +136,6 @@ class Recording:
                 from bt_gex.blackbox.reader import Blackbox
 
                 self._box = Blackbox(self.database)
-                self._box.read_catalogues()
             return self._box
 
     def _state(self) -> str | None:

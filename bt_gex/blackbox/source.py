@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SAWarning, SQLAlche
 from sqlalchemy.pool import NullPool
 
 from bt_gex.blackbox.schema import metadata
-from bt_gex.blackbox.sqlite_files import read_only_access
+from bt_gex.blackbox.sqlite_files import header_of, read_only_access
 from bt_gex.errors import DataError
 
 # What a replay reads. The recorder writes more; a database without the rest still replays.
@@ -114,8 +114,7 @@ def _from_file(path: Path) -> tuple[Engine, str]:
     if not path.is_file():
         raise DataError(f"{name}: is not a file; give the path of a SQLite blackbox or a URL")
     try:
-        with path.open("rb") as file:
-            head = file.read(20)
+        head = header_of(path)
     except OSError as error:
         raise DataError(f"{name}: cannot be read: {error.strerror}") from error
     if head and not head.startswith(b"SQLite format 3\0"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import random
@@ -19,10 +18,9 @@ import pytest
 from oracle import nasty
 
 from bt_gex import RunConfig, RunResult, replay
-from bt_gex.blackbox import fast, reader
+from bt_gex.blackbox import reader
 from bt_gex.blackbox.cache import DayCache
 from bt_gex.blackbox.day_file import HEAD_BYTES
-from bt_gex.blackbox.fast import fetch_quotes
 from bt_gex.blackbox.reader import Blackbox
 from bt_gex.blackbox.recording import Recording
 from bt_gex.errors import DataError, OutputError
@@ -160,23 +158,6 @@ def test_a_change_is_seen_at_once(wal: bool, market: Path, cache: Path) -> None:
         assert after.run_id != before.run_id
     finally:
         writer.close()
-
-
-def test_a_log_in_use_is_not_opened_by_a_second_library(
-    market: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It would cut the file both have mapped: a bus error, one run in ten."""
-    change(market, "PRAGMA journal_mode = WAL")
-    asked = (market, "SPX", "2026-01-12 14", "2026-01-12 16", len)
-    without_log = fetch_quotes(*asked)
-    assert without_log is not None
-    with contextlib.closing(sqlite3.connect(market)) as recorder:
-        recorder.execute("UPDATE gex_peaks SET gex = gex")
-        recorder.commit()
-        monkeypatch.setattr(fast, "_fetch", None)  # in this process, that is
-        np.testing.assert_equal(fetch_quotes(*asked), without_log)
-        monkeypatch.setattr(sys, "executable", "/bin/false")
-        assert fetch_quotes(*asked) is None
 
 
 def test_a_database_put_in_the_place_of_another(market: Path, cache: Path, tmp_path: Path) -> None:
