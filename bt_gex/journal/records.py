@@ -25,9 +25,9 @@ GENESIS = "0" * 64
 ALGORITHM = "sha256"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Record:
-    """One stored event; the columns of the table, by name. `payload` is canonical JSON."""
+    """One stored event; its fields are the columns of the table. `payload` is canonical JSON."""
 
     workspace_id: str
     seq: int
@@ -36,6 +36,9 @@ class Record:
     at: str
     type: str
     v: int
+    payload: str
+    prev: str
+    hash: str
     correlation_id: str | None = None
     intent_id: str | None = None
     order_id: str | None = None
@@ -44,9 +47,6 @@ class Record:
     symbol: str | None = None
     timeframe: str | None = None
     mode: str | None = None
-    payload: str
-    prev: str
-    hash: str
 
     def digest(self) -> str:
         """The hash that follows from the other columns."""

@@ -294,8 +294,9 @@ class JournalContract:
     def test_a_command_without_sense_writes_nothing(
         self, desk: Desk, values: dict[str, Any]
     ) -> None:
-        qty, price = values.pop("qty", 1), values.pop("price", 100)
-        intent = make_intent(1, "open_long", **values)
+        qty, price = values.get("qty", 1), values.get("price", 100)
+        rest = {name: value for name, value in values.items() if name not in ("qty", "price")}
+        intent = make_intent(1, "open_long", **rest)
         found = price if isinstance(price, Price) else Price(price=Decimal(price))
         quantity = qty if isinstance(qty, Decimal) else Decimal(qty)
         with pytest.raises(BadValue):
