@@ -72,7 +72,7 @@ class CachedBars(BarSource):
         settings = dict(self.source.settings(symbol, interval))
         about: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
-            "provider": self.source.provider,
+            "source": self.source.provider,
             "symbol": symbol,
             "interval": interval,
             "start": str(start),

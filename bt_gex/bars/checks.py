@@ -7,10 +7,10 @@
 | contradicting duplicate | the same stamp with other values | the first one counts |
 | bad outside sessions | a bar outside sessions that can't be true | dropped |
 
-A bar of a session that can't be true stops the reading with a DataError, as does a stamp without a
-zone or between two minutes, wherever it lies. It can't be true where a value is missing or not
-finite, a price is not above 0, a volume is below 0, or low ≤ open, close ≤ high does not hold.
-Sessions are those of the New York Stock Exchange; every daily bar belongs to one.
+A bar of a session that can't be true stops the reading with a DataError: a price is not above 0, a
+volume is below 0, or low ≤ open, close ≤ high does not hold. Wherever it lies, so does a value that
+is missing or not finite, and a stamp without a zone or between two minutes. Sessions are those of
+the New York Stock Exchange; every daily bar belongs to one.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def checked(
     counts[CONTRADICTING] = int((repeats & ~equal).sum())
     bad = _bad(columns) & ~repeats
     if bad.any():
-        _refuse_bad_session_bar(interval, stamps, columns, bad, where)
+        _refuse_bad_bar(interval, stamps, columns, bad, where)
         counts[BAD_OUTSIDE] = int(bad.sum())
     keep = ~repeats & ~bad
     return BarSeries(
@@ -96,16 +96,18 @@ def _refuse_odd_stamps(interval: Interval, stamps_ns: Stamps, where: str) -> Non
         )
 
 
-def _refuse_bad_session_bar(
+def _refuse_bad_bar(
     interval: Interval,
     stamps: Stamps,
     columns: Mapping[str, Prices],
     bad: npt.NDArray[np.bool_],
     where: str,
 ) -> None:
+    """Raise DataError for the first of them that is not to be passed over."""
     for row in np.flatnonzero(bad):
         ns = int(stamps[row])
-        if interval == "1d" or _in_session(ns):
+        is_whole = all(np.isfinite(columns[name][row]) for name in VALUES)
+        if interval == "1d" or not is_whole or _in_session(ns):
             values = ", ".join(f"{name} {columns[name][row]:g}" for name in VALUES)
             when = f"{utc(ns):%Y-%m-%d}" if interval == "1d" else f"{utc(ns):%Y-%m-%d %H:%M} UTC"
             raise DataError(

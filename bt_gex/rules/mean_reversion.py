@@ -288,7 +288,8 @@ class MeanReversion:
             return None
         sign, stop, target = held.sign, held.stop_loss, held.take_profit
         adverse, favourable = (bar.low, bar.high) if sign == 1 else (bar.high, bar.low)
-        if bar.ts_ns != held.ts_ns and sign * (bar.open - stop) <= TOLERANCE:
+        # Not on the entry bar: its open is the fill, and the stop lies behind it.
+        if sign * (bar.open - stop) <= TOLERANCE:
             return _close(held, bar, bar.open, "stop_loss_hit")
         is_stopped = sign * (adverse - stop) <= TOLERANCE
         if is_stopped and self.params.stop_first:

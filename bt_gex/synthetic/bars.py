@@ -132,12 +132,12 @@ def session_bars(
     low = np.minimum(start, close) * (1 - ranges / 2)
     x = np.linspace(0, 1, minutes)
     volume = volume * (1 + 0.5 * (x**2 + (1 - x) ** 2))
-    start, high, low, close = (_on_tick(prices, tick) for prices in (start, high, low, close))
+    # Rounding keeps the order of prices: high and low stay the extremes.
     return {
-        "open": start,
-        "high": np.maximum(high, np.maximum(start, close)),
-        "low": np.minimum(low, np.minimum(start, close)),
-        "close": close,
+        "open": _on_tick(start, tick),
+        "high": _on_tick(high, tick),
+        "low": _on_tick(low, tick),
+        "close": _on_tick(close, tick),
         "volume": np.maximum(np.round(volume), 1.0),
     }
 

@@ -144,19 +144,37 @@ class TestBadBars:
         assert [tuple(bar) for bar in found.bars()] == expected(30, 31, 32)
         assert found.odd == {"contradicting duplicate": 2, "duplicate": 1, "out of order": 1}
 
+    def test_the_first_is_that_of_the_file(self, tmp_path: Path) -> None:
+        """Many rows of one stamp between rows of others, none of them sorted."""
+        rows = [f"2026-01-12T14:{30 + n % 3}:00Z,1,{n + 1},1,1,{n}" for n in range(300, 0, -1)]
+        write(tmp_path, "minute/X.csv", *rows)
+        assert sorted(row[-1] for row in read(tmp_path)) == [298, 299, 300]
+
+    def test_a_later_bar_of_a_stamp_may_be_bad(self, tmp_path: Path) -> None:
+        bad = GOOD[0].replace(",101,", ",98,")
+        write(tmp_path, "minute/X.csv", *GOOD, bad)
+        found = FolderBars(tmp_path).minute_bars("X")
+        assert [tuple(bar) for bar in found.bars()] == expected(30, 31, 32)
+        assert found.odd == {"contradicting duplicate": 1, "out of order": 1}
+        write(tmp_path, "minute/X.csv", bad, *GOOD)
+        assert "2026-01-12 14:30 UTC" in refused(tmp_path)
+
     BAD = {
         "high below close": "100,100.4,99,100.5,1000",
         "high below open": "100,99.9,99,99.5,1000",
         "low above open": "100,101,100.1,100.5,1000",
         "low above close": "100,101,99.6,99.5,1000",
         "high below low": "100,98,99,100,1000",
-        "no price": "100,101,,100.5,1000",
-        "not a number": "nan,101,99,100.5,1000",
-        "infinite": "100,inf,99,100.5,1000",
         "zero": "100,101,0,100.5,1000",
         "negative": "-1,-0.5,-2,-1,1000",
         "volume below 0": "100,101,99,100.5,-1",
+    }
+    LACKING = {
+        "no price": "100,101,,100.5,1000",
+        "not a number": "nan,101,99,100.5,1000",
+        "infinite": "100,inf,99,100.5,1000",
         "no volume": "100,101,99,100.5,",
+        "infinite volume": "100,101,99,100.5,inf",
     }
 
     @pytest.mark.parametrize("values", BAD.values(), ids=BAD)
@@ -165,6 +183,14 @@ class TestBadBars:
         message = refused(tmp_path)
         assert "2026-01-12 20:59 UTC" in message
         assert "correct or delete the row" in message
+
+    @pytest.mark.parametrize("values", LACKING.values(), ids=LACKING)
+    @pytest.mark.parametrize("stamp", ["2026-01-12T14:33", "2026-01-12T21:00", "2026-01-11T15:00"])
+    def test_a_missing_value_stops_the_reading_anywhere(
+        self, tmp_path: Path, stamp: str, values: str
+    ) -> None:
+        write(tmp_path, "minute/X.csv", *GOOD, f"{stamp}:00Z,{values}")
+        assert stamp.replace("T", " ") in refused(tmp_path)
 
     @pytest.mark.parametrize("values", BAD.values(), ids=BAD)
     @pytest.mark.parametrize("stamp", ["2026-01-12T14:29", "2026-01-12T21:00", "2026-01-11T15:00"])

@@ -98,7 +98,7 @@ def test_provenance(tmp_path: Path) -> None:
     about = json.loads((tmp_path / "X_2026-01-12_2026-01-14.json").read_text())
     assert about == {
         "schema_version": 1,
-        "provider": "yahoo",
+        "source": "yahoo",
         "symbol": "X",
         "interval": "1m",
         "start": "2026-01-12",
@@ -169,7 +169,7 @@ DAMAGES = {
     "no digest": lambda bars, about: edit(about, sha256=None),
     "odd of another shape": lambda bars, about: edit(about, odd=[1]),
     "another symbol": lambda bars, about: edit(about, symbol="Y"),
-    "another provider": lambda bars, about: edit(about, provider="other"),
+    "another provider": lambda bars, about: edit(about, source="other"),
     "another format": lambda bars, about: edit(about, schema_version=0),
     "another hash": lambda bars, about: edit(about, settings_hash="0"),
 }

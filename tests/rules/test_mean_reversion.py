@@ -316,6 +316,25 @@ def test_the_open_at_the_stop_is_a_stop_at_the_open() -> None:
     assert (closed.reason, closed.price) == ("stop_loss_hit", 94.248)
 
 
+def test_an_open_at_the_stop_comes_before_any_target() -> None:
+    rows = [*FLAT19_95, IN, (94.248, 95.7, 94.2, 94.9)]
+    (closed,) = run(rows, stop_first=False)[1]
+    assert (closed.reason, closed.price) == ("stop_loss_hit", 94.248)
+
+
+def test_a_fill_at_the_close_needs_its_target_before_it() -> None:
+    """Much volume and an RSI below 99 at a close above the middle band."""
+    rows: list[Row] = [(100.0,) * 4] * 18 + [(99.0,) * 4, (100.5,) * 4]
+    params = MeanReversionParams(
+        entry_rule="two_of_three", rsi_threshold=99, target_mode="bb_middle", fill="close"
+    )
+    events, closed = run_mean_reversion({"X": bars(rows, [1000.0] * 19 + [50_000.0])}, params)
+    (signal,) = signals(events)
+    assert signal.indicators.bb_middle == pytest.approx(99.975)
+    assert (signal.ignored, signal.conditions) == ("target_behind", ("rsi", "volume"))
+    assert (len(events), closed) == (1, [])
+
+
 def test_the_stop_comes_before_the_time() -> None:
     rows = [*FLAT19_95, IN, (95.1, 95.2, 94, 94.5)]
     (closed,) = run(rows, max_holding_minutes=1)[1]
@@ -576,6 +595,18 @@ class TestDefectsOfTheOriginal:
             ("A", T0 + 20 * MINUTE, 95.1),
             ("B", T0 + 21 * MINUTE, 95.15),
         ]
+
+    def test_r6_trades_are_in_order_of_exit(self) -> None:
+        """A's bars end while B is still open."""
+        out = (95.1, 95.7, 95, 95.15)
+        series = two([*FLAT19_95, IN], [*FLAT19_95, IN, out, (95.2,) * 4])
+        events, closed = run_mean_reversion(series, MeanReversionParams(max_positions=2))
+        assert [(one.symbol, one.reason) for one in closed] == [
+            ("A", "session_end"),
+            ("B", "take_profit_hit"),
+        ]
+        happened = [event.symbol for event in events if isinstance(event, PositionClosed)]
+        assert happened == ["B", "A"]
 
     def test_r7_positions_closed_at_the_end_are_trades(self) -> None:
         events, closed = run([*FLAT19_95, IN])
