@@ -36,6 +36,10 @@ STAMP_TYPES: Mapping[Interval, pa.DataType] = {
 SUFFIXES = (".csv", ".parquet")
 FACTORS = "_factors"
 _FACTOR_TYPES = {"date": pa.string(), "price_factor": pa.float64(), "split_factor": pa.float64()}
+_WANTED: Mapping[pa.DataType, str] = {
+    STAMP_TYPES["1m"]: "a time with a zone, such as 2026-01-12T14:30:00Z",
+    STAMP_TYPES["1d"]: "a date YYYY-MM-DD",
+}
 _AT_ROW = re.compile(r"In CSV column #(\d+): Row #(\d+): .*?'(.*?)'")
 
 
@@ -142,6 +146,7 @@ def read_factors(path: Path) -> Factors:
 def _csv(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
     from pyarrow import csv
 
+    header: list[str] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = next(reader(file), [])
@@ -154,20 +159,12 @@ def _csv(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
             ),
         )
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataError(_told(path, error, types)) from error
-
-
-def _told(path: Path, error: Exception, types: Mapping[str, pa.DataType]) -> str:
-    """What is wrong with a file, in one line."""
-    said = first_line(error)
-    if not (at := _AT_ROW.search(said)):
-        return f"{path} can't be read: {said}"
-    column, line, value = list(types)[int(at[1])], at[2], at[3]
-    wanted = "a number"
-    if column in STAMP_COLUMNS.values():
-        wanted = "a time with a zone, such as 2026-01-12T14:30:00Z"
-        wanted = wanted if pa.types.is_timestamp(types[column]) else "a date YYYY-MM-DD"
-    return f"{path}, line {line}: {column} {value!r} is not {wanted}"
+        said = first_line(error)
+        if not (at := _AT_ROW.search(said)):
+            raise DataError(f"{path} can't be read: {said}") from error
+        column, line, value = header[int(at[1])], at[2], at[3]
+        wanted = _WANTED.get(types[column], "a number")
+        raise DataError(f"{path}, line {line}: {column} {value!r} is not {wanted}") from error
 
 
 def _parquet(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
@@ -183,7 +180,7 @@ def _parquet(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
                 raise DataError(f"{path}: {name} is {there}; it must be a timestamp with a zone")
         return table.select(list(types)).cast(pa.schema(list(types.items())))
     except (pa.ArrowException, OSError) as error:
-        raise DataError(_told(path, error, types)) from error
+        raise DataError(f"{path} can't be read: {first_line(error)}") from error
 
 
 def _require(path: Path, there: Sequence[str], types: Mapping[str, pa.DataType]) -> None:

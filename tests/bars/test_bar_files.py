@@ -242,6 +242,13 @@ class TestBadBars:
         write(tmp_path, "minute/X.csv", *rows)
         assert "line 17002: close 'one' is not a number" in refused(tmp_path)
 
+    def test_the_column_is_named_wherever_it_stands(self, tmp_path: Path) -> None:
+        head = "note,volume,timestamp_utc,open,high,low,close"
+        write(tmp_path, "minute/X.csv", "a,1,2026-01-12T14:30:00Z,1,1,x,1", head=head)
+        assert "line 2: low 'x' is not a number" in refused(tmp_path)
+        write(tmp_path, "minute/X.csv", "a,1,2026-01-12 14:30:00,1,1,1,1", head=head)
+        assert "line 2: timestamp_utc '2026-01-12 14:30:00' is not a time with" in refused(tmp_path)
+
     def test_a_short_row(self, tmp_path: Path) -> None:
         write(tmp_path, "minute/X.csv", GOOD[0], "2026-01-12T14:31:00Z,1,1")
         assert "Row #3" in refused(tmp_path)
