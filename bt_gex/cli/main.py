@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from typing import Any
 
@@ -20,6 +21,7 @@ COMMANDS = {
     "plot": "bt_gex.cli.report",
     "costs": "bt_gex.cli.report",
     "compare": "bt_gex.cli.compare",
+    "verify": "bt_gex.cli.verify",
     "inspect": "bt_gex.cli.inspect",
     "synth": "bt_gex.cli.synth",
     "sweep": "bt_gex.cli.sweep",
@@ -50,11 +52,16 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bt-gex")
-def cli() -> None:
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Say on stderr what is noted while it works: -v show RUN."
+)
+def cli(verbose: bool) -> None:
     """Replay a recorded 0DTE option market through the live bot's own decisions.
 
     Example: bt-gex run --db blackbox.db --index SPX --start 2026-01-12 --end 2026-01-16
     """
+    if verbose:
+        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
 
 
 def main(argv: list[str] | None = None) -> Any:

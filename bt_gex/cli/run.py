@@ -131,11 +131,7 @@ def _run_all(
         result = result.found_by(found_by or _known_sweep(out / result.run_id))
         picture = painter.draw(equity_figure, result)
         place = out / result.run_id
-        extras: dict[str, Callable[[Path], None]] = {
-            "equity.png": partial(_write, picture),
-            **_kept(place),
-        }
-        result = result.save(out, extras)
+        result = result.save(out, {"equity.png": partial(_write, picture)})
         analysis = analyse(result) if report or not as_json else None
         if report and analysis:
             from bt_gex.reports.html.page import html_report
@@ -161,13 +157,6 @@ def _run_all(
         click.echo(results[0].to_json(), nl=False)
 
 
-def _kept(place: Path) -> dict[str, Callable[[Path], None]]:
-    """What puts into the folder what was made of the same run before, and still holds."""
-    files = {name: place / name for name in ("costs.json", "costs.png")}
-    contents = {name: file.read_bytes() for name, file in files.items() if file.is_file()}
-    return {name: partial(_write_bytes, content) for name, content in contents.items()}
-
-
 def _known_sweep(place: Path) -> dict[str, Any]:
     """The sweep that found these settings, as far as an earlier run of the same name knew it:
     typing them by hand does not make them unpicked."""
@@ -183,10 +172,6 @@ def _known_sweep(place: Path) -> dict[str, Any]:
         )
         return {}
     return {"sweep": found} if found else {}
-
-
-def _write_bytes(content: bytes, path: Path) -> None:
-    path.write_bytes(content)
 
 
 def _write(picture: Callable[[], bytes], path: Path) -> None:

@@ -18,7 +18,7 @@ from bt_gex.errors import UsageError
 if TYPE_CHECKING:
     from bt_gex.sweeps.plan import Plan
     from bt_gex.sweeps.result import SweepResult
-    from bt_gex.sweeps.walkforward import WalkForward
+    from bt_gex.sweeps.walkforward_result import WalkForward
 
 
 def plan_options(command: Any) -> Any:

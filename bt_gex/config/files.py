@@ -15,6 +15,9 @@ import yaml
 from bt_gex.config.ids import SEMANTICS_VERSION
 from bt_gex.config.run_config import SECTIONS, RunConfig, parse_fills, setting_names
 from bt_gex.errors import BadValue, DataError, UnknownName
+from bt_gex.market.indexes import Index
+from bt_gex.rules.settings import hints
+from bt_gex.storage.schema import note_unknown
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +82,24 @@ def config_of(content: Mapping[str, Any]) -> RunConfig:
     return RunConfig(settings=found.settings, indexes=found.indexes, **found.plain)
 
 
+def stored_config(content: Mapping[str, Any], file: str) -> RunConfig:
+    """The configuration a run has written, by shape: a setting it lacks has its default, a name
+    that is not known is passed over, with a note in the log. Raises BadValue and UnknownName.
+    """
+    kinds = {**SECTIONS, "index_facts": Index}
+    known: dict[str, Any] = {}
+    for name, value in content.items():
+        if name in kinds and isinstance(value, Mapping):
+            note_unknown(
+                (f"{name}.{n}" for n in value), (f"{name}.{n}" for n in hints(kinds[name])), file
+            )
+            known[name] = {n: v for n, v in value.items() if n in hints(kinds[name])}
+        elif name in (*kinds, *PLAIN_KEYS, "semantics_version"):
+            known[name] = value
+    note_unknown(content, known, file)
+    return config_of(known)
+
+
 def read_yaml(path: str | Path) -> Mapping[Any, Any]:
     """Content of a file that holds values by name; nothing in an empty one.
 
@@ -129,11 +150,10 @@ def sort_out(content: Mapping[Any, Any], also: Iterable[str] = ()) -> ConfigFile
             named = _named(key, value)
             found.settings.update({f"{key}.{name}": setting for name, setting in named.items()})
         elif key == "sweep":
-            found.sweep.update(_named(key, value))
-            if found.sweep:
-                from bt_gex.config.origin import check_sweep
+            if facts := _named(key, value):
+                from bt_gex.config.origin import found_by_sweep
 
-                check_sweep(found.sweep)
+                found.sweep.update(found_by_sweep(facts))
         elif key == "indexes":
             found.indexes.update(_named(key, value))
         elif key == "index_facts":  # as a run writes it

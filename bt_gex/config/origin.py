@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from bt_gex.storage.shapes import AtLeast0, Number, Share, validated
 
 
-@with_config(ConfigDict(strict=True, extra="forbid"))
+@with_config(ConfigDict(strict=True, extra="ignore"))
 class FoundBy(TypedDict):
     """What a sweep writes into its best.yaml."""
 
@@ -28,6 +28,7 @@ class FoundBy(TypedDict):
 FOUND_BY = TypeAdapter(FoundBy)
 
 
-def check_sweep(facts: Any) -> None:
-    """Raise BadValue unless these are the facts a sweep writes into its best.yaml."""
-    validated(FOUND_BY, facts, "sweep")
+def found_by_sweep(facts: Any) -> FoundBy:
+    """The facts a sweep writes into its best.yaml; further ones are left out. Raises BadValue."""
+    found: FoundBy = validated(FOUND_BY, facts, "sweep")
+    return found

@@ -11,8 +11,11 @@ from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from bt_gex.errors import BadValue, OutputError
+from bt_gex.results.migrations import COSTS as COSTS_SCHEMA
 from bt_gex.stats.breakdown import break_even
 from bt_gex.storage.atomic import write_text
+from bt_gex.storage.reading import part, read_mapping
+from bt_gex.storage.schema import KEY
 from bt_gex.storage.shapes import AtLeast0, Count, Number, Share, validated
 
 FILE = "costs.json"
@@ -34,13 +37,14 @@ class CostRow(TypedDict):
 COSTS = TypeAdapter(Annotated[list[CostRow], Field(min_length=1)])
 
 
-def check_costs(rows: Any) -> None:
-    """Raise BadValue unless these are rows of costs, one for every slippage and delay."""
-    validated(COSTS, rows, "costs")
+def read_rows(stored: list[Any]) -> list[dict[str, Any]]:
+    """Rows of costs, one for every slippage and delay. Raises BadValue."""
+    rows: list[dict[str, Any]] = validated(COSTS, stored, "costs")
     steps = [(row["slippage"], row["delay_bars"]) for row in rows]
     grid = len({slippage for slippage, _ in steps}) * len({delay for _, delay in steps})
     if len(set(steps)) != len(steps) or len(steps) != grid:
         raise BadValue("costs: every slippage and delay must be there once")
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +84,13 @@ class Costs:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The break-even slippage by delay, and the rows."""
+        """The break-even slippage by delay, and the rows, as costs.json has them."""
         breaks = {str(delay): self.break_even(delay) for delay in self.delays}
-        return {"break_even_slippage_by_delay_bars": breaks, "rows": self.rows}
+        return {
+            KEY: COSTS_SCHEMA.version,
+            "break_even_slippage_by_delay_bars": breaks,
+            "rows": self.rows,
+        }
 
     def save(self, folder: Path) -> Path:
         """Write costs.json into a run's folder; whole or not at all. Raises OutputError."""
@@ -97,10 +105,11 @@ class Costs:
         if not path.exists():
             return None
         try:
-            rows = json.loads(path.read_text("utf-8"))["rows"]
-            check_costs(rows)
-            return cls(rows)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, BadValue) as error:
+            stored = read_mapping(path)
+            content = COSTS_SCHEMA.migrated(stored, stored.get(KEY), FILE)
+            rows = part(content, "rows", list, FILE)
+            return cls(read_rows(rows))
+        except BadValue as error:
             raise OutputError(
                 f"{path} is not readable: {error!s:.200}; make it anew with bt-gex costs"
             ) from error

@@ -5,14 +5,35 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
+from bt_gex.errors import BadValue, OutputError
+from bt_gex.results.migrations import COMBINED
 from bt_gex.results.result import RunResult
 from bt_gex.stats.summary import max_drawdown_dollars, summarise
 from bt_gex.storage.atomic import Writer, write_folder
+from bt_gex.storage.reading import part, read_mapping, read_table
+from bt_gex.storage.schema import KEY
+
+SUMMARY, EQUITY = "summary.json", "equity.parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Combined:
+    """A sum of runs as its folder holds it.
+
+    runs    run ids
+    equity  time, a column an account, total; dollars
+    """
+
+    runs: list[str]
+    summary: dict[str, Any]
+    equity: pa.Table
 
 
 def combine(results: Sequence[RunResult]) -> tuple[dict[str, Any], pd.DataFrame]:
@@ -46,16 +67,41 @@ def save_combined(
     extras: Mapping[str, Writer],
 ) -> Path:
     """Write summary.json, equity.parquet and the extras as a folder beside the runs'."""
-    names = "+".join(result.config["index"].replace("/", "_") for result in results)
-    joined = " ".join(result.run_id for result in results)
-    digest = hashlib.sha256(joined.encode()).hexdigest()[:10]
-    content = {"runs": [result.run_id for result in results], "summary": summary}
+    content = {
+        KEY: COMBINED.version,
+        "runs": [result.run_id for result in results],
+        "summary": summary,
+    }
 
     def write(work: Path) -> None:
         text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-        (work / "summary.json").write_text(text, "utf-8")
-        equity.to_parquet(work / "equity.parquet", index=False)
+        (work / SUMMARY).write_text(text, "utf-8")
+        equity.to_parquet(work / EQUITY, index=False)
         for name, write_extra in extras.items():
             write_extra(work / name)
 
-    return write_folder(folder, f"{names}-{digest}", write)
+    return write_folder(folder, name_of_sum(results), write)
+
+
+def name_of_sum(results: Sequence[RunResult]) -> str:
+    """Name of the folder: the indexes, and a hash of the run ids."""
+    names = "+".join(result.config["index"].replace("/", "_") for result in results)
+    joined = " ".join(result.run_id for result in results)
+    return f"{names}-{hashlib.sha256(joined.encode()).hexdigest()[:10]}"
+
+
+def read_combined(place: Path) -> Combined:
+    """Read the folder of a sum of runs. Raises OutputError."""
+    try:
+        stored = read_mapping(place / SUMMARY)
+        content = COMBINED.migrated(stored, stored.get(KEY), SUMMARY)
+        runs = part(content, "runs", list, SUMMARY)
+        if not all(isinstance(name, str) for name in runs):
+            raise BadValue(f"{SUMMARY}: runs must be run ids, got {runs!r:.60}")
+        return Combined(
+            runs=runs,
+            summary=part(content, "summary", dict, SUMMARY),
+            equity=read_table(place / EQUITY),
+        )
+    except BadValue as error:
+        raise OutputError(f"{place} is not a readable sum of runs: {error}") from error

@@ -1,37 +1,52 @@
-"""What a saved run must hold before anything is made of it: a file edited or damaged is refused
-with its fault named, never read halfway."""
+"""The shape of what a run has stored: what a reader needs is there and of the right kind.
+
+Whether the figures agree with each other is what `results.verify` looks at.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from pydantic import (
-    ConfigDict,
-    TypeAdapter,
-    with_config,
-)
+from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
-from bt_gex.config.files import config_of
-from bt_gex.config.origin import check_sweep
-from bt_gex.errors import BadValue, BtGexError
+from bt_gex.config.origin import FoundBy
+from bt_gex.errors import BadValue
 from bt_gex.stats.summary import summarise
 from bt_gex.storage.arrow_arrays import to_numpy
-from bt_gex.storage.shapes import (
-    MOST,
-    AtLeast0,
-    Count,
-    Number,
-    Share,
-    validated,
-)
-from bt_gex.trades.records import Decision, SpreadTrade
+from bt_gex.storage.schema import note_unknown
+from bt_gex.storage.shapes import MOST, AtLeast0, Count, Number, Share, validated
+from bt_gex.trades.codec import from_json
+from bt_gex.trades.records import SessionSummary, SpreadTrade
 
 LEGS = {"IC": 4, "CALL": 2, "PUT": 2}
+INSTANT = pa.timestamp("ns", "UTC")
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "equity": {
+        "time": "instants", "session": "texts", "equity": "numbers", "cash": "numbers",
+        "margin_dollars": "numbers", "closed_equity": "numbers", "open_spreads": "numbers",
+    },
+    "marks": {"order_id": "texts", "time": "instants", "value": "numbers or NaN"},
+    "market": {
+        "time": "instants", "session": "texts", "spot": "numbers or NaN",
+        "vix": "numbers or NaN", "pin": "numbers or NaN",
+    },
+}  # fmt: skip
+TABLES = tuple(COLUMNS)
+
+
+@with_config(ConfigDict(strict=True))
+class SavedSource(TypedDict, total=False):
+    """Where the data and the settings came from."""
+
+    database: str
+    fingerprint: str
+    versions: dict[str, str]
+    sweep: FoundBy
 
 
 @with_config(ConfigDict(strict=True))
@@ -51,18 +66,13 @@ class SavedFunnel(TypedDict):
 
 
 @with_config(ConfigDict(strict=True))
-class SavedSession(TypedDict):
-    """One session of the summary."""
+class SavedGroup(TypedDict):
+    """Trades of one kind."""
 
-    session: str
-    status: Literal["traded", "no trades", "no data"]
-    checks: Count
-    entries: Count
-    trades_pnl_dollars: Number
-    bars: Count
-    priced_pct: Number | None
-    notes: list[str]
-    quality: dict[str, Count]
+    count: Annotated[int, Field(ge=1)]
+    winners: Count
+    win_rate: Share
+    pnl: Number
 
 
 @with_config(ConfigDict(strict=True))
@@ -71,160 +81,69 @@ class SavedSummary(TypedDict):
 
     max_drawdown_mtm: AtLeast0
     funnel: SavedFunnel
-    sessions: list[SavedSession]
+    sessions: list[dict[str, Any]]
     data_quality: dict[str, Count]
     warnings: list[str]
 
 
+SOURCE = TypeAdapter(SavedSource)
 SUMMARY = TypeAdapter(SavedSummary)
+GROUPS = TypeAdapter(dict[str, SavedGroup])
+FIGURE: TypeAdapter[Any] = TypeAdapter(Number | None, config=ConfigDict(strict=True))
 
 
-class StoredRun(Protocol):
-    """The parts of a run that were read from its folder."""
-
-    @property
-    def run_id(self) -> str: ...
-    @property
-    def config(self) -> dict[str, Any]: ...
-    @property
-    def source(self) -> dict[str, Any]: ...
-    @property
-    def summary(self) -> dict[str, Any]: ...
-    @property
-    def trade_records(self) -> list[SpreadTrade]: ...
-    @property
-    def decision_records(self) -> list[Decision]: ...
-    @property
-    def equity_table(self) -> pa.Table: ...
-    @property
-    def marks_table(self) -> pa.Table: ...
-    @property
-    def market_table(self) -> pa.Table: ...
-
-    @property
-    def balance(self) -> float: ...
+def read_source(about: Mapping[str, Any], file: str) -> dict[str, Any]:
+    """What a run says of its data and its settings. Raises BadValue."""
+    note_unknown(about, (*SavedSource.__annotations__, "run_id", "config", "schema_version"), file)
+    return dict(validated(SOURCE, dict(about), file))
 
 
-def check_saved(result: StoredRun) -> None:
-    """Raise BadValue or UnknownName where a part of a saved run is not what a run writes."""
-    _check_config(result)
-    if "sweep" in result.source:
-        check_sweep(result.source["sweep"])
-    _check_trades(result.trade_records)
-    _check_summary(result)
-    ticks = _ticks(result.summary["sessions"])
-    for name, table in (("equity", result.equity_table), ("market", result.market_table)):
-        _check_sessions(f"{name}.parquet", table, ticks)
-    numbers = [n for n in result.equity_table.column_names if n not in ("time", "session")]
-    _check_numbers("equity.parquet", result.equity_table, numbers)
-    for name in ("spot", "vix", "pin"):
-        _check_floats("market.parquet", result.market_table, name)
-    _check_marks(result.marks_table)
+def read_summary(
+    stored: Mapping[str, Any], trades: Sequence[SpreadTrade], balance: float, file: str
+) -> dict[str, Any]:
+    """A stored summary; a statistic it lacks is computed from the trades. Raises BadValue."""
+    computed = summarise(trades, balance=balance)
+    own = validated(SUMMARY, dict(stored), f"{file}, summary")
+    from_json(list[SessionSummary], json.dumps(own["sessions"]), f"{file}, summary sessions")
+    for name, value in computed.items():
+        adapter = GROUPS if isinstance(value, dict) else FIGURE
+        validated(adapter, stored.get(name, value), f"{file}, summary {name}")
+    note_unknown(stored, [*computed, *own], f"{file}, summary")
+    return {**{name: stored.get(name, value) for name, value in computed.items()}, **own}
 
 
-def _check_config(result: StoredRun) -> None:
-    try:
-        whole = config_of(result.config).resolved()
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BadValue(f"config.yaml: {error!s:.80}") from error
-    except BtGexError as error:
-        raise BadValue(f"config.yaml: {error}") from error
-    for name in {**whole, **result.config}:
-        if whole.get(name) != result.config.get(name):
-            raise BadValue(f"config.yaml does not hold all of {name} as a run writes it")
-    for name in ("database", "fingerprint"):
-        if not isinstance(result.source.get(name, ""), str):
-            raise BadValue(f"config.yaml: {name} must be text")
-    if not isinstance(result.run_id, str):
-        raise BadValue("trades.json: run_id must be text")
-    named = result.source.get("versions", {})
-    if not isinstance(named, Mapping) or not all(isinstance(v, str) for v in named.values()):
-        raise BadValue(f"config.yaml: versions must be texts by name, got {named!r:.60}")
-
-
-def _check_trades(trades: Sequence[SpreadTrade]) -> None:
-    names = [trade.order_id for trade in trades]
+def check_trades(trades: Sequence[SpreadTrade], file: str) -> None:
+    """Raise BadValue where a trade is not whole."""
     for number, trade in enumerate(trades):
-        unknown = {
-            value is None for value in (trade.pnl_dollars, trade.pnl_percent, trade.exit_value)
-        }
-        if len(unknown) > 1:
-            raise BadValue(
-                f"trades.json, trade {number}: P&L, its percentage and the exit value are known "
-                "together or not at all"
-            )
+        what = f"{file}, trade {number}"
         legs = LEGS[trade.strategy]
-        for part, found in (("strikes", trade.strikes), ("leg_quotes", trade.leg_quotes)):
-            if len(found) != legs:
-                raise BadValue(
-                    f"trades.json, trade {number}: {trade.strategy} has {legs} {part}, "
-                    f"got {len(found)}"
-                )
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BadValue(f"trades.json: trade {twice} is there twice")
+        for part, count in (("strikes", len(trade.strikes)), ("leg_quotes", len(trade.leg_quotes))):
+            if count != legs:
+                raise BadValue(f"{what}: {trade.strategy} has {legs} {part}, got {count}")
+        if len({trade.pnl_dollars is None, trade.exit_value is None}) > 1:
+            raise BadValue(f"{what}: P&L and exit value are known together or not at all")
 
 
-def _check_summary(result: StoredRun) -> None:
-    """A summary says what follows from the trades, and no other number."""
-    validated(SUMMARY, result.summary, "trades.json, summary")
-    funnel = result.summary["funnel"]
-    if funnel["entries"] + funnel["skips"] != funnel["checks"]:
-        raise BadValue("trades.json: entries and skips of the funnel are not its checks")
-    follows = summarise(result.trade_records, balance=result.balance)
-    for name, value in follows.items():
-        if result.summary.get(name) != value:
-            raise BadValue(f"trades.json: {name} of the summary does not follow from the trades")
+def check_table(name: str, table: pa.Table) -> None:
+    """Raise BadValue unless a table has the columns of its name, each of its kind."""
+    file = f"{name}.parquet"
+    for column, kind in COLUMNS[name].items():
+        if column not in table.column_names:
+            raise BadValue(f"{file}: {column} is missing in it")
+        if not _is_of_kind(table[column], kind):
+            raise BadValue(f"{file}: {column} must hold {kind}, got {table[column].type}")
+    note_unknown(table.column_names, COLUMNS[name], file)
 
 
-def _ticks(sessions: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Ticks of each session with data: its bars and the close."""
-    return {
-        str(row["session"]): int(row["bars"]) + 1 for row in sessions if row["status"] != "no data"
-    }
-
-
-def _check_sessions(name: str, table: pa.Table, ticks: Mapping[str, int]) -> None:
-    column = table["session"]
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        raise BadValue(f"{name}: session is {column.type}, not text")
-    _check_time(name, table)
-    counted = pc.value_counts(column).to_pylist()
-    found = {one["values"]: one["counts"] for one in counted}
-    if found != dict(ticks):
-        other = next(n for n in [*ticks, *found] if ticks.get(n) != found.get(n))
-        raise BadValue(
-            f"{name} has {found.get(other, 0)} rows of session {other}, "
-            f"the run {ticks.get(other, 0)}"
-        )
-
-
-def _check_time(name: str, table: pa.Table) -> None:
-    kind = table["time"].type
-    if kind != pa.timestamp("ns", "UTC") or table["time"].null_count:
-        raise BadValue(f"{name}: time must hold instants, timestamp[ns, UTC], got {kind}")
-
-
-def _check_numbers(name: str, table: pa.Table, columns: Sequence[str]) -> None:
-    for column in columns:
-        values = table[column]
-        kind = values.type
-        if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)) or values.null_count:
-            raise BadValue(f"{name}: {column} must hold numbers, got {kind}")
-        if not (np.abs(to_numpy(values)) <= MOST).all():
-            raise BadValue(f"{name}: {column} holds a value that is no finite number")
-
-
-def _check_marks(table: pa.Table) -> None:
-    name = "marks.parquet"
-    _check_time(name, table)
-    ids = table["order_id"]
-    if ids.null_count or not (pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type)):
-        raise BadValue(f"{name}: order_id must hold texts, got {ids.type}")
-    _check_floats(name, table, "value")
-
-
-def _check_floats(name: str, table: pa.Table, column: str) -> None:
-    values = table[column]
-    if values.type != pa.float64() or (np.abs(to_numpy(values)) > MOST).any():
-        raise BadValue(f"{name}: {column} must hold numbers or NaN, got {values.type}")
+def _is_of_kind(values: pa.ChunkedArray, kind: str) -> bool:
+    """Instants, texts and numbers are never null; numbers are finite."""
+    is_number = pa.types.is_floating(values.type) or pa.types.is_integer(values.type)
+    if kind == "numbers or NaN":
+        return values.type == pa.float64() and not (np.abs(to_numpy(values)) > MOST).any()
+    if values.null_count:
+        return False
+    if kind == "instants":
+        return bool(values.type == INSTANT)
+    if kind == "texts":
+        return pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+    return is_number and bool((np.abs(to_numpy(values)) <= MOST).all())

@@ -13,9 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
+
+from bt_gex.trades.records import STRICT
 
 Numbers = npt.NDArray[np.float64]
 BLOCKS = 16
@@ -32,6 +35,8 @@ class Overfitting:
     loss_probability  share of splits whose winner loses money out of sample
     mean_in, mean_out mean Sharpe ratio a session of the winners, in and out of sample
     """
+
+    __pydantic_config__: ClassVar = STRICT
 
     probability: float
     loss_probability: float

@@ -17,7 +17,7 @@ Writer = Callable[[Path], None]
 def write_folder(parent: str | Path, name: str, write: Callable[[Path], None]) -> Path:
     """Make a folder whole or not at all: written under a hidden name, then renamed.
 
-    An earlier folder of that name is replaced. Raises OutputError.
+    What an earlier folder of that name holds besides stays in it. Raises OutputError.
     """
     target = Path(parent) / name
     try:
@@ -27,12 +27,24 @@ def write_folder(parent: str | Path, name: str, write: Callable[[Path], None]) -
             work = hidden / "new"
             work.mkdir()
             write(work)
+            _keep_others(target, work)
             replace_folder(work, target, hidden / "old")
         finally:
             shutil.rmtree(hidden, ignore_errors=True)
     except OSError as error:
         raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
     return target
+
+
+def _keep_others(earlier: Path, work: Path) -> None:
+    """Copy what the new folder does not have itself: somebody's notes, a report made later."""
+    for entry in earlier.iterdir() if earlier.is_dir() else ():
+        new = work / entry.name
+        if entry.is_dir() and not entry.is_symlink():
+            new.mkdir(exist_ok=True)
+            _keep_others(entry, new)
+        elif not os.path.lexists(new):
+            shutil.copy2(entry, new, follow_symlinks=False)
 
 
 def write_text(path: Path, text: str) -> None:

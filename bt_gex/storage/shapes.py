@@ -27,10 +27,10 @@ Stamp = Annotated[str, AfterValidator(_aware)]
 FourQuotes = Annotated[list[Number | None], Field(min_length=4, max_length=4)]
 
 
-def validated(adapter: TypeAdapter[Any], values: Any, what: str) -> None:
-    """Raise BadValue with the first fault."""
+def validated(adapter: TypeAdapter[Any], values: Any, what: str) -> Any:
+    """The values without keys that the type does not have. Raises BadValue with the first fault."""
     try:
-        adapter.validate_python(values)
+        return adapter.validate_python(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -1,69 +1,33 @@
-"""What the folder of a finished sweep must hold before anything is said of it."""
+"""Schema versions of what sweeps store, and the shape a reader needs.
+
+Content of a sweep and of a walk-forward is a mapping: `plan` (plan.yaml), `about` (summary.json).
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Protocol
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from bt_gex.errors import BadValue
+from bt_gex.results.migrations import with_first_semantics
+from bt_gex.storage.reading import part, read_mapping
+from bt_gex.storage.schema import KEY, Content, Schema
 from bt_gex.storage.shapes import AtLeast0, Count, Number, Share, validated
 
-
-@with_config(ConfigDict(strict=True))
-class InShort(TypedDict):
-    """A variant as the summary names it."""
-
-    variant_id: str
-    label: str
-    score: Number | None
-    total_pnl: Number
-    total_trades: Count
-    max_drawdown_mtm: AtLeast0
+PLAN, SUMMARY = "plan.yaml", "summary.json"
 
 
-@with_config(ConfigDict(strict=True))
-class SavedOverfitting(TypedDict):
-    """The odds of overfitting."""
-
-    probability: Share
-    loss_probability: Share
-    mean_in: Number | None
-    mean_out: Number | None
-    blocks: Count
-    splits: Annotated[int, Field(ge=1)]
-    sessions: Count
-    variants: Count
+def _of_version_1(content: Content) -> Content:
+    """Plans did not say of which version of the rules they are: it was the first."""
+    return {**content, "plan": with_first_semantics(content["plan"])}
 
 
-@with_config(ConfigDict(strict=True))
-class SavedSweep(TypedDict):
-    """summary.json of a sweep."""
-
-    objective: str
-    sessions: Count
-    sessions_with_data: Count
-    variants: Count
-    success: Count
-    skipped: Count
-    failed: Count
-    duplicates: Count
-    cut: Count
-    best: InShort | None
-    baseline: InShort | None
-    average_score: Number | None
-    median_score: Number | None
-    without_score: Count
-    average_total_pnl: Number | None
-    profitable: Count
-    same_as_best: Count
-    assumed: list[str]
-    comparable: Count
-    different: Count
-    session_sharpe_variance: AtLeast0 | None
-    overfitting: SavedOverfitting | None
-    edges: dict[str, Any]
+SWEEP = Schema(kind="sweep", version=2, migrations={1: _of_version_1})
+WALK_FORWARD = Schema(kind="walk-forward", version=2, migrations={1: _of_version_1})
 
 
 @with_config(ConfigDict(strict=True))
@@ -84,36 +48,30 @@ class SavedRow(TypedDict):
     max_drawdown_mtm: AtLeast0 | None
 
 
-SUMMARY = TypeAdapter(SavedSweep)
 ROWS = TypeAdapter(list[SavedRow])
+FIGURES = ("rank", "total_pnl", "total_trades", "win_rate", "max_drawdown_mtm")
 
 
-class StoredSweep(Protocol):
-    """The parts of a sweep that were read from its folder."""
+def read_content(place: Path, schema: Schema) -> tuple[dict[str, Any], dict[str, Any]]:
+    """plan.yaml and summary.json as the current version has them. Raises BadValue."""
+    plan, about = read_mapping(place / PLAN), read_mapping(place / SUMMARY)
+    found = schema.migrated({"plan": plan, "about": about}, about.get(KEY), SUMMARY)
+    plan, about = found["plan"], found["about"]
+    for name, kind in (("index", str), ("start", str), ("end", str), ("grid", dict)):
+        part(plan, name, kind, PLAN)
+    for name, values in plan["grid"].items():
+        if not isinstance(values, list):
+            raise BadValue(f"{PLAN}: grid.{name} must be a list of values, got {values!r:.60}")
+    for name, kind in (("name", str), ("summary", dict)):
+        part(about, name, kind, SUMMARY)
+    return plan, about
 
-    @property
-    def summary(self) -> dict[str, Any]: ...
-    @property
-    def plan(self) -> dict[str, Any]: ...
-    @property
-    def rows(self) -> list[dict[str, Any]]: ...
 
-
-def check_sweep_result(result: StoredSweep) -> None:
-    """Raise BadValue where a part of a saved sweep is not what a sweep writes."""
-    validated(SUMMARY, result.summary, "summary.json")
-    grid = result.plan["grid"]
-    if not isinstance(grid, dict) or not all(isinstance(v, list) for v in grid.values()):
-        raise BadValue(f"plan.yaml: grid must hold lists of values by setting, got {grid!r:.60}")
-    for name in ("index", "start", "end"):
-        if not isinstance(result.plan[name], str):
-            raise BadValue(f"plan.yaml: {name} must be text, got {result.plan[name]!r:.60}")
-    validated(ROWS, result.rows, "variants.parquet, row")
-    for row in result.rows:
+def check_rows(rows: Sequence[Mapping[str, Any]], swept: Mapping[str, Any]) -> None:
+    """Raise BadValue where the row of a variant is not whole."""
+    file = "variants.parquet"
+    validated(ROWS, rows, f"{file}, row")
+    for row in rows:
         known = row["status"] == "success"
-        figures = ("rank", "total_pnl", "total_trades", "win_rate", "max_drawdown_mtm")
-        if any((row[name] is not None) != known for name in figures) or not set(grid) <= set(row):
-            raise BadValue(f"variants.parquet: variant {row['variant_id']} is not whole")
-    found = sum(1 for row in result.rows if row["status"] == "success")
-    if (len(result.rows), found) != (result.summary["variants"], result.summary["success"]):
-        raise BadValue("summary.json does not count the variants of variants.parquet")
+        if any((row[name] is not None) != known for name in FIGURES) or not set(swept) <= set(row):
+            raise BadValue(f"{file}: variant {row['variant_id']} is not whole")

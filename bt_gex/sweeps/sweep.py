@@ -12,12 +12,13 @@ from bt_gex.blackbox.recording import Recording
 from bt_gex.errors import BadValue, OutputError
 from bt_gex.results.result import versions
 from bt_gex.storage.atomic import Writer, check_writable
+from bt_gex.sweeps.assemble import assemble
 from bt_gex.sweeps.cluster import Job, check_address, run_on_cluster
 from bt_gex.sweeps.engines import ENGINES, Sessions, make_engine, prepare
 from bt_gex.sweeps.optimizer import run_optstrategy
 from bt_gex.sweeps.plan import Plan, Variant, config_of
 from bt_gex.sweeps.pool import Engine, can_fork, run_one, run_variants
-from bt_gex.sweeps.result import SweepResult, assemble, write_plan
+from bt_gex.sweeps.result import SweepResult, write_plan
 from bt_gex.sweeps.search import STUDY, search_variants
 from bt_gex.sweeps.store import Journal, Outcome
 

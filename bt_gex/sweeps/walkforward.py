@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -15,71 +15,24 @@ import pyarrow as pa
 from bt_gex.analyzers.trades import Marks
 from bt_gex.blackbox.recording import Recording
 from bt_gex.errors import BadValue
-from bt_gex.results.option_omega import journal_rows, write_rows
+from bt_gex.results.option_omega import journal_rows
 from bt_gex.results.result import versions
 from bt_gex.runs.replay import equity_table, market_table, run
 from bt_gex.sessions.day import Day
 from bt_gex.stats.objectives import find_objective, rank
 from bt_gex.stats.summary import max_drawdown_dollars, summarise
 from bt_gex.storage.arrow_arrays import column_of
-from bt_gex.storage.atomic import Writer, write_folder
 from bt_gex.sweeps.engines import Sessions, make_engine, prepare
 from bt_gex.sweeps.plan import Plan, Variant, config_of, plan_to_yaml
 from bt_gex.sweeps.pool import run_variants
-from bt_gex.sweeps.result import write_yaml
+from bt_gex.sweeps.records import Favourite, Judgement, WalkForwardSummary, WindowResult
 from bt_gex.sweeps.store import Outcome
 from bt_gex.sweeps.sweep import CHUNK, SweepOptions, reading_apart
+from bt_gex.sweeps.walkforward_result import WalkForward
 from bt_gex.sweeps.windows import Window, make_windows
-from bt_gex.trades.codec import to_table
 from bt_gex.trades.records import SpreadTrade
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class WalkForward:
-    """What a walk-forward found.
-
-    windows  one a window: its dates, the winner and what it made in and out of sample (dollars),
-             and what the average variant and the baseline made on the test sessions
-    trades   trade records of the winners on their test sessions, in order of time
-    journal  the same as rows of a trade journal
-    equity   the account over all test sessions, each window going on where the last one ended
-    """
-
-    name: str
-    plan: dict[str, Any]
-    source: dict[str, Any]
-    summary: dict[str, Any]
-    windows: list[dict[str, Any]]
-    trades: list[SpreadTrade]
-    journal: list[dict[str, Any]]
-    equity: pa.Table
-    folder: Path | None = None
-
-    def save(self, out: Path, extras: Mapping[str, Writer] | None = None) -> WalkForward:
-        """Write a folder of its own under `out`, whole or not at all. Raises OutputError."""
-
-        def write(work: Path) -> None:
-            import pyarrow.parquet as pq
-
-            write_yaml(work / "plan.yaml", self.plan)
-            content = {
-                "name": self.name,
-                **self.source,
-                "summary": self.summary,
-                "windows": self.windows,
-            }
-            text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-            (work / "summary.json").write_text(text, "utf-8")
-            trades = to_table(SpreadTrade, self.trades)
-            write_rows(work / "trades.csv", self.journal)
-            pq.write_table(trades, work / "trades.parquet")
-            pq.write_table(self.equity, work / "equity.parquet")
-            for name, write_extra in (extras or {}).items():
-                write_extra(work / name)
-
-        return replace(self, folder=write_folder(out, self.name, write))
 
 
 def run_walkforward(
@@ -194,24 +147,25 @@ def _assemble(
     sessions: Sessions,
     played: Sequence[Played],
 ) -> WalkForward:
-    windows = [_window_row(plan, sessions, one) for one in played]
+    windows = [_window_result(plan, sessions, one) for one in played]
     trades = [trade for one in played for trade in one.trades]
     balance = plan.base.account.balance
     equity = stitched_equity(played, balance)
     dollars = equity["equity"].to_pylist()
-    summary = {
-        "objective": plan.objective,
-        "variants": len(plan.variants),
+    judged = judge(windows, plan.grid)
+    summary = WalkForwardSummary(
+        objective=plan.objective,
+        variants=len(plan.variants),
         **terms,
-        "windows": len(windows),
-        **judge(windows, plan.grid),
-        "out_of_sample": {
+        windows=len(windows),
+        **{f.name: getattr(judged, f.name) for f in fields(Judgement)},
+        out_of_sample={
             **summarise(trades, balance=balance),
             "max_drawdown_mtm": max_drawdown_dollars([balance, *dollars]),
         },
-    }
+    )
     return WalkForward(
-        name="walkforward-" + plan.name_for(source["fingerprint"] + json.dumps(terms)),
+        name=name_of(plan, source["fingerprint"], terms),
         plan={**plan_to_yaml(plan), "walkforward": terms},
         source=source,
         summary=summary,
@@ -222,68 +176,82 @@ def _assemble(
     )
 
 
-def _window_row(plan: Plan, sessions: Sessions, one: Played) -> dict[str, Any]:
+def name_of(plan: Plan, fingerprint: str, terms: Mapping[str, Any]) -> str:
+    """Name of a walk-forward's folder: the same for the same plan, data and windows."""
+    return "walkforward-" + plan.name_for(fingerprint + json.dumps(terms))
+
+
+def _window_result(plan: Plan, sessions: Sessions, one: Played) -> WindowResult:
     days = [rows.session.day.isoformat() for rows in sessions.rows]
     w = one.window
     done = [o.metrics["total_pnl"] for o in one.tested.values() if o.status == "success"]
     baseline = one.tested[plan.variants[0].variant_id]
     out = one.tested[one.winner.variant_id].metrics if one.winner else {}
-    return {
-        "train_start": days[w.train_from],
-        "train_end": days[w.train_to - 1],
-        "test_start": days[w.test_from],
-        "test_end": days[w.test_to - 1],
-        "train_sessions": w.train_to - w.train_from,
-        "test_sessions": w.test_to - w.test_from,
-        "variant_id": one.winner.variant_id if one.winner else None,
-        "label": one.winner.label if one.winner else "",
-        "settings": dict(one.winner.settings) if one.winner else {},
-        "in_sample_pnl": one.in_sample.get("total_pnl"),
-        "out_of_sample_pnl": out.get("total_pnl"),
-        "out_of_sample_trades": out.get("total_trades", 0),
-        "average_variant_pnl": round(fmean(done), 2) if done else None,
-        "baseline_pnl": baseline.metrics.get("total_pnl"),
-    }
+    return WindowResult(
+        train_start=days[w.train_from],
+        train_end=days[w.train_to - 1],
+        test_start=days[w.test_from],
+        test_end=days[w.test_to - 1],
+        train_sessions=w.train_to - w.train_from,
+        test_sessions=w.test_to - w.test_from,
+        variant_id=one.winner.variant_id if one.winner else None,
+        label=one.winner.label if one.winner else "",
+        settings=dict(one.winner.settings) if one.winner else {},
+        in_sample_pnl=one.in_sample.get("total_pnl"),
+        out_of_sample_pnl=out.get("total_pnl"),
+        out_of_sample_trades=out.get("total_trades", 0),
+        average_variant_pnl=round(fmean(done), 2) if done else None,
+        baseline_pnl=baseline.metrics.get("total_pnl"),
+    )
 
 
-def judge(windows: Sequence[Mapping[str, Any]], swept: Mapping[str, Any]) -> dict[str, Any]:
-    """What the windows say together; dollars a session where not said otherwise.
-
-    efficiency  profit a session out of sample over that in sample; None where in sample none was
-                made
-    stability   by setting: the value picked most often, and in what share of the windows
-    """
-    won = [w for w in windows if w["out_of_sample_pnl"] is not None]
-    inside = sum(w["in_sample_pnl"] for w in won)
-    outside = sum(w["out_of_sample_pnl"] for w in won)
-    inside_sessions = sum(w["train_sessions"] for w in won)
-    outside_sessions = sum(w["test_sessions"] for w in won)
-    a_session_in = inside / inside_sessions if won else None
-    a_session_out = outside / outside_sessions if won else None
-    known = [w for w in won if w["average_variant_pnl"] is not None]
-    return {
-        "in_sample_a_session": _cents(a_session_in),
-        "out_of_sample_a_session": _cents(a_session_out),
-        "efficiency": a_session_out / a_session_in
-        if a_session_in is not None and a_session_out is not None and a_session_in > 0
-        else None,
-        "profitable_windows": sum(1 for w in won if w["out_of_sample_pnl"] > 0),
-        "average_variant_pnl": _cents(sum(w["average_variant_pnl"] for w in known)),
-        "beat_average_windows": sum(
-            1 for w in known if w["out_of_sample_pnl"] > w["average_variant_pnl"]
+def judge(windows: Sequence[WindowResult], swept: Iterable[str]) -> Judgement:
+    """What the windows say together."""
+    won = [w for w in windows if w.out_of_sample_pnl is not None]
+    inside = _a_session([(w.in_sample_pnl, w.train_sessions) for w in won])
+    outside = _a_session([(w.out_of_sample_pnl, w.test_sessions) for w in won])
+    known = [w for w in won if w.average_variant_pnl is not None]
+    stability = {name: _favourite([w.settings[name] for w in won]) for name in swept} if won else {}
+    return Judgement(
+        in_sample_a_session=_cents(inside),
+        out_of_sample_a_session=_cents(outside),
+        efficiency=_efficiency(inside, outside),
+        profitable_windows=sum(1 for w in won if _dollars(w.out_of_sample_pnl) > 0),
+        average_variant_pnl=_sum([w.average_variant_pnl for w in known]),
+        beat_average_windows=sum(
+            1 for w in known if _dollars(w.out_of_sample_pnl) > _dollars(w.average_variant_pnl)
         ),
-        "baseline_pnl": _cents(sum(w["baseline_pnl"] or 0.0 for w in won)),
-        "winners": len({w["variant_id"] for w in won}),
-        "stability": {name: _favourite([w["settings"][name] for w in won]) for name in swept}
-        if won
-        else {},
-    }
+        baseline_pnl=_sum([w.baseline_pnl for w in won]),
+        winners=len({w.variant_id for w in won}),
+        stability=stability,
+    )
 
 
-def _favourite(values: Sequence[Any]) -> dict[str, Any]:
+def _a_session(windows: Sequence[tuple[float | None, int]]) -> float | None:
+    """Dollars a session of windows given by dollars and sessions; None without one."""
+    sessions = sum(count for _, count in windows)
+    return sum(_dollars(pnl) for pnl, _ in windows) / sessions if sessions else None
+
+
+def _efficiency(inside: float | None, outside: float | None) -> float | None:
+    if inside is None or outside is None or inside <= 0:
+        return None
+    return outside / inside
+
+
+def _dollars(amount: float | None) -> float:
+    return 0.0 if amount is None else amount
+
+
+def _sum(amounts: Sequence[float | None]) -> float:
+    """Dollars, rounded to cents; what is not known counts as nothing."""
+    return round(sum(map(_dollars, amounts)), 2) + 0.0
+
+
+def _favourite(values: Sequence[Any]) -> Favourite:
     texts = Counter(json.dumps(value) for value in values)
     text, times = min(texts.items(), key=lambda item: (-item[1], item[0]))
-    return {"value": json.loads(text), "share": times / len(values), "distinct": len(texts)}
+    return Favourite(value=json.loads(text), share=times / len(values), distinct=len(texts))
 
 
 def _cents(amount: float | None) -> float | None:

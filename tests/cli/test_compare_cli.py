@@ -384,7 +384,7 @@ def test_a_run_that_has_lost_a_part(replayed: Path, run: Run) -> None:
     assert run("compare", replayed, replayed) == (
         2,
         "",
-        f"error: {replayed} is not a readable run: trades.json, summary sessions.0.status: "
+        f"error: {replayed} is not a readable run: trades.json, summary sessions 0.status: "
         "Field required, got {'session': '2026-01-12', 'state': 'traded', 'trades_pnl_dol\n",
     )
 

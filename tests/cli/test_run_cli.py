@@ -107,7 +107,8 @@ def test_several_indexes(run: Run, place: Path) -> None:
     assert found["combined"]["total_trades"] == 1
     assert run("show", combined)[::2] == (
         1,
-        f"error: {combined} is the sum of several runs; give the folder of one of them\n",
+        f"error: {combined} is not the folder of a run, but of a sum of several runs; give the "
+        "folder of one of them\n",
     )
 
 
@@ -352,7 +353,7 @@ def test_a_mistyped_command(run: Run) -> None:
     assert run("zzz", "--help")[::2] == (
         2,
         "error: unknown command 'zzz'; known: cache, compare, costs, inspect, lookahead, plot, "
-        "report, run and 5 more\n",
+        "report, run and 6 more\n",
     )
 
 
@@ -382,26 +383,26 @@ def columns(file: str) -> Callable[[Path], None]:
 DAMAGE = {
     "cut": (write("trades.json", b'{"run_id": '), "Expecting value"),
     "bytes": (write("trades.json", b"\xff\x00"), "can't decode byte 0xff"),
-    "list": (write("trades.json", b"[]"), "list indices"),
-    "null": (write("trades.json", b"null"), "not subscriptable"),
+    "list": (write("trades.json", b"[]"), "trades.json: must hold values by name"),
+    "null": (write("trades.json", b"null"), "trades.json: must hold values by name"),
     "deep": (write("trades.json", b"[" * 100_000), "recursion"),
-    "no key": (write("trades.json", b'{"run_id": "x"}'), "'summary' is missing in it"),
-    "no total": (spoil("summary", total_trades=None), "'total_trades' is missing in it"),
-    "word": (spoil("summary", total_pnl="much"), "total_pnl of the summary is 'much'"),
-    "sessions": (spoil("summary", sessions=5), "sessions of the summary is 5"),
+    "no key": (write("trades.json", b'{"run_id": "x"}'), "trades.json: summary is missing in it"),
+    "no funnel": (spoil("summary", funnel=None), "summary funnel: Field required"),
+    "word": (spoil("summary", total_pnl="much"), "summary total_pnl: Input should be a valid"),
+    "sessions": (spoil("summary", sessions=5), "summary sessions: Input should be a valid list"),
     "NaN": (spoil("summary", total_pnl=float("nan")), "NaN is not a number"),
     "no credit": (spoil("trades", entry_credit=None), "trade 0.entry_credit: Field required"),
     "credit": (
         spoil("trades", entry_credit="much"),
         "trade 0.entry_credit: Input should be a valid number",
     ),
-    "config": (write("config.yaml", b"config: {}"), "'index' is missing in it"),
+    "config": (write("config.yaml", b"config: {}"), "config.yaml: run_id is missing in it"),
     "no config": (write("config.yaml", b"a: ["), "while parsing"),
     "checks": (write("decisions.jsonl", b"5\n"), "is not a readable run"),
-    "torn checks": (write("decisions.jsonl", b'{"a"'), "Invalid JSON"),
+    "torn checks": (write("decisions.jsonl", b'{"a"'), "decisions.jsonl: Expecting"),
     "equity": (write("equity.parquet", b"PAR1"), "Could not open Parquet"),
-    "columns": (columns("equity.parquet"), "'time' is missing in it"),
-    "marks": (columns("marks.parquet"), "'order_id' is missing in it"),
+    "columns": (columns("equity.parquet"), "equity.parquet: time is missing in it"),
+    "marks": (columns("marks.parquet"), "marks.parquet: order_id is missing in it"),
 }
 
 

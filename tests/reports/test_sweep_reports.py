@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 
 from bt_gex.reports.charts.sweep import cells_of, sweep_figures
 from bt_gex.reports.console.sweep import setting, verdict
+from bt_gex.stats.overfitting import Overfitting
+from bt_gex.sweeps.records import InShort, SweepSummary
 from bt_gex.sweeps.result import SweepResult
 
 STOPS, TARGETS = [0.1, 0.2], [0.5, 0.6, 0.7]
@@ -24,18 +27,25 @@ def row(stop: float, target: float, score: float | None, tag: str = "grid") -> d
 
 def result(grid: dict[str, list[float]], rows: list[dict[str, Any]]) -> SweepResult:
     return SweepResult(
-        name="x", plan={"grid": grid, "objective": "total_pnl"}, source={}, summary={}, rows=rows,
-        trades={}, journals={}, session_pnl=pa.table({"variant_id": []}), best=None,
+        name="x", plan={"grid": grid, "objective": "total_pnl"}, source={}, summary=SUMMARY,
+        rows=rows, trades={}, journals={}, session_pnl=pa.table({"variant_id": []}), best=None,
     )  # fmt: skip
 
 
-SUMMARY: dict[str, Any] = {
-    "objective": "calmar", "sessions": 5, "sessions_with_data": 5, "variants": 12, "success": 10,
-    "best": {"variant_id": "b", "label": "l", "score": 2.0, "total_pnl": 900.0, "total_trades": 40},
-    "baseline": {"variant_id": "a"}, "average_score": 0.25, "median_score": 0.1,
-    "without_score": 0, "average_total_pnl": -12.5, "profitable": 4,
-    "overfitting": None, "edges": {}, "same_as_best": 0, "assumed": [], "comparable": 12,
-}  # fmt: skip
+BEST = InShort(
+    variant_id="b", label="l", score=2.0, total_pnl=900.0, total_trades=40, max_drawdown_mtm=1.0
+)
+SUMMARY = SweepSummary(
+    objective="calmar", sessions=5, sessions_with_data=5, variants=12, success=10, skipped=2,
+    failed=0, duplicates=0, cut=0, best=BEST, baseline=replace(BEST, variant_id="a"),
+    average_score=0.25, median_score=0.1, without_score=0, average_total_pnl=-12.5, profitable=4,
+    same_as_best=0, assumed=(), comparable=12, different=12, session_sharpe_variance=None,
+    overfitting=None, edges={},
+)  # fmt: skip
+ODDS = Overfitting(
+    probability=0.31, loss_probability=0.5, mean_in=None, mean_out=None, blocks=6, splits=20,
+    sessions=5, variants=9,
+)  # fmt: skip
 
 
 def test_the_best_stands_beside_the_average() -> None:
@@ -53,26 +63,26 @@ def test_the_best_stands_beside_the_average() -> None:
         ({"best": None}, "No variant could be run: nothing can be said."),
         ({"sessions": 0, "sessions_with_data": 0}, "The dates hold no session (weekends or"),
         ({"sessions_with_data": 3}, "2 of 5 sessions had no data."),
-        ({"best": {**SUMMARY["best"], "total_trades": 0}}, "The best variant made no trade"),
+        ({"best": replace(BEST, total_trades=0)}, "The best variant made no trade"),
         ({"without_score": 1}, "1 variant have no calmar"),
-        ({"best": {**SUMMARY["best"], "variant_id": "a"}}, "No variant beats the baseline."),
+        ({"best": replace(BEST, variant_id="a")}, "No variant beats the baseline."),
         (
-            {"overfitting": {"probability": 0.31, "splits": 20, "blocks": 6, "variants": 9}},
+            {"overfitting": ODDS},
             "Probability of overfitting 31.0 %",
         ),
         (
-            {"overfitting": {"probability": 0.6, "splits": 20, "blocks": 6, "variants": 9}},
+            {"overfitting": replace(ODDS, probability=0.6)},
             "Picked by its Sharpe ratio on one half of the sessions, the winner ranks at or below "
             "the middle of all on the other in 60 %",
         ),
         ({"same_as_best": 2}, "2 other variants made exactly the same"),
-        ({"assumed": ["fills.exit_slippage"]}, "fills.exit_slippage is assumed, not chosen"),
+        ({"assumed": ("fills.exit_slippage",)}, "fills.exit_slippage is assumed, not chosen"),
         (
-            {"best": {**SUMMARY["best"], "total_pnl": -5.0}, "profitable": 0},
+            {"best": replace(BEST, total_pnl=-5.0), "profitable": 0},
             "No variant made money",
         ),
         (
-            {"best": {**SUMMARY["best"], "total_pnl": -5.0}},
+            {"best": replace(BEST, total_pnl=-5.0)},
             "The best by calmar made no money, though others did",
         ),
         (
@@ -82,7 +92,7 @@ def test_the_best_stands_beside_the_average() -> None:
     ],
 )
 def test_sentences(changes: dict[str, Any], says: str) -> None:
-    assert any(sentence.startswith(says) for sentence in verdict(SUMMARY | changes))
+    assert any(sentence.startswith(says) for sentence in verdict(replace(SUMMARY, **changes)))
     assert not any(sentence.startswith(says) for sentence in verdict(SUMMARY))
 
 

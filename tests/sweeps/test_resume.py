@@ -199,7 +199,7 @@ def test_one_variant_fails(
     assert "must be a number from 0 to 100" in told[skipped[0]][1]
     done = [row for row in result.rows if row["status"] == "success"]
     assert sorted(row["rank"] for row in done) == [1, 2, 3, 4]
-    assert {key: result.summary[key] for key in ("success", "skipped", "failed")} == {
+    assert {key: getattr(result.summary, key) for key in ("success", "skipped", "failed")} == {
         "success": 4, "skipped": 2, "failed": 1,
     }  # fmt: skip
 

@@ -60,7 +60,7 @@ class TestSearch:
         ]
         assert files_of(found[0]) == files_of(found[1])
         assert [row["tag"] for row in found[0].rows][:2] == ["baseline", "search"]
-        assert found[0].summary["variants"] + found[0].summary["duplicates"] == 12
+        assert found[0].summary.variants + found[0].summary.duplicates == 12
         other = run_sweep(market, plan_of(search=Search(trials=11, seed=6)), tmp_path / "other")
         assert [r["variant_id"] for r in other.rows] != [r["variant_id"] for r in found[0].rows]
 

@@ -14,8 +14,9 @@ from bt_gex.config.files import read_config
 from bt_gex.errors import OutputError
 from bt_gex.stats.overfitting import overfitting
 from bt_gex.stats.sharpe import moments, session_returns
+from bt_gex.sweeps.assemble import at_edge
 from bt_gex.sweeps.plan import make_plan
-from bt_gex.sweeps.result import SweepResult, at_edge
+from bt_gex.sweeps.result import SweepResult
 from bt_gex.sweeps.sweep import SweepOptions, run_sweep
 
 DATES = {"start": "2026-01-05", "end": "2026-01-09"}
@@ -63,7 +64,8 @@ def test_the_summary_says_what_follows(swept: tuple[Path, SweepResult]) -> None:
     table = [[row[day] for row in shown] for day in days]
     found = overfitting(table)
     assert found is not None
-    assert result.summary["overfitting"]["probability"] == found.probability
+    assert result.summary.overfitting
+    assert result.summary.overfitting.probability == found.probability
     assert (found.blocks, found.splits) == (4, 6)  # five sessions
     ratios = []
     for row in shown:
@@ -72,7 +74,7 @@ def test_the_summary_says_what_follows(swept: tuple[Path, SweepResult]) -> None:
         one = moments(returns)
         assert one is not None
         ratios.append(one.sharpe)
-    assert result.summary["session_sharpe_variance"] == pytest.approx(variance(ratios))
+    assert result.summary.session_sharpe_variance == pytest.approx(variance(ratios))
 
 
 def test_the_best_knows_its_sweep_and_comes_back_whole(swept: tuple[Path, SweepResult]) -> None:
@@ -83,7 +85,7 @@ def test_the_best_knows_its_sweep_and_comes_back_whole(swept: tuple[Path, SweepR
     assert found["variants"] == 3  # that assume the same fills
     assert found["is_baseline"] is False
     assert found["swept"] == ["exit.stop_loss"]  # fills are assumed, not chosen
-    assert found["edges"] == result.summary["edges"]
+    assert found["edges"] == result.summary.edges
     again = SweepResult.load(result.folder)
     assert again.journals.keys() == result.journals.keys()
     assert again.session_pnl.equals(result.session_pnl)
@@ -111,7 +113,7 @@ def test_edges(value: object, values: list[object], is_edge: bool) -> None:
     [
         ("summary.json", '"duplicates": 0', '"duplicates": "x"'),
         ("summary.json", '"edges"', '"edge"'),
-        ("summary.json", '"success": 7', '"success": 6'),
+        ("summary.json", '"schema_version": 2', '"schema_version": 3'),
         ("summary.json", '"total_pnl": ', '"total_pnl": NaN, "x": '),
         ("summary.json", '"total_pnl": ', '"total_pnl": 1e999, "x": '),
         ("plan.yaml", "grid:", "grids:"),

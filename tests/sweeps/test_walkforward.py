@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,12 @@ from bt_gex.errors import BadValue
 from bt_gex.market.calendar import sessions
 from bt_gex.reports.console.walkforward import judgement, verdict, walkforward_figure
 from bt_gex.sweeps.plan import Plan, Search, config_of, make_plan
+from bt_gex.sweeps.records import WalkForwardSummary, WindowResult
 from bt_gex.sweeps.sweep import SweepOptions, run_sweep
-from bt_gex.sweeps.walkforward import WalkForward, judge, run_walkforward
+from bt_gex.sweeps.walkforward import judge, run_walkforward
+from bt_gex.sweeps.walkforward_result import WalkForward
 from bt_gex.sweeps.windows import Window, make_windows
+from bt_gex.trades.codec import to_json
 
 START, END = "2026-01-12", "2026-01-16"  # five sessions
 GRID = {"exit.stop_loss": [0.1, 0.4, 0.8], "exit.profit_target_high": [0.3, 0.6]}
@@ -81,13 +85,13 @@ class TestWalkForward:
     def test_each_winner_is_that_of_a_sweep_of_its_train_sessions(
         self, walked: WalkForward, market: Path, tmp_path: Path
     ) -> None:
-        dates = [(w["train_start"], w["train_end"]) for w in walked.windows]
+        dates = [(w.train_start, w.train_end) for w in walked.windows]
         assert dates == [("2026-01-12", "2026-01-13"), ("2026-01-14", "2026-01-15")]
         for window, (start, end) in zip(walked.windows, dates, strict=True):
             swept = run_sweep(market, plan_of(start, end), tmp_path, SweepOptions(workers=1))
             best = next(row for row in swept.rows if row["rank"] == 1)
-            assert window["variant_id"] == best["variant_id"]
-            assert window["in_sample_pnl"] == best["total_pnl"]
+            assert window.variant_id == best["variant_id"]
+            assert window.in_sample_pnl == best["total_pnl"]
 
     def test_its_trades_are_those_of_a_replay_of_the_test_sessions(
         self, walked: WalkForward, market: Path
@@ -96,13 +100,13 @@ class TestWalkForward:
         variants = {variant.variant_id: variant for variant in plan.variants}
         expected: list[Any] = []
         for window in walked.windows:
-            config = config_of(plan.base, variants[window["variant_id"]])
-            dates = {"start": window["test_start"], "end": window["test_end"]}
+            config = config_of(plan.base, variants[window.variant_id])
+            dates = {"start": window.test_start, "end": window.test_end}
             result = replay(market, RunConfig(settings=config.settings, **dates))
-            assert window["out_of_sample_pnl"] == result.summary["total_pnl"]
+            assert window.out_of_sample_pnl == result.summary["total_pnl"]
             expected += result.trade_records
         assert walked.trades == expected
-        assert [w["test_start"] for w in walked.windows] == ["2026-01-14", "2026-01-16"]
+        assert [w.test_start for w in walked.windows] == ["2026-01-14", "2026-01-16"]
 
     def test_the_account_goes_on_from_window_to_window(self, walked: WalkForward) -> None:
         equity = walked.equity.to_pandas()
@@ -117,11 +121,11 @@ class TestWalkForward:
         self, walked: WalkForward, market: Path, tmp_path: Path
     ) -> None:
         window = walked.windows[0]
-        dates = (window["test_start"], window["test_end"])
+        dates = (window.test_start, window.test_end)
         rows = run_sweep(market, plan_of(*dates), tmp_path, SweepOptions(workers=1)).rows
         pnls = [row["total_pnl"] for row in rows]
-        assert window["average_variant_pnl"] == pytest.approx(sum(pnls) / len(pnls), abs=0.005)
-        assert window["baseline_pnl"] == rows[0]["total_pnl"]
+        assert window.average_variant_pnl == pytest.approx(sum(pnls) / len(pnls), abs=0.005)
+        assert window.baseline_pnl == rows[0]["total_pnl"]
 
     def test_both_engines(self, walked: WalkForward, market: Path) -> None:
         pytest.importorskip("numba", reason="numba is not installed")
@@ -146,7 +150,7 @@ class TestWalkForward:
             for path in (market, changed)
         ]  # fmt: skip
         assert windows[0][0] == windows[1][0]
-        picks = [[w["variant_id"] for w in one] for one in windows]
+        picks = [[w.variant_id for w in one] for one in windows]
         assert picks[0] == picks[1]
 
     def test_the_picture(self, walked: WalkForward) -> None:
@@ -164,24 +168,41 @@ class TestWalkForward:
             run_walkforward(market, plan_of(), train=5, test=1)
 
 
-def window(inside: float, outside: float, average: float, stop: float) -> dict[str, Any]:
-    return {
-        "in_sample_pnl": inside, "out_of_sample_pnl": outside, "train_sessions": 4,
-        "test_sessions": 2, "average_variant_pnl": average, "baseline_pnl": 10.0,
-        "variant_id": f"{stop}", "settings": {"exit.stop_loss": stop},
-    }  # fmt: skip
+def window(inside: float, outside: float, average: float | None, stop: float) -> WindowResult:
+    return WindowResult(
+        train_start="2026-01-05", train_end="2026-01-08", test_start="2026-01-09",
+        test_end="2026-01-12", train_sessions=4, test_sessions=2, variant_id=f"{stop}", label="",
+        settings={"exit.stop_loss": stop}, in_sample_pnl=inside, out_of_sample_pnl=outside,
+        out_of_sample_trades=3, average_variant_pnl=average, baseline_pnl=10.0,
+    )  # fmt: skip
 
 
 def test_judgement_by_hand() -> None:
     """In sample 800 / 8 = 100 a session, out of sample 160 / 4 = 40."""
-    found = judge([window(500, 200, 50, 0.1), window(300, -40, 0, 0.1)], ["exit.stop_loss"])
-    assert found == {
+    windows = [window(500, 200, 50, 0.1), window(300, -40, 0, 0.1)]
+    assert to_json(judge(windows, ["exit.stop_loss"])) == {
         "in_sample_a_session": 100.0, "out_of_sample_a_session": 40.0,
         "efficiency": pytest.approx(0.4), "profitable_windows": 1, "average_variant_pnl": 50.0,
         "beat_average_windows": 1, "baseline_pnl": 20.0, "winners": 1,
         "stability": {"exit.stop_loss": {"value": 0.1, "share": 1.0, "distinct": 1}},
     }  # fmt: skip
-    assert judge([window(-5, 5, 0, 1)], ["exit.stop_loss"])["efficiency"] is None
+    assert judge([window(-5, 5, 0, 1)], ["exit.stop_loss"]).efficiency is None
+
+
+def test_a_window_in_which_nothing_could_be_picked_counts_for_nothing() -> None:
+    """(500 + 100) / 8 = 75 in sample, (200 + 40) / 4 = 60 out of sample; of the stops 0.2 and 0.1,
+    picked once each, the one first in its text."""
+    none = replace(window(0, 0, None, 0.3), variant_id=None, in_sample_pnl=None,
+                   out_of_sample_pnl=None, settings={})  # fmt: skip
+    windows = [window(500, 200, None, 0.2), none, window(100, 40, 40, 0.1)]
+    found = judge(windows, ["exit.stop_loss"])
+    assert (found.in_sample_a_session, found.out_of_sample_a_session) == (75.0, 60.0)
+    assert (found.efficiency, found.profitable_windows) == (0.8, 2)
+    assert (found.average_variant_pnl, found.beat_average_windows) == (40.0, 0)
+    assert (found.baseline_pnl, found.winners) == (20.0, 2)
+    assert to_json(found.stability["exit.stop_loss"]) == {"value": 0.1, "share": 0.5, "distinct": 2}
+    nothing = judge([none], ["exit.stop_loss"])
+    assert (nothing.in_sample_a_session, nothing.efficiency, nothing.stability) == (None, None, {})
 
 
 @pytest.mark.parametrize(
@@ -196,11 +217,17 @@ def test_judgement_by_hand() -> None:
     ],
 )
 def test_the_verdict(total: float, efficiency: Any, average: float, says: str) -> None:
-    others = {"average_variant_pnl": average, "baseline_pnl": 3.0 if total == 1.0 else 0.0}
-    assert says in judgement(total, efficiency, others)
-    summary = {
-        **judge([window(8, 4, 3, 0.1)], ["exit.stop_loss"]), "windows": 1,
-        "out_of_sample": {"total_pnl": total}, "efficiency": efficiency,
-        "average_variant_pnl": average,
-    }  # fmt: skip
+    judged = replace(
+        judge([window(8, 4, 3, 0.1)], ["exit.stop_loss"]),
+        efficiency=efficiency,
+        average_variant_pnl=average,
+        baseline_pnl=3.0 if total == 1.0 else 0.0,
+    )
+    assert says in judgement(total, efficiency, judged)
+    summary = WalkForwardSummary(
+        **{f.name: getattr(judged, f.name) for f in fields(judged)}, objective="total_pnl",
+        variants=2, train=4, test=2, anchored=False, embargo=0, windows=1,
+        out_of_sample={"total_pnl": total},
+    )  # fmt: skip
+    assert says in verdict(summary)[-1]
     assert verdict(summary)[-1].startswith("Verdict: ")

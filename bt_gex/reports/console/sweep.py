@@ -14,6 +14,7 @@ from bt_gex.reports.words import count, dollars, gain, percent, ratio
 
 if TYPE_CHECKING:
     from bt_gex.sweeps.plan import Plan
+    from bt_gex.sweeps.records import SweepSummary
     from bt_gex.sweeps.result import SweepResult
 
 BEST = 10  # rows of the table, besides the baseline
@@ -23,10 +24,10 @@ FAULTS = 5  # skipped and failed variants named
 def print_sweep(result: SweepResult, console: Console) -> None:
     """What was tried, the best variants with the baseline among them, and what to make of it."""
     summary = result.summary
-    best = summary["best"]
-    head = f"{result.plan['index']} {_dates(result.plan)}: {count(summary['variants'], 'variant')}"
-    made = f"best {gain(best['total_pnl'])} ({best['label']})" if best else "none could be run"
-    console.print(Text(f"{head}, {made}", style=f"bold {colour(best['total_pnl'] if best else 0)}"))
+    best = summary.best
+    head = f"{result.plan['index']} {_dates(result.plan)}: {count(summary.variants, 'variant')}"
+    made = f"best {gain(best.total_pnl)} ({best.label})" if best else "none could be run"
+    console.print(Text(f"{head}, {made}", style=f"bold {colour(best.total_pnl if best else 0)}"))
     console.print(_what_was_run(result))
     _print_table(result, console)
     _print_faults(result.rows, console)
@@ -48,61 +49,61 @@ def print_plan(plan: Plan, estimate: Sequence[str], console: Console) -> None:
         console.print(line)
 
 
-def verdict(summary: Mapping[str, Any]) -> list[str]:
+def verdict(summary: SweepSummary) -> list[str]:
     """How the best stands beside the others: one sentence a point."""
     found = []
-    done, best, base = summary["success"], summary["best"], summary["baseline"]
+    done, best = summary.success, summary.best
     if not best:
         return ["No variant could be run: nothing can be said."]
     found += _missing(summary)
-    if not summary["best"]["total_trades"]:
+    if not best.total_trades:
         return [*found, "The best variant made no trade: there is nothing to choose between."]
-    average = summary["average_total_pnl"]
+    average = summary.average_total_pnl
     found.append(
-        f"{count(summary['variants'], 'variant')} tried: the best made {gain(best['total_pnl'])}, "
-        f"the average {gain(average)}, and {summary['profitable']:,} of {done:,} made money."
+        f"{count(summary.variants, 'variant')} tried: the best made {gain(best.total_pnl)}, "
+        f"the average {gain(average)}, and {summary.profitable:,} of {done:,} made money."
     )
-    if summary["average_score"] is not None:
+    if summary.average_score is not None:
         found.append(
-            f"By {summary['objective']} the best has {number(best['score'])}, the average variant "
-            f"{number(summary['average_score'])}, the median {number(summary['median_score'])}."
+            f"By {summary.objective} the best has {number(best.score)}, the average variant "
+            f"{number(summary.average_score)}, the median {number(summary.median_score)}."
         )
-    if summary["without_score"]:
+    if summary.without_score:
         found.append(
-            f"{count(summary['without_score'], 'variant')} have no {summary['objective']} "
+            f"{count(summary.without_score, 'variant')} have no {summary.objective} "
             "(too few trades, or none lost) and rank last."
         )
-    if best["total_pnl"] <= 0:
+    if best.total_pnl <= 0:
         found.append(
             "No variant made money: the one ranked first is the best by "
-            f"{summary['objective']} only, and no setting to trade."
-            if not summary["profitable"]
-            else f"The best by {summary['objective']} made no money, though others did: rank by "
+            f"{summary.objective} only, and no setting to trade."
+            if not summary.profitable
+            else f"The best by {summary.objective} made no money, though others did: rank by "
             "total_pnl or return."
         )
-    if summary["same_as_best"]:
-        others = count(summary["same_as_best"], "other variant")
+    if summary.same_as_best:
+        others = count(summary.same_as_best, "other variant")
         found.append(
             f"{others} made exactly the same: what they set otherwise changes nothing there."
         )
-    if summary["assumed"]:
+    if summary.assumed:
         found.append(
-            f"{', '.join(summary['assumed'])} is assumed, not chosen: luck is judged among the "
-            f"{summary['comparable']:,} variants that assume what the best does."
+            f"{', '.join(summary.assumed)} is assumed, not chosen: luck is judged among the "
+            f"{summary.comparable:,} variants that assume what the best does."
         )
-    overfit = summary["overfitting"]
-    is_baseline = bool(base) and best["variant_id"] == base["variant_id"]
+    overfit = summary.overfitting
+    is_baseline = summary.best_is_baseline
     if overfit:
         found.append(
-            f"Probability of overfitting {percent(overfit['probability'])}: how often the winner, "
+            f"Probability of overfitting {percent(overfit.probability)}: how often the winner, "
             f"by Sharpe ratio, on one half of the sessions ranks at or below the middle of "
-            f"all {overfit['variants']:,} different ones on the other "
-            f"({overfit['splits']:,} ways to halve {overfit['blocks']} blocks)."
+            f"all {overfit.variants:,} different ones on the other "
+            f"({overfit.splits:,} ways to halve {overfit.blocks} blocks)."
         )
         if not is_baseline:
-            found += [str(doubt) for doubt in overfit_doubt(overfit["probability"])]
-    if summary["edges"]:
-        named = ", ".join(f"{name} {setting(value)}" for name, value in summary["edges"].items())
+            found += [str(doubt) for doubt in overfit_doubt(overfit.probability)]
+    if summary.edges:
+        named = ", ".join(f"{name} {setting(value)}" for name, value in summary.edges.items())
         found.append(str(edge_doubt(named)))
     if is_baseline:
         found.append("No variant beats the baseline.")
@@ -114,9 +115,9 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _missing(summary: Mapping[str, Any]) -> list[str]:
+def _missing(summary: SweepSummary) -> list[str]:
     """What the dates do not hold."""
-    sessions, with_data = summary["sessions"], summary["sessions_with_data"]
+    sessions, with_data = summary.sessions, summary.sessions_with_data
     if not sessions:
         return ["The dates hold no session (weekends or holidays)."]
     if with_data < sessions:
@@ -131,12 +132,13 @@ def number(value: float | None) -> str:
 
 def _what_was_run(result: SweepResult) -> str:
     summary = result.summary
-    parts = [count(summary["success"], "variant") + " run"]
-    parts += [f"{summary[name]:,} {name}" for name in ("skipped", "failed") if summary[name]]
-    if summary["duplicates"]:
-        parts.append(f"{count(summary['duplicates'], 'duplicate')} left out")
-    parts += [f"{summary['cut']:,} cut off by the limit"] if summary["cut"] else []
-    return f"{', '.join(parts)}; ranked by {summary['objective']}"
+    parts = [count(summary.success, "variant") + " run"]
+    faulty = (("skipped", summary.skipped), ("failed", summary.failed))
+    parts += [f"{many:,} {name}" for name, many in faulty if many]
+    if summary.duplicates:
+        parts.append(f"{count(summary.duplicates, 'duplicate')} left out")
+    parts += [f"{summary.cut:,} cut off by the limit"] if summary.cut else []
+    return f"{', '.join(parts)}; ranked by {summary.objective}"
 
 
 def _dates(plan: Mapping[str, Any]) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
@@ -18,14 +17,15 @@ from bt_gex.storage.arrow_arrays import to_numpy
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from bt_gex.sweeps.walkforward import WalkForward
+    from bt_gex.sweeps.records import Judgement, WalkForwardSummary
+    from bt_gex.sweeps.walkforward_result import WalkForward
 
 HALF = 0.5  # of the profit in sample: with less kept, picking is mostly luck
 
 
 def print_walkforward(result: WalkForward, console: Console) -> None:
     """The verdict, the windows, and how the picked settings moved."""
-    out = result.summary["out_of_sample"]
+    out = result.summary.out_of_sample
     console.print(Text(headline(result), style=f"bold {colour(out['total_pnl'])}"))
     table = make_table(
         "Train", "Test", "Picked", ">In sample", ">Out of sample", ">Trades", ">Average variant",
@@ -33,20 +33,20 @@ def print_walkforward(result: WalkForward, console: Console) -> None:
     )  # fmt: skip
     for window in result.windows:
         table.add_row(
-            f"{window['train_start']} {window['train_end']}",
-            f"{window['test_start']} {window['test_end']}",
-            window["label"] or "none",
-            gain(window["in_sample_pnl"]),
-            gain(window["out_of_sample_pnl"]),
-            f"{window['out_of_sample_trades']:,}",
-            gain(window["average_variant_pnl"]),
-            gain(window["baseline_pnl"]),
+            f"{window.train_start} {window.train_end}",
+            f"{window.test_start} {window.test_end}",
+            window.label or "none",
+            gain(window.in_sample_pnl),
+            gain(window.out_of_sample_pnl),
+            f"{window.out_of_sample_trades:,}",
+            gain(window.average_variant_pnl),
+            gain(window.baseline_pnl),
         )
     console.print(table)
-    for name, one in result.summary["stability"].items():
+    for name, one in result.summary.stability.items():
         console.print(
-            f"{name}: {setting(one['value'])} picked in {percent(one['share'])} of the windows, "
-            f"{count(one['distinct'], 'value')} in all"
+            f"{name}: {setting(one.value)} picked in {percent(one.share)} of the windows, "
+            f"{count(one.distinct, 'value')} in all"
         )
     for sentence in verdict(result.summary):
         console.print(sentence)
@@ -54,34 +54,34 @@ def print_walkforward(result: WalkForward, console: Console) -> None:
 
 def headline(result: WalkForward) -> str:
     """The result in one line."""
-    out, plan = result.summary["out_of_sample"], result.plan
+    out, plan = result.summary.out_of_sample, result.plan
     return (
         f"{plan['index']} {plan['start']} to {plan['end']}: out of sample {gain(out['total_pnl'])} "
-        f"in {count(result.summary['windows'], 'window')}, "
+        f"in {count(result.summary.windows, 'window')}, "
         f"{count(out['total_trades'], 'trade')}, drawdown {dollars(out['max_drawdown_mtm'])}"
     )
 
 
-def verdict(summary: Mapping[str, Any]) -> list[str]:
+def verdict(summary: WalkForwardSummary) -> list[str]:
     """What a trader should make of it: one sentence a point, the judgement last."""
-    out, windows = summary["out_of_sample"], summary["windows"]
+    out, windows = summary.out_of_sample, summary.windows
     found = [
-        f"A session made {gain(summary['in_sample_a_session'])} in sample and "
-        f"{gain(summary['out_of_sample_a_session'])} out of sample; "
-        f"{summary['profitable_windows']} of {count(windows, 'window')} made money.",
-        f"The average variant made {gain(summary['average_variant_pnl'])} on the same test "
-        f"sessions, the baseline {gain(summary['baseline_pnl'])}; the pick beat the average in "
-        f"{summary['beat_average_windows']} of {count(windows, 'window')}.",
+        f"A session made {gain(summary.in_sample_a_session)} in sample and "
+        f"{gain(summary.out_of_sample_a_session)} out of sample; "
+        f"{summary.profitable_windows} of {count(windows, 'window')} made money.",
+        f"The average variant made {gain(summary.average_variant_pnl)} on the same test "
+        f"sessions, the baseline {gain(summary.baseline_pnl)}; the pick beat the average in "
+        f"{summary.beat_average_windows} of {count(windows, 'window')}.",
     ]
-    efficiency = summary["efficiency"]
+    efficiency = summary.efficiency
     if efficiency is not None:
         found.append(f"Efficiency (out of sample over in sample, a session): {efficiency:.2f}.")
     return [*found, judgement(out["total_pnl"], efficiency, summary)]
 
 
-def judgement(total_pnl: float, efficiency: float | None, summary: Mapping[str, Any]) -> str:
-    """The plain word; the summary tells what the average variant and the baseline made."""
-    average_pnl, baseline_pnl = summary["average_variant_pnl"], summary["baseline_pnl"]
+def judgement(total_pnl: float, efficiency: float | None, others: Judgement) -> str:
+    """The plain word, beside what the average variant and the baseline made."""
+    average_pnl, baseline_pnl = others.average_variant_pnl, others.baseline_pnl
     if total_pnl <= 0:
         return "Verdict: the picked settings made no money on sessions that did not pick them."
     if average_pnl is not None and average_pnl >= total_pnl:
@@ -107,8 +107,8 @@ def walkforward_figure(result: WalkForward) -> Figure:
         drawing.say(top, "no session was traded")
         return figure
     stamps, marked = to_numpy(table["time"]), to_numpy(table["equity"])
-    start = float(result.summary["out_of_sample"]["final_balance"]) - float(
-        result.summary["out_of_sample"]["total_pnl"]
+    start = float(result.summary.out_of_sample["final_balance"]) - float(
+        result.summary.out_of_sample["total_pnl"]
     )
     rows = np.arange(len(stamps))
     top.axhline(start, color=drawing.GREY, linewidth=0.8, linestyle=":", label="start")

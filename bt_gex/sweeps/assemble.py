@@ -1,0 +1,287 @@
+"""From the outcomes of variants to the result of a sweep: ranks, the best, and how much is luck."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from statistics import fmean, median
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bt_gex.config.ids import SEMANTICS_VERSION
+from bt_gex.config.run_config import plain_value
+from bt_gex.findings.diagnoses import ASSUMED
+from bt_gex.results.option_omega import journal_rows
+from bt_gex.runs.replay import market_table, run
+from bt_gex.stats.objectives import find_objective, rank
+from bt_gex.stats.overfitting import Overfitting, overfitting
+from bt_gex.stats.sharpe import session_sharpes
+from bt_gex.storage.arrow_arrays import column_of, to_arrow, to_numpy
+from bt_gex.sweeps.engines import Sessions
+from bt_gex.sweeps.evaluate import SESSION_PNL
+from bt_gex.sweeps.plan import Plan, Variant, config_of, plan_to_yaml
+from bt_gex.sweeps.records import InShort, SweepSummary
+from bt_gex.sweeps.result import SweepResult, is_number
+from bt_gex.sweeps.store import Outcome
+from bt_gex.trades.records import SpreadTrade
+
+SHOWN = 3  # best variants whose trades are kept, besides the baseline's
+
+
+def assemble(
+    name: str,
+    plan: Plan,
+    source: dict[str, Any],
+    outcomes: Sequence[Outcome],
+    sessions: Sessions,
+) -> SweepResult:
+    """Rank the outcomes, in the order of the variants; replay the best for their trades."""
+    rows = ranked_rows(plan, outcomes)
+    pnls = session_pnl_table(outcomes, sessions)
+    by_rank = sorted((row for row in rows if row["status"] == "success"), key=lambda r: r["rank"])
+    variants = {variant.variant_id: variant for variant in plan.variants}
+    traded = any(row["total_trades"] for row in by_rank)
+    winner = variants[by_rank[0]["variant_id"]] if traded else None
+    shown = dict.fromkeys(
+        row["variant_id"]
+        for row in [*(r for r in by_rank if r["tag"] == "baseline"), *by_rank[:SHOWN]]
+    )
+    kept = {v: _trades(plan, variants[v], sessions) for v in shown}
+    luck = luck_of(comparable(plan, winner, pnls), plan.base.account.balance)
+    summary = summary_of(
+        plan,
+        rows,
+        sessions=len(sessions.rows),
+        with_data=len(sessions.with_data().rows),
+        luck=luck,
+        edges=edges_of(plan, winner),
+    )
+    return SweepResult(
+        name=name,
+        plan=plan_to_yaml(plan),
+        source=source,
+        summary=summary,
+        rows=rows,
+        trades={v: trades for v, (trades, _) in kept.items()},
+        journals={v: journal for v, (_, journal) in kept.items()},
+        session_pnl=pnls,
+        best=None
+        if winner is None or summary.best is None
+        else {
+            **best_config(plan, winner),
+            "sweep": found_by(name, plan, summary, summary.best),
+        },
+    )
+
+
+def ranked_rows(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """A row a variant, with its score and its rank among those that succeeded (1 is the best)."""
+    objective = find_objective(plan.objective)
+    rows: list[dict[str, Any]] = []
+    for variant, outcome in zip(plan.variants, outcomes, strict=True):
+        done = outcome.status == "success"
+        rows.append(
+            {
+                "variant_id": variant.variant_id,
+                "label": variant.label,
+                "tag": variant.tag,
+                "status": outcome.status,
+                "reason": outcome.reason,
+                "rank": None,
+                "score": objective(outcome.metrics) if done else None,
+                **variant.settings,
+                **{name: v for name, v in outcome.metrics.items() if name != SESSION_PNL},
+            }
+        )
+    for place, number in enumerate(rank(rows), start=1):
+        if rows[number]["status"] == "success":
+            rows[number]["rank"] = place
+    return rows
+
+
+def summary_of(
+    plan: Plan,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    sessions: int,
+    with_data: int,
+    luck: Luck,
+    edges: Mapping[str, Any],
+) -> SweepSummary:
+    """How many variants there were, and how the best stands beside the average and the baseline.
+
+    sessions, with_data  number of sessions, and of those with rows
+    """
+    status = Counter(row["status"] for row in rows)
+    done = [row for row in rows if row["status"] == "success"]
+    scores = [row["score"] for row in done if row["score"] is not None]
+    pnls = np.array([row["total_pnl"] for row in done])
+    best = min(done, key=lambda row: row["rank"], default=None)
+    baseline = next((row for row in done if row["tag"] == "baseline"), None)
+    return SweepSummary(
+        objective=plan.objective,
+        sessions=sessions,
+        sessions_with_data=with_data,
+        variants=len(rows),
+        success=status["success"],
+        skipped=status["skipped"],
+        failed=status["failed"],
+        duplicates=plan.duplicates,
+        cut=plan.cut,
+        best=_in_short(best),
+        baseline=_in_short(baseline),
+        average_score=fmean(scores) if scores else None,
+        median_score=median(scores) if scores else None,
+        without_score=len(done) - len(scores),
+        average_total_pnl=round(fmean(pnls), 2) if done else None,
+        profitable=int((pnls > 0).sum()),
+        same_as_best=_same_as(best, done),
+        assumed=_assumed(plan),
+        comparable=luck.comparable,
+        different=luck.different,
+        session_sharpe_variance=luck.session_sharpe_variance,
+        overfitting=luck.overfitting,
+        edges=edges,
+    )
+
+
+def _assumed(plan: Plan) -> tuple[str, ...]:
+    return tuple(name for name in plan.grid if name.startswith(ASSUMED))
+
+
+def _same_as(best: Mapping[str, Any] | None, done: Sequence[Mapping[str, Any]]) -> int:
+    """How many others made the same of everything as the best."""
+    if best is None:
+        return 0
+    return sum(1 for row in done if row is not best and _same_figures(row, best))
+
+
+def _same_figures(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two variants made the same of everything."""
+    names = ("score", "total_pnl", "total_trades", "winners", "max_drawdown_mtm", "final_balance")
+    return all(one[name] == other[name] for name in names)
+
+
+def _in_short(row: Mapping[str, Any] | None) -> InShort | None:
+    return None if row is None else InShort(**{f.name: row[f.name] for f in fields(InShort)})
+
+
+def best_config(plan: Plan, winner: Variant) -> dict[str, Any]:
+    """The winner as a configuration file: where it was found, and every changed setting."""
+    base = plan.base
+    return {
+        "index": base.index,
+        "start": base.start.isoformat(),
+        "end": base.end.isoformat(),
+        "profile": base.profile,
+        "semantics_version": SEMANTICS_VERSION,
+        **({"indexes": dict(base.indexes)} if base.indexes else {}),
+        **{name: plain_value(value) for name, value in base.settings.items()},
+        **winner.overrides,
+    }
+
+
+def _trades(
+    plan: Plan, variant: Variant, sessions: Sessions
+) -> tuple[list[SpreadTrade], list[dict[str, Any]]]:
+    """Trades of a variant, and the same as rows of a journal."""
+    config = config_of(plan.base, variant)
+    days = [day for day in sessions.days(config.load_params) if day.has_data]
+    if not days:
+        return [], []
+    records: list[SpreadTrade] = run(config, days).analyzers.trades.records
+    return records, list(journal_rows(records, config.resolved(), market_table(days)))
+
+
+def session_pnl_table(outcomes: Sequence[Outcome], sessions: Sessions) -> pa.Table:
+    """variant_id, and a column of dollars for each session with data."""
+    done = [outcome for outcome in outcomes if outcome.status == "success"]
+    days = [rows.session.day.isoformat() for rows in sessions.rows if not rows.is_empty]
+    cents = np.array([outcome.metrics[SESSION_PNL] for outcome in done], dtype=np.int64)
+    dollars = cents.reshape(len(done), len(days)) / 100
+    ids = column_of([outcome.variant_id for outcome in done], pa.string())
+    columns = {day: to_arrow(dollars[:, n].copy()) for n, day in enumerate(days)}
+    return pa.table({"variant_id": ids, **columns})
+
+
+def comparable(plan: Plan, winner: Variant | None, pnls: pa.Table) -> pa.Table:
+    """The variants that assume the same fills and ages of data as the winner: with others the
+    better fill would pass for the better choice."""
+    if winner is None:
+        return pnls
+    assumed = {n: value for n, value in winner.settings.items() if n.startswith(ASSUMED)}
+    same = [
+        variant.variant_id
+        for variant in plan.variants
+        if all(variant.settings[name] == value for name, value in assumed.items())
+    ]
+    return pnls.filter(pc.is_in(pnls["variant_id"], pa.array(same)))
+
+
+class Luck(NamedTuple):
+    """See `SweepSummary`."""
+
+    comparable: int
+    different: int
+    session_sharpe_variance: float | None
+    overfitting: Overfitting | None
+
+
+def luck_of(pnls: pa.Table, balance: float) -> Luck:
+    """How far the ratios of the variants lie apart, and how often the winner of some sessions is
+    a poor one on the others; None where there are too few of either."""
+    days = pnls.column_names[1:]
+    table = np.array([to_numpy(pnls[day]) for day in days]).reshape(len(days), len(pnls))
+    if table.size:
+        table = np.unique(table, axis=1)  # what made the same in every session is one
+    sharpes = session_sharpes(table, balance) if len(days) and len(pnls) else np.empty(0)
+    known = sharpes[~np.isnan(sharpes)]
+    return Luck(
+        comparable=len(pnls),
+        different=table.shape[1],
+        session_sharpe_variance=float(known.var(ddof=1)) if len(known) > 1 else None,
+        overfitting=overfitting(table) if len(days) else None,
+    )
+
+
+def found_by(name: str, plan: Plan, summary: SweepSummary, best: InShort) -> dict[str, Any]:
+    """What a run of the winner must know of the sweep it came from."""
+    odds = summary.overfitting
+    return {
+        "name": name,
+        "variants": max(summary.different, 1),
+        "is_baseline": summary.best_is_baseline,
+        "swept": [setting for setting in plan.grid if not setting.startswith(ASSUMED)],
+        "session_sharpe_variance": summary.session_sharpe_variance,
+        "overfitting_probability": odds.probability if odds else None,
+        "best_total_pnl": best.total_pnl,
+        "average_total_pnl": summary.average_total_pnl,
+        "edges": dict(summary.edges),
+    }
+
+
+def edges_of(plan: Plan, winner: Variant | None) -> dict[str, Any]:
+    """Swept settings whose best value is the smallest or largest tried, of three or more; fills and
+    ages of data are not for the trader to choose."""
+    if winner is None:
+        return {}
+    exits = config_of(plan.base, winner).exit
+    idle = {"exit.stop_loss"} if exits.stop_loss >= exits.emergency_stop else set()
+    return {
+        setting: plain_value(winner.settings[setting])
+        for setting, values in plan.grid.items()
+        if not setting.startswith(ASSUMED)
+        and setting not in idle
+        and at_edge(winner.settings[setting], values)
+    }
+
+
+def at_edge(value: Any, values: Sequence[Any]) -> bool:
+    """Whether a number is the smallest or the largest of three or more numbers."""
+    if len(values) < 3 or not all(is_number(v) and v is not None for v in values):
+        return False
+    return value in (min(values), max(values))
