@@ -12,6 +12,7 @@ from bars.bar_files import SHARED, series, write
 from bt_gex.bars.factors import NO_FACTORS, adjusted, day_labels
 from bt_gex.bars.files import FolderBars, read_factors
 from bt_gex.errors import DataError
+from bt_gex.rules.breakout import BreakoutParams, HighHistory, decide_breakout
 
 HEAD = "date,price_factor,split_factor,close_before"
 LINES = ("20260112,0.9,0.5,100", "20260113,0.98,1,50", "20501231,1,1,0")
@@ -77,3 +78,31 @@ def test_the_split_of_apple() -> None:
     assert raw.close.tolist() == [645.57, 93.7]
     found = adjusted(raw, source.factors("AAPL"), date(2014, 6, 9))
     assert found.close == pytest.approx([645.57 / 7, 93.7], rel=1e-6)
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason=f"no recorded bars in {SHARED}")
+def test_a_breakout_over_a_split() -> None:
+    """Apple's close of 2014-08-19 was above every high of the 252 sessions before; in raw
+    prices these are six to seven times as high until June."""
+    source, day = FolderBars(SHARED), date(2014, 8, 19)
+    raw = source.daily_bars("AAPL", date(2013, 1, 2), day)
+    found = {}
+    for name, bars in (
+        ("raw", raw),
+        ("adjusted", adjusted(raw, source.factors("AAPL"), day)),
+    ):
+        history = HighHistory(252)
+        for bar in bars.bars()[:-1]:
+            history.push(bar.high)
+        decision = decide_breakout(
+            last_price=bars.bars()[-1].close,
+            history=history,
+            held_quantity=0.0,
+            open_positions=0,
+            is_eod=True,
+            params=BreakoutParams(),
+        )
+        found[name] = (decision.action, decision.last_price, round(float(decision.high or 0), 2))
+    # Highs as the file has them: 651.25 on 2014-06-06, 99.37 on 2014-08-18. That of 2014-07-29,
+    # 99.44, lies before a dividend: 99.44 · 0.9011818 / 0.9056639 = 98.95.
+    assert found == {"raw": (None, 100.56, 651.25), "adjusted": ("open_long", 100.56, 99.37)}

@@ -708,6 +708,71 @@ def test_recorded_days(recording: str, variant: str) -> None:
     assert sum(one.pnl_dollars for one in closed) == pytest.approx(summary["total_pnl"], abs=1e-6)
 
 
+SETTINGS: dict[str, dict[str, Any]] = {
+    "original": {},
+    "rsi 25, std 2, size 15": {"rsi_threshold": 25, "bb_std": 2.0, "position_size": 15},
+    "rsi 35, std 3": {"rsi_threshold": 35, "bb_std": 3.0},
+    "size 15": {"position_size": 15},
+    "stop 0.5": {"stop_loss_pct": 0.5},
+    "target 1.0": {"take_profit_pct": 1.0},
+    "detector both": {
+        "entry_rule": "two_of_three",
+        "target_mode": "bb_middle",
+        "max_holding_minutes": 30,
+        "direction": "both",
+    },
+}
+# The published table: number of trades and dollars, by setting
+PUBLISHED: dict[tuple[str, str], tuple[tuple[int, float], ...]] = {
+    ("AIG BAC IBM SPY", "2013-10-08"): (
+        (4, -29.6830),
+        (4, -53.3835),
+        (2, -12.3850),
+        (4, -44.5245),
+        (5, -17.9540),
+        (4, -29.6830),
+        (63, -3.7000),
+    ),
+    ("AIG BAC IBM SPY", "2013-10-09"): (
+        (3, 11.9630),
+        (8, 20.0985),
+        (2, 4.0885),
+        (3, 17.9445),
+        (3, 11.9630),
+        (3, 6.8000),
+        (72, 13.8250),
+    ),
+    ("AAPL TWX", "2014-06-06"): (
+        (3, -47.0070),
+        (2, -37.4055),
+        (2, -24.9370),
+        (3, -70.5105),
+        (6, -19.5050),
+        (3, -45.7370),
+        (33, -7.5200),
+    ),
+    ("SPY", "2023-08-03"): (
+        (1, -4.8000),
+        (2, 14.6798),
+        (1, -4.8000),
+        (1, -7.2000),
+        (1, -4.8000),
+        (1, -4.8000),
+        (19, 8.7675),
+    ),
+}
+
+
+@pytest.mark.skipif(not GOLDEN.exists(), reason=f"the recorded days are not here: {GOLDEN}")
+@pytest.mark.parametrize(("symbols", "day"), PUBLISHED)
+def test_published_days(symbols: str, day: str) -> None:
+    series = {symbol: session_bars(symbol, date.fromisoformat(day)) for symbol in symbols.split()}
+    for params, (trades, dollars) in zip(SETTINGS.values(), PUBLISHED[symbols, day], strict=True):
+        closed = run_mean_reversion(series, MeanReversionParams(**params))[1]
+        total = sum(one.pnl_dollars for one in closed)
+        assert (len(closed), total) == (trades, pytest.approx(dollars, abs=5.1e-5)), params
+
+
 def as_recorded(closed: PositionClosed) -> dict[str, Any]:
     opened = closed.opened
     return {
