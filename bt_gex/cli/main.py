@@ -28,6 +28,7 @@ COMMANDS = {
     "walkforward": "bt_gex.cli.sweep",
     "cache": "bt_gex.cli.cache",
     "lookahead": "bt_gex.cli.lookahead",
+    "journal": "bt_gex.cli.journal",
 }
 
 

@@ -28,7 +28,14 @@ from bt_gex.sessions.day import Day
 from bt_gex.strategies.gex import GexStrategy
 from bt_gex.synthetic.blackbox import SynthConfig, write
 
-PAGES = ("README.md", "docs/backtrader.md", "docs/bars.md", "docs/settings.md", "docs/sweeps.md")
+PAGES = (
+    "README.md",
+    "docs/backtrader.md",
+    "docs/paper.md",
+    "docs/bars.md",
+    "docs/settings.md",
+    "docs/sweeps.md",
+)
 TEXT = page("docs/backtrader.md")
 
 

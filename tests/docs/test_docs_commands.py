@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 import yaml
 from docs_tools import blocks, names, page, section, table
+from journal.desk import Desk
 
 from bt_gex.cli.main import COMMANDS, cli, main
+from bt_gex.journal.sql import SqlJournal
 from bt_gex.results.option_omega import COLUMNS as JOURNAL_COLUMNS
 from bt_gex.trades.codec import columns_of
 from bt_gex.trades.records import Decision, SpreadTrade
@@ -81,6 +83,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("commands")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
+        journal = SqlJournal("journal.db")
+        Desk(journal).buy(1, 1, 100)
+        journal.close()
         for words in examples(TEXT):
             run_ids = sorted(Path("runs").glob("*"))
             if any("RUN_ID" in word for word in words):
