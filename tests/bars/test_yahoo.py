@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import sys
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from bars.bar_files import ns
+from bt_gex.bars.cache import CachedBars
 from bt_gex.bars.factors import NO_FACTORS
 from bt_gex.bars.yahoo import YahooBars, ask_yahoo
 from bt_gex.errors import BadValue, DataError, UnknownName
@@ -235,3 +237,14 @@ def test_what_yfinance_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     from yfinance.scrapers.history import PriceHistory
 
     assert set(asked) <= set(inspect.signature(PriceHistory.history).parameters)
+
+
+def test_minutes_once_kept_outlive_the_thirty_days(tmp_path: Path) -> None:
+    yahoo = Yahoo({"2026-01-13": MINUTES})
+    kept = CachedBars(yahoo.bars(), tmp_path).minute_bars("SPY", TUESDAY, TUESDAY)
+    later = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    again = CachedBars(yahoo.bars(later), tmp_path).minute_bars("SPY", TUESDAY, TUESDAY)
+    assert again.sha256() == kept.sha256()
+    assert len(yahoo.asked) == 1
+    with pytest.raises(DataError, match="about 30 days"):
+        CachedBars(yahoo.bars(later), tmp_path).minute_bars("SPY", TUESDAY, date(2026, 1, 14))
