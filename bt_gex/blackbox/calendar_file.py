@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -34,8 +35,9 @@ def sessions_between(start: date, end: date, folder: Path) -> list[Session]:
     return result
 
 
+@cache
 def _made_by() -> list[str]:
-    """Everything the sessions depend on."""
+    """Everything the sessions depend on; looked up once, as it can't change meanwhile."""
     names = ("exchange_calendars", "tzdata")
     return [str(FORMAT), calendar.EXCHANGE, *(metadata.version(name) for name in names)]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -17,6 +16,18 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy.exc import SQLAlchemyError
 
+from bt_gex.blackbox.coverage_records import (
+    KEYS,
+    ODD_CONTEXT,
+    ODD_QUOTES,
+    QUOTES,
+    STANDARD,
+    Check,
+    CoverageParams,
+    IndexCoverage,
+    SessionCoverage,
+    TableRows,
+)
 from bt_gex.blackbox.reader import Blackbox
 from bt_gex.errors import DataError
 from bt_gex.market.calendar import NEW_YORK, NS, Session, instant_ns, new_york, sessions
@@ -24,9 +35,8 @@ from bt_gex.market.indexes import BUILT_IN, Index
 from bt_gex.market.quotes import Prices
 from bt_gex.market.settlement import PARITY_WINDOW
 from bt_gex.rules.gex.exits import end_of_day_ns
-from bt_gex.rules.gex.params import EntryParams, ExitParams
 from bt_gex.sessions.day import Day, LoadParams, load_day, on_grid
-from bt_gex.sessions.gaps import Gap, find_gaps
+from bt_gex.sessions.gaps import find_gaps
 from bt_gex.sessions.rows import (
     NO_ROWS,
     LegKey,
@@ -37,139 +47,9 @@ from bt_gex.sessions.rows import (
 )
 
 NEAR = PARITY_WINDOW
-QUOTES = "options_prices_live"
-# Table -> what, beside index and instant, tells its rows apart.
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "options_snapshots": ("expiration",),
-    "gex_peaks": ("peak_rank",),
-    "competing_peaks": (),
-    "market_context": (),
-    QUOTES: ("strike", "option_type"),
-}
-# Our name of an oddity -> the reader's.
-ODD_QUOTES = {
-    "crossed": "crossed",
-    "locked": "locked",
-    "null_bid": "NULL bid",
-    "null_ask": "NULL ask",
-    "ask_not_positive": "ask not positive",
-    "negative_bid": "negative bid",
-    "unknown_option": "no such option",
-}
-ODD_CONTEXT = {"null_index_price": "NULL index price", "null_vix": "NULL vix"}
 FIRST_YEAR, LAST_YEAR = 1900, 2200  # what calendar and 64-bit nanoseconds bear, with room
 
-TableRows = dict[str, int]
 Progress = Callable[[str, date], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A check time (New York) of the standard rules, and what was known at its bar."""
-
-    at: time
-    price: bool
-    vix: bool
-    pin: bool
-
-    @property
-    def ready(self) -> bool:
-        """Whether the rules have all they look at."""
-        return self.price and self.vix and self.pin
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionCoverage:
-    """One session of one index.
-
-    rows           by table, from open to close
-    before, after  by table, the day's rows before the open and after the close
-    cadence_s      median seconds between distinct quote stamps, None with fewer than two
-    gaps           none when there are no quotes at all
-    bars_priced    as the function of that name counts them
-    strikes        lowest and highest quoted strike, and how many there are
-    pins           where the pin comes from: recorded, computed (from chains) or none
-    odd            quotes and context rows by oddity, see ODD_QUOTES and ODD_CONTEXT
-    duplicates     by table, rows with the key and instant of another one
-    expirations    of the option chains, as recorded
-    unreadable     what could not be read, and why; its rows are not in the counts
-    """
-
-    session: Session
-    rows: TableRows
-    before: TableRows
-    after: TableRows
-    first_quote_ns: int | None
-    last_quote_ns: int | None
-    cadence_s: float | None
-    gaps: tuple[Gap, ...]
-    bars_priced: int
-    strikes: tuple[float, float, int] | None
-    checks: tuple[Check, ...]
-    pins: str
-    odd: dict[str, int]
-    duplicates: TableRows
-    expirations: tuple[str, ...]
-    unreadable: tuple[str, ...] = ()
-
-    @property
-    def longest_gap(self) -> Gap | None:
-        """The first of the longest gaps."""
-        return max(self.gaps, key=lambda gap: gap.length_s, default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """Sums over the sessions of an index.
-
-    outside  rows of all tables outside sessions, those of days without a session included
-    checks   check times, of which `ready` with all three values
-    """
-
-    rows: TableRows
-    outside: int
-    bars: int
-    bars_priced: int
-    gaps: int
-    checks: int
-    ready: int
-    odd: dict[str, int]
-    duplicates: TableRows
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexCoverage:
-    """One index.
-
-    start, end      what was looked at: as asked for, else the first and last session with rows
-    sessions        those on whose day there is any row, also only outside the session's hours
-    without_rows    sessions from start to end with no row between open and close
-    off_session     day that is no session -> rows by table
-    """
-
-    symbol: str
-    start: date | None
-    end: date | None
-    sessions: tuple[SessionCoverage, ...]
-    without_rows: tuple[date, ...]
-    off_session: dict[date, TableRows]
-
-    def totals(self) -> Totals:
-        """All sessions together."""
-        own = self.sessions
-        checks = [check for one in own for check in one.checks]
-        outside = [*(s.before for s in own), *(s.after for s in own), *self.off_session.values()]
-        return Totals(
-            rows=_sum(KEYS, (one.rows for one in own)),
-            outside=sum(sum(rows.values()) for rows in outside),
-            bars=sum(one.session.bars for one in own),
-            bars_priced=sum(one.bars_priced for one in own),
-            gaps=sum(len(one.gaps) for one in own),
-            checks=len(checks),
-            ready=sum(check.ready for check in checks),
-            odd=_sum({**ODD_QUOTES, **ODD_CONTEXT}, (one.odd for one in own)),
-            duplicates=_sum(KEYS, (one.duplicates for one in own)),
-        )
 
 
 def read_coverage(
@@ -178,6 +58,7 @@ def read_coverage(
     start: date | None = None,
     end: date | None = None,
     progress: Progress | None = None,
+    params: CoverageParams = STANDARD,
 ) -> list[IndexCoverage]:
     """Look at every session of the indexes (all of them when none is named), one at a time.
 
@@ -192,7 +73,7 @@ def read_coverage(
         box.require_index(symbol)
     symbols = list(dict.fromkeys(indexes)) or box.indexes()
     days = [day for day in _days(box) if (start or day) <= day <= (end or day)]
-    return [_read_index(box, symbol, days, (start, end), progress) for symbol in symbols]
+    return [_read_index(box, symbol, days, (start, end), progress, params) for symbol in symbols]
 
 
 def _days(box: Blackbox) -> list[date]:
@@ -216,6 +97,7 @@ def _read_index(
     days: Iterable[date],
     asked: tuple[date | None, date | None],
     progress: Progress | None,
+    params: CoverageParams,
 ) -> IndexCoverage:
     found: list[SessionCoverage] = []
     off_session: dict[date, TableRows] = {}
@@ -230,9 +112,9 @@ def _read_index(
         if session is None:
             off_session[day] = {table: len(series) for table, series in rows.items()}
             continue
-        index = BUILT_IN.get(symbol, Index(symbol=symbol))
-        known = _load(box, index, session, unreadable)
-        found.append(measure(session, rows, known, unreadable))
+        index = params.indexes.get(symbol) or BUILT_IN.get(symbol, Index(symbol=symbol))
+        known = _load(box, index, session, params.load, unreadable)
+        found.append(measure(session, rows, known, unreadable, params))
     with_rows = [one.session.day for one in found if any(one.rows.values())]
     start = asked[0] or (with_rows[0] if with_rows else None)
     end = asked[1] or (with_rows[-1] if with_rows else None)
@@ -244,6 +126,7 @@ def _read_index(
         sessions=tuple(found),
         without_rows=tuple(s.day for s in expected if s.day not in set(with_rows)),
         off_session=off_session,
+        params=params,
     )
 
 
@@ -266,10 +149,12 @@ def _read_day(box: Blackbox, symbol: str, day: date, unreadable: list[str]) -> d
     return rows
 
 
-def _load(box: Blackbox, index: Index, session: Session, unreadable: list[str]) -> Day | None:
+def _load(
+    box: Blackbox, index: Index, session: Session, params: LoadParams, unreadable: list[str]
+) -> Day | None:
     """What a replay knows at each bar, by the replay's own reader."""
     try:
-        return load_day(box.session_rows(index.symbol, session), index, LoadParams())
+        return load_day(box.session_rows(index.symbol, session), index, params)
     except DataError as error:
         _note(error, unreadable)
         return None
@@ -284,7 +169,11 @@ def _note(error: DataError, unreadable: list[str]) -> None:
 
 
 def measure(
-    session: Session, rows: Mapping[str, Series], known: Day | None, unreadable: Sequence[str] = ()
+    session: Session,
+    rows: Mapping[str, Series],
+    known: Day | None,
+    unreadable: Sequence[str] = (),
+    params: CoverageParams = STANDARD,
 ) -> SessionCoverage:
     """Measure one session.
 
@@ -313,9 +202,9 @@ def measure(
         last_quote_ns=int(stamps[-1]) if len(stamps) else None,
         cadence_s=float(np.median(np.diff(stamps))) / NS if len(stamps) > 1 else None,
         gaps=find_gaps(stamps, session),
-        bars_priced=bars_priced(legs, _level(known), session),
+        bars_priced=bars_priced(legs, _level(known), session, params.load.quote_max_age_s),
         strikes=(min(strikes), max(strikes), len(set(strikes))) if strikes else None,
-        checks=_checks(session, known),
+        checks=_checks(session, known, params),
         pins=known.peaks if known else "none",
         odd={ours: counts[name] for ours, name in {**ODD_QUOTES, **ODD_CONTEXT}.items()},
         duplicates={
@@ -327,13 +216,16 @@ def measure(
     )
 
 
-def bars_priced(legs: Mapping[LegKey, LegRows], level: Prices, session: Session) -> int:
+def bars_priced(
+    legs: Mapping[LegKey, LegRows], level: Prices, session: Session, max_age_s: float
+) -> int:
     """Bars at which a strike near the level has both a valid call and a valid put quote.
 
-    Near: within NEAR of it; where the level is NaN every strike is. Valid and young as in a replay.
+    max_age_s  how old a quote may be, as in a replay
+
+    Near: within NEAR of it; where the level is NaN every strike is.
     """
     grid = session.grid()[:-1]
-    max_age_s = LoadParams().quote_max_age_s
     priced: npt.NDArray[np.bool_] = np.zeros(len(grid), dtype=np.bool_)
     for strike in {strike for strike, _ in legs}:
         near = ~(np.abs(strike - level) > NEAR * level)
@@ -361,12 +253,12 @@ def _level(known: Day | None) -> Prices:
     return level[there[np.maximum(newest, 0)]]
 
 
-def _checks(session: Session, known: Day | None) -> tuple[Check, ...]:
+def _checks(session: Session, known: Day | None, params: CoverageParams) -> tuple[Check, ...]:
     """The check times of this session that lie before its end-of-day exit."""
-    end_of_day = end_of_day_ns(session, ExitParams())
+    end_of_day = end_of_day_ns(session, params.exit)
     values = (known.spot, known.vix, known.pin) if known else ()
     found = []
-    for at in EntryParams().times:
+    for at in params.entry.times:
         row = session.bar_at(at)
         if row is not None and session.grid()[row] < end_of_day:
             there = [not np.isnan(value[row]) for value in values] or [False] * 3
@@ -377,10 +269,3 @@ def _checks(session: Session, known: Day | None) -> tuple[Check, ...]:
 def _repeated(rows: Series, key: Iterable[str]) -> int:
     columns: list[list[Any]] = [rows.stamps.tolist(), *(rows[name].tolist() for name in key)]
     return len(rows) - len(set(zip(*columns, strict=True)))
-
-
-def _sum(names: Iterable[str], counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for count in counts:
-        total.update(count)
-    return {name: total[name] for name in names}

@@ -23,7 +23,7 @@ from bt_gex.sessions.rows import SessionRows
 if TYPE_CHECKING:
     from bt_gex.blackbox.reader import Blackbox
 
-log = logging.getLogger("bt_gex")
+log = logging.getLogger(__name__)
 READERS = 2  # sessions read at once; SQLite and sorting leave the interpreter free for each other
 
 
@@ -65,7 +65,7 @@ class Recording:
         self.close()
 
     def close(self) -> None:
-        """Let go of the database and of temporary files."""
+        """Release the database and temporary files."""
         if self._box is not None:
             self._box.close()
         if self._temporary:
@@ -107,7 +107,11 @@ class Recording:
             return None
         found = self._cache.load(self._key, state, self.name, index, session)
         if found.damaged:
-            log.warning("the day cache of %s %s was damaged; it is made anew", index, session.day)
+            log.warning(
+                "the day cache of %s %s was damaged; it is read from the database again",
+                index,
+                session.day,
+            )
         return found.rows
 
     def _read(self, index: str, session: Session) -> SessionRows:
@@ -117,7 +121,9 @@ class Recording:
         rows = box.session_rows(index, session)
         if state is None or not self._writable:
             return rows
-        if state != self._state():  # what was read may be of two minds: read it once more, alone
+        if (
+            state != self._state()
+        ):  # the database changed during the read: read it in one transaction
             with self._lock:
                 return box.session_rows(index, session, plain=True)
         try:

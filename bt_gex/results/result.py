@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,4 +96,7 @@ class RunResult(RunRecord):
 
 def versions() -> dict[str, str]:
     """Versions of what a result can depend on."""
-    return {name: metadata.version(name) for name in REPORTED}
+    return {name: _version(name) for name in REPORTED}
+
+
+_version = cache(metadata.version)

@@ -216,7 +216,7 @@ def test_damage_anywhere_is_found_and_mended(
         with caplog.at_level(logging.WARNING, "bt_gex"):
             assert told(replay(market, CONFIG, cache=cache)) == whole
         assert caplog.messages == [
-            "the day cache of SPX 2026-01-13 was damaged; it is made anew"
+            "the day cache of SPX 2026-01-13 was damaged; it is read from the database again"
         ], place
         assert target.read_bytes() == content
 

@@ -388,12 +388,12 @@ class TestArrays:
         level = np.full(780, 6000.0)
         early, late = SESSION.open_ns, SESSION.open_ns + 3600 * NS
         near = {(6060.0, "C"): leg(early, late), (6060.0, "P"): leg(late)}
-        assert bars_priced(near, level, SESSION) == 5
+        assert bars_priced(near, level, SESSION, 120.0) == 5
         far = {(6060.01, "C"): leg(late), (6060.01, "P"): leg(late)}
-        assert bars_priced(far, level, SESSION) == 0
+        assert bars_priced(far, level, SESSION, 120.0) == 0
         split = {(6000.0, "C"): leg(late), (6005.0, "P"): leg(late)}
-        assert bars_priced(split, level, SESSION) == 0
-        assert bars_priced(far, np.array(np.nan), SESSION) == 5
+        assert bars_priced(split, level, SESSION, 120.0) == 0
+        assert bars_priced(far, np.array(np.nan), SESSION, 120.0) == 5
 
 
 def test_a_database_server(spx):

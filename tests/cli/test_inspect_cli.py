@@ -330,3 +330,31 @@ def test_recorded_days(run, name, says):
         assert sentence in words_of(out)
     status, out, _ = run(DATA / name, "--json")
     assert json.loads(out, parse_constant=pytest.fail)["database"] == str(DATA / name)
+
+
+def test_the_settings_of_a_run_decide(run, box, tmp_path):
+    """Quotes at 09:30 and, its put crossed, at 09:31; context at 09:35. An age of 20 s leaves the
+    bar of the quote itself, one of 60 s the next one, too; 0 s of context leave no check ready."""
+
+    def first(*words):
+        status, out, _ = run(box, "--json", "--end", "2025-11-28", *words)
+        assert status == 0
+        (one,) = json.loads(out)["indexes"][0]["sessions"]
+        ready = sum(all((c["index_price"], c["vix"], c["pin"])) for c in one["checks"])
+        return one["bars_priced"], [c["time"] for c in one["checks"]][:2], ready
+
+    assert first() == (2, ["09:36", "10:00"], 2)
+    assert first("--set", "data.quote_max_age_s=20") == (1, ["09:36", "10:00"], 2)
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "data: {quote_max_age_s: 20, context_max_age_s: 120}\nentry: {times: ['09:36', '09:40']}\n",
+        "utf-8",
+    )
+    assert first("--config", config) == (1, ["09:36", "09:40"], 1)
+    assert first("--config", config, "--set", "data.quote_max_age_s=60")[0] == 2
+    _, out, _ = run(box, "--config", config)
+    assert "the newest of each and at most 20 s old" in words_of(out)
+    assert "at most 120 s old" in words_of(out)
+    assert "Missing 09:36 09:40" in words_of(out)
+    status, _, err = run(box, "--set", "data.quote_max_age=1")
+    assert (status, "quote_max_age_s" in err) == (2, True)

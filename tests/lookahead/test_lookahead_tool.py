@@ -238,6 +238,33 @@ def test_only_the_future_of_a_session_is_changed(row: int, sessions: Sessions) -
         assert changed.quotes.keys() == sorted(changed.quotes.keys(), key=lambda k: (k[1], k[0]))
 
 
+@pytest.mark.parametrize("row", [0, 13, 400, 777])
+@pytest.mark.parametrize("later_ns", [0, 1, 29_999_999_999])
+def test_nothing_recorded_after_the_instant_is_left(
+    row: int, later_ns: int, sessions: Sessions
+) -> None:
+    """Nor is anything missing up to it: counted row by row, by their stamps."""
+    rows, t = sessions.rows[0], int(sessions.days[0].grid[row]) + later_ns
+    gone = dropped(rows, t)
+    assert rows.quotes.stamps.max() > t
+    for key in rows.options():
+        before, left = rows.leg(key), gone.leg(key)
+        expected = [ns for ns in before.stamps.tolist() if ns <= t] if before else []
+        assert (left.stamps.tolist() if left else []) == expected
+    for name, series in rows.tables.items():
+        expected = [ns for ns in series.stamps.tolist() if ns <= t]
+        left_over = gone.tables[name].stamps.tolist()
+        assert left_over == expected or (not expected and left_over == [rows.session.close_ns])
+    false = poisoned(rows, t, UP, CONFIG.index_facts, np.random.default_rng(0))
+    known = dict(rows.quotes.items())
+    for key, leg in false.quotes.items():
+        recorded = set(
+            zip(*map(np.ndarray.tolist, (known[key].stamps, known[key].ask)), strict=True)
+        )
+        after = zip(*map(np.ndarray.tolist, (leg.stamps, leg.ask)), strict=True)
+        assert not [pair for pair in after if pair[0] > t and pair in recorded]
+
+
 def test_nonsense_is_above_and_below(sessions: Sessions) -> None:
     rows, index = sessions.rows[0], CONFIG.index_facts
     before, row = sessions.days[0], 200

@@ -11,34 +11,17 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bt_gex.blackbox.coverage import (
-    KEYS,
-    NEAR,
-    QUOTES,
-    Check,
-    IndexCoverage,
-    SessionCoverage,
-)
+from bt_gex.blackbox.coverage import NEAR
+from bt_gex.blackbox.coverage_records import KEYS, QUOTES, Check, IndexCoverage, SessionCoverage
 from bt_gex.market.calendar import new_york
 from bt_gex.market.indexes import BUILT_IN
 from bt_gex.reports.words import NOTHING, count, percent
-from bt_gex.rules.gex.params import CHECK_TIMES
 from bt_gex.sessions.day import LoadParams
 from bt_gex.sessions.gaps import GAP_S, Gap
 
-AGES = LoadParams()
 WELL_PRICED = 0.95
 NAMED_DAYS = 5
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MEANINGS = (
-    f"Gaps: more than {GAP_S} s between open and close without a quote of any option.",
-    f"Priced: share of the 30-second bars at which at least one strike within {100 * NEAR:g} % of "
-    "the newest index price (or else pin; without either, any strike) has both a valid call and a "
-    f"valid put quote, the newest of each and at most {AGES.quote_max_age_s:g} s old.",
-    "Checks ready: check times at whose bar index price, VIX and pin are known, at most "
-    f"{AGES.context_max_age_s:g} s old. Outside: rows of all tables before the open and after the "
-    "close; the total has those of days without a session too.",
-)
 # Oddity -> what it is, and what a replay makes of it.
 ODD_WORDS = {
     "crossed": ("Crossed quotes (bid above ask)", "a replay sees no quote there"),
@@ -71,8 +54,23 @@ def print_coverage(found: Sequence[IndexCoverage], database: str, console: Conso
             lines.add_row(Text("-"), Text(remark))
         console.print(lines)
         console.print()
-    for meaning in MEANINGS if any(index.sessions for index in found) else ():
-        console.print(Text(meaning, style="dim"))
+    if looked_at := [index for index in found if index.sessions]:
+        for meaning in meanings(looked_at[0].params.load):
+            console.print(Text(meaning, style="dim"))
+
+
+def meanings(ages: LoadParams) -> tuple[str, ...]:
+    """What the columns mean."""
+    return (
+        f"Gaps: more than {GAP_S} s between open and close without a quote of any option.",
+        f"Priced: share of the 30-second bars at which at least one strike within {100 * NEAR:g} % "
+        "of the newest index price (or else pin; without either, any strike) has both a valid call "
+        "and a valid put quote, the newest of each and at most "
+        f"{ages.quote_max_age_s:g} s old.",
+        "Checks ready: check times at whose bar index price, VIX and pin are known, at most "
+        f"{ages.context_max_age_s:g} s old. Outside: rows of all tables before the open and after "
+        "the close; the total has those of days without a session too.",
+    )
 
 
 def verdict(index: IndexCoverage) -> str:
@@ -140,10 +138,11 @@ def _missing(index: IndexCoverage) -> Iterator[RenderableType]:
     lacking = [one for one in index.sessions if not all(check.ready for check in one.checks)]
     if not lacking:
         return
-    table = _table("Missing", *(f"{at:%H:%M}" for at in CHECK_TIMES))
+    times = index.params.entry.times
+    table = _table("Missing", *(f"{at:%H:%M}" for at in times))
     for one in lacking:
         checks = {check.at: check for check in one.checks}
-        table.add_row(_day(one.session.day), *(_letters(checks.get(at)) for at in CHECK_TIMES))
+        table.add_row(_day(one.session.day), *(_letters(checks.get(at)) for at in times))
     yield table
     yield Text("Missing then: I index price, V VIX, P pin; - no check at that time", style="dim")
 
@@ -157,7 +156,8 @@ def _letters(check: Check | None) -> str:
 
 def remarks(index: IndexCoverage) -> list[str]:
     """What is missing or odd, a sentence each; one that says so when nothing is."""
-    found = [*_absent(index), *_thin(index), *_odd(index), *_stray(index), *_expirations(index)]
+    kinds = (_absent, _incomplete, _thin, _odd, _stray, _expirations)
+    found = [sentence for kind in kinds for sentence in kind(index)]
     return found or ["Nothing is missing or odd."]
 
 
@@ -171,6 +171,10 @@ def _absent(index: IndexCoverage) -> Iterator[str]:
     for one in index.sessions:
         for reason in one.unreadable:
             yield f"{_day(one.session.day)} can't be replayed: {reason}."
+
+
+def _incomplete(index: IndexCoverage) -> Iterator[str]:
+    """Sessions that have some rows and lack others."""
     whole = [s for s in index.sessions if any(s.rows.values()) and not s.unreadable]
     if days := [s.session.day for s in whole if not s.rows[QUOTES]]:
         yield f"Other rows but no quotes on {count(len(days), 'session')}: {_days(days)}."
@@ -178,11 +182,11 @@ def _absent(index: IndexCoverage) -> Iterator[str]:
         where = f"{count(len(days), 'session')}: {_days(days)}"
         yield f"No gamma peaks and no chain to compute them from on {where}."
     if days := [s.session.day for s in whole if s.pins == "computed"]:
-        window = f"; peaks of {index.symbol} are sought where those of an SPX would be"
-        guess = "" if index.symbol in BUILT_IN else window
+        known = index.symbol in BUILT_IN or index.symbol in index.params.indexes
+        guess = f"; peaks of {index.symbol} are sought where those of an SPX would be"
         yield (
             f"No gamma peaks on {count(len(days), 'session')}, so the pin is computed from the "
-            f"chains: {_days(days)}{guess}."
+            f"chains: {_days(days)}{'' if known else guess}."
         )
 
 
