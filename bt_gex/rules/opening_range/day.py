@@ -31,9 +31,13 @@ class Day:
         self.is_final = False
         self.breaks: dict[Side, int] = {"long": 0, "short": 0}
         self.problems: tuple[str, ...] = ()
-        self.snapshot: Snapshot | None = None
         self._params, self._check_window = params, check_window
         self._scorer = Scorer(context.prior, context.or_end_ns, params.factors, params.scoring)
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """Factors and scores at the last bar's close; None before the first."""
+        return self._scorer.snapshot(self.bars, self.found) if self.bars else None
 
     def is_after_range(self, bar: Bar) -> bool:
         """The bar starts at or after the end of the opening range."""
@@ -76,4 +80,4 @@ class Day:
             self.found = OpeningRange(
                 high=max(known.high, bar.high), low=min(known.low, bar.low)
             )  # fmt: skip
-        self.snapshot = self._scorer.add(self.bars, self.found)
+        self._scorer.add(bar)

@@ -150,20 +150,19 @@ class OpeningRangeMachine:
         return [RangeSet(ts_ns=bar.ts_ns, session=self._record(day))]
 
     def _step_stop(self, day: Day, bar: Bar) -> list[Event]:
-        broken, before = day.broken(bar), day.snapshot
+        broken = day.broken(bar)
         if self.position is not None:
             events = _skips(bar, broken, "position open")
             events += self._managed(day, bar)
-        elif broken and before is not None:
-            events = self._enter_at_trigger(day, bar, broken, before)
         else:
-            events = []
+            events = self._enter_at_trigger(day, bar, broken)
         self._close_bar(day, bar, broken)
         return events
 
-    def _enter_at_trigger(
-        self, day: Day, bar: Bar, broken: list[Side], before: Snapshot
-    ) -> list[Event]:
+    def _enter_at_trigger(self, day: Day, bar: Bar, broken: list[Side]) -> list[Event]:
+        before = day.snapshot if broken else None
+        if before is None:
+            return []
         events, taken = self._taken(day, bar, broken, before)
         refused = self._governance.refusal(bar.ts_ns, day.context.cutoff_ns)
         if refused is not None:
@@ -197,8 +196,8 @@ class OpeningRangeMachine:
 
     def _order(self, day: Day, bar: Bar, chances: list[Side]) -> list[Event]:
         """A market order for the next bar, on the scores of this one, which is closed."""
-        now = day.snapshot
-        if now is None or not chances:
+        now = day.snapshot if chances else None
+        if now is None:
             return []
         events = _skips(bar, [side for side in chances if not now.passed[side]], "score")
         taken = [side for side in chances if now.passed[side]]

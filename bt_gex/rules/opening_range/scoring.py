@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bt_gex.market.bars import Bar
@@ -56,7 +56,7 @@ def required_score(adx: float | None, factors: FactorParams, scoring: ScoringPar
 
 
 class Scorer:
-    """The factors of one session."""
+    """The factors of one session; scores are only computed when they are asked for."""
 
     def __init__(
         self, prior: DailyBar | None, or_end_ns: int, factors: FactorParams, scoring: ScoringParams
@@ -67,33 +67,33 @@ class Scorer:
         self._vwap = Vwap(factors.vwap.min_bars)
         self._adx = Adx(factors.adx.period)
 
-    def add(self, bars: list[Bar], found: OpeningRange | None) -> Snapshot:
-        """Take the last of the session's bars; `found`: the opening range as far as it is known."""
-        factors, bar = self._factors, bars[-1]
+    def add(self, bar: Bar) -> None:
+        """Take one more bar."""
+        vwap, adx = self._factors.vwap, self._factors.adx
         self._volumes.append(bar.volume)
+        if vwap.enabled and (vwap.reset_mode == "session" or bar.ts_ns >= self._or_end_ns):
+            self._vwap.add(bar)
+        if adx.enabled:
+            self._adx.add(bar)
+
+    def snapshot(self, bars: Sequence[Bar], found: OpeningRange | None) -> Snapshot:
+        """At the close of the last of the session's bars, all of which were added.
+
+        found  the opening range as far as it is known
+        """
         volume = self._relative_volume()
-        vwap, adx = self._next_vwap(bar), self._next_adx(bar)
-        flags = {
-            "price_action": price_action(bars, factors.price_action)
-            if factors.price_action.enabled
-            else NEITHER,
-            "rel_vol": _both(volume, factors.rel_volume.spike_mult),
-            "profile": profile(bar.close, found, self._prior, factors.profile_proxy)
-            if factors.profile_proxy.enabled
-            else NEITHER,
-            "vwap": NEITHER
-            if vwap is None
-            else Flags(above(bar.close, vwap), above(vwap, bar.close)),
-            "adx": _both(adx, factors.adx.threshold),
-        }
+        vwap = self._vwap.value if self._factors.vwap.enabled else None
+        adx = self._adx.value if self._factors.adx.enabled else None
+        flags = self._flags(bars, found, volume, vwap, adx)
         active: dict[Side, tuple[str, ...]] = {
             "long": tuple(name for name in FACTORS if flags[name].long),
             "short": tuple(name for name in FACTORS if flags[name].short),
         }
         score = {side: score_of(active[side], self._scoring.weights) for side in SIDES}
-        required = required_score(adx, factors, self._scoring)
+        required = required_score(adx, self._factors, self._scoring)
+        off = not self._scoring.enabled
         return Snapshot(
-            ts_ns=bar.ts_ns,
+            ts_ns=bars[-1].ts_ns,
             bar_number=len(bars) - 1,
             rel_vol=volume,
             vwap=vwap,
@@ -101,28 +101,30 @@ class Scorer:
             active=active,
             score=score,
             required=required,
-            passed={
-                side: not self._scoring.enabled or at_least(score[side], required) for side in SIDES
-            },
+            passed={side: off or at_least(score[side], required) for side in SIDES},
         )
+
+    def _flags(
+        self,
+        bars: Sequence[Bar],
+        found: OpeningRange | None,
+        volume: float | None,
+        vwap: float | None,
+        adx: float | None,
+    ) -> dict[str, Flags]:
+        factors, close = self._factors, bars[-1].close
+        action, area = factors.price_action, factors.profile_proxy
+        return {
+            "price_action": price_action(bars, action) if action.enabled else NEITHER,
+            "rel_vol": _both(volume, factors.rel_volume.spike_mult),
+            "profile": profile(close, found, self._prior, area) if area.enabled else NEITHER,
+            "vwap": NEITHER if vwap is None else Flags(above(close, vwap), above(vwap, close)),
+            "adx": _both(adx, factors.adx.threshold),
+        }
 
     def _relative_volume(self) -> float | None:
         params = self._factors.rel_volume
         return relative_volume(self._volumes, params.lookback) if params.enabled else None
-
-    def _next_vwap(self, bar: Bar) -> float | None:
-        params = self._factors.vwap
-        if not params.enabled:
-            return None
-        if params.reset_mode == "session" or bar.ts_ns >= self._or_end_ns:
-            self._vwap.add(bar)
-        return self._vwap.value
-
-    def _next_adx(self, bar: Bar) -> float | None:
-        if not self._factors.adx.enabled:
-            return None
-        self._adx.add(bar)
-        return self._adx.value
 
 
 def _both(value: float | None, limit: float) -> Flags:

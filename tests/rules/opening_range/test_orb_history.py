@@ -173,6 +173,13 @@ def test_split_inside_the_history() -> None:
     assert len(history.before(WEDNESDAY, 92.0, 99)) == 2
 
 
+def test_step_between_two_rows_is_from_close_to_close() -> None:
+    """A row that opens on the old price base and closes on the new one."""
+    mixed = DailyBar(date(2024, 1, 9), 645.0, 645.0, 92.0, 92.0)
+    history = History([*days_before(date(2024, 1, 9), 3, 645.0), mixed])
+    assert history.before(WEDNESDAY, 92.0, 99) == [mixed]
+
+
 def test_a_session_stands_in_for_a_missing_daily_row_only() -> None:
     history = History([flat(date(2024, 1, 8))])
     history.add(flat(date(2024, 1, 8), 120.0))

@@ -371,6 +371,22 @@ def test_position_kept_overnight_goes_on() -> None:
     assert last.breaks["long"] == 1
 
 
+def test_trail_overnight_keeps_the_best_price_and_takes_the_new_sessions_atr() -> None:
+    """Best 101.60 yesterday, at an ATR of 1: 101.00. Yesterday's row has no range, so that today's
+    ATR is 13/14: 101.60 - 0.6 * 13/14 = 101.042857."""
+    trail = {"trade": {"trail_atr_mult": 0.6, "partials": False, "primary_r": 9.0}}
+    quiet = DailyBar(date(2024, 1, 3), 100.0, 100.0, 100.0, 100.0)
+    today = [(101.2, 101.3, 101.1, 101.2)] * 2
+    events = run_events(
+        minutes([*WINDOW, Q, E, (100.6, 101.6, 100.6, 101.5)])
+        + minutes(today, OPEN + timedelta(days=1)),
+        [*ATR_ONE, quiet],
+        params_from(merged(FIVE_MINUTES, NO_FLATTEN, trail)),
+    )
+    moves = [(e.stop, e.reason) for e in events if isinstance(e, StopMoved)]
+    assert moves == [(101.0, "trail_stop"), (101.04, "trail_stop")]
+
+
 def test_position_open_at_the_end_of_the_data() -> None:
     trade = only([Q, E, (100.5, 100.8, 100.4, 100.7)], NO_FLATTEN, {"trade": {"slippage_ticks": 2}})
     assert fills(trade) == [[100.68, 1.0, "end_of_data"]]
