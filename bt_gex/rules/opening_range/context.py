@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bt_gex.market.bars import Bar
 from bt_gex.rules.opening_range.history import (
-    DailyBar,
     History,
+    day_of,
     intraday_atr,
     norm_vol,
     range_minutes,
@@ -34,7 +34,7 @@ class SessionContext:
     cutoff_ns   first instant at which nothing is filled
     atr         reference ATR, price units
     norm_vol    yesterday's intraday ATR as a multiple of atr; only asked for by an adaptive range
-    prior       last daily row before the session, of an unbroken history
+    prior       last daily bar before the session, of an unbroken history
     """
 
     window: Window
@@ -43,7 +43,7 @@ class SessionContext:
     cutoff_ns: int | None
     atr: float | None
     norm_vol: float | None
-    prior: DailyBar | None
+    prior: Bar | None
 
 
 def session_context(
@@ -60,7 +60,7 @@ def session_context(
     prior = rows[-1] if rows else None
     atr = reference_atr(rows, orb.atr_period)
     intraday = None
-    yesterday = past is not None and prior is not None and prior.day == past.window.day
+    yesterday = past is not None and prior is not None and day_of(prior) == past.window.day
     if orb.adaptive and past is not None and yesterday:
         intraday = intraday_atr(
             past.bars, past.window.start_ns, orb.intraday_minutes, orb.atr_period

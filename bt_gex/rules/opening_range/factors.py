@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bt_gex.market.bars import Bar
-from bt_gex.rules.opening_range.history import DailyBar, true_range
+from bt_gex.rules.opening_range.history import true_range
 from bt_gex.rules.opening_range.params import PriceActionParams, ProfileParams
 from bt_gex.rules.opening_range.prices import above
 from bt_gex.rules.opening_range.range import OpeningRange
@@ -50,7 +50,7 @@ def price_action(bars: Sequence[Bar], params: PriceActionParams) -> Flags:
 
 
 def profile(
-    close: float, found: OpeningRange | None, prior: DailyBar | None, params: ProfileParams
+    close: float, found: OpeningRange | None, prior: Bar | None, params: ProfileParams
 ) -> Flags:
     """Close beyond the prior session's value area, or strictly inside it with the whole opening
     range on one side of its middle."""

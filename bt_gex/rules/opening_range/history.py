@@ -1,66 +1,61 @@
-"""What is known before a session opens: daily rows, ATRs, length of the opening range."""
+"""What is known before a session opens: daily bars, ATRs, length of the opening range."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, time
 from itertools import pairwise
-from typing import NamedTuple
 
 from bt_gex.errors import DataError
 from bt_gex.market.bars import Bar
+from bt_gex.market.calendar import instant_ns, utc
 from bt_gex.rules.opening_range.params import RangeParams
 from bt_gex.rules.opening_range.prices import above, at_least
-from bt_gex.rules.opening_range.session import MINUTE_NS
+from bt_gex.rules.opening_range.session import MINUTE_NS, check_bar
 
 MAX_GAP_DAYS = 5
 MIN_RATIO, MAX_RATIO = 0.5, 2.0
 
 
-class DailyBar(NamedTuple):
-    """One session of a daily file, raw prices."""
-
-    day: date
-    open: float
-    high: float
-    low: float
-    close: float
-
-
 class History:
-    """Daily rows, and sessions of the minutes for the dates the daily rows lack."""
+    """Daily bars, and sessions of the minutes for the dates they lack.
 
-    def __init__(self, daily: Iterable[DailyBar] = ()) -> None:
-        self._rows: dict[date, DailyBar] = {}
+    daily  stamped with midnight UTC of their date, raw prices; raises DataError for an unsound bar
+           and for two of one date that differ
+    """
+
+    def __init__(self, daily: Iterable[Bar] = ()) -> None:
+        self._rows: dict[date, Bar] = {}
         for row in daily:
-            _check_daily(row)
-            if self._rows.setdefault(row.day, row) != row:
-                raise DataError(f"two daily rows of {row.day} differ; keep one of them")
+            check_bar(row)
+            day = day_of(row)
+            if self._rows.setdefault(day, row) != row:
+                raise DataError(f"two daily bars of {day} differ; keep one of them")
         self._days = sorted(self._rows)
 
-    def add(self, row: DailyBar) -> None:
-        """Take a finished session of the minutes; a row of the daily file stays."""
-        if row.day not in self._rows:
-            self._rows[row.day] = row
-            insort(self._days, row.day)
+    def add(self, day: date, row: Bar) -> None:
+        """Take a finished session of the minutes; a daily bar of its date stays."""
+        if day not in self._rows:
+            self._rows[day] = row
+            insort(self._days, day)
 
-    def before(self, day: date, first_open: float, most: int) -> list[DailyBar]:
-        """The newest unbroken rows before a day, oldest first, at most so many.
+    def before(self, day: date, first_open: float, most: int) -> list[Bar]:
+        """The newest unbroken daily bars before a day, oldest first, at most so many.
 
         A gap of more than 5 calendar days or a price that halves or doubles (a split, a stale
         file) breaks the history. first_open: of the day's first session bar.
         """
-        found: list[DailyBar] = []
+        found: list[Bar] = []
         later_day, later_price = day, first_open
         for number in range(bisect_left(self._days, day) - 1, -1, -1):
-            row = self._rows[self._days[number]]
-            gap = (later_day - row.day).days
+            row_day = self._days[number]
+            row, gap = self._rows[row_day], (later_day - row_day).days
             if len(found) == most or gap > MAX_GAP_DAYS or not _comparable(later_price, row.close):
                 break
             found.append(row)
-            later_day, later_price = row.day, row.close
+            later_day, later_price = row_day, row.close
         return found[::-1]
 
 
@@ -71,21 +66,20 @@ def _comparable(later: float, earlier: float) -> bool:
     return at_least(ratio, MIN_RATIO) and at_least(MAX_RATIO, ratio)
 
 
-def _check_daily(row: DailyBar) -> None:
-    if not all(math.isfinite(value) for value in row[1:]):
-        raise DataError(f"daily row of {row.day} has a price that is no number; correct or drop it")
-    if not row.low <= min(row.open, row.close) <= max(row.open, row.close) <= row.high:
-        raise DataError(f"daily row of {row.day} has low, open, close and high out of order")
+def day_of(row: Bar) -> date:
+    """Date of a daily bar."""
+    return utc(row.ts_ns).date()
 
 
-def session_row(day: date, bars: Sequence[Bar]) -> DailyBar:
-    """The daily row of a session's minutes."""
-    return DailyBar(
-        day,
+def session_row(day: date, bars: Sequence[Bar]) -> Bar:
+    """The daily bar of a session's minutes."""
+    return Bar(
+        instant_ns(datetime.combine(day, time(), tzinfo=UTC)),
         bars[0].open,
         max(bar.high for bar in bars),
         min(bar.low for bar in bars),
         bars[-1].close,
+        sum(bar.volume for bar in bars),
     )
 
 
@@ -94,8 +88,8 @@ def true_range(high: float, low: float, previous_close: float) -> float:
     return max(high - low, abs(high - previous_close), abs(low - previous_close))
 
 
-def reference_atr(rows: Sequence[DailyBar], period: int) -> float | None:
-    """Mean of the last `period` true ranges of daily rows; needs one row more."""
+def reference_atr(rows: Sequence[Bar], period: int) -> float | None:
+    """Mean of the last `period` true ranges of daily bars; needs one bar more."""
     if len(rows) < period + 1:
         return None
     rows = rows[-period - 1 :]

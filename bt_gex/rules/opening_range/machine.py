@@ -15,7 +15,7 @@ from bt_gex.market.calendar import utc
 from bt_gex.rules.opening_range.context import PastSession, session_context
 from bt_gex.rules.opening_range.day import Day
 from bt_gex.rules.opening_range.governance import Governance
-from bt_gex.rules.opening_range.history import DailyBar, History, session_row
+from bt_gex.rules.opening_range.history import History, session_row
 from bt_gex.rules.opening_range.params import OpeningRangeParams
 from bt_gex.rules.opening_range.plan import Plan, planned
 from bt_gex.rules.opening_range.position import Entry, Position
@@ -43,14 +43,15 @@ class OpeningRangeMachine:
     are the same. Say it as soon as it is known (at the last bar of recorded data, at the close
     in a live session), because the position is closed then.
 
-    daily         rows of a daily file; only those before a session are used for it
+    daily         daily bars, stamped with midnight UTC of their date; only those before a session
+                  are used for it
     check_window  look for missing minutes in the opening range (`window_problems`)
     """
 
     def __init__(
         self,
         params: OpeningRangeParams,
-        daily: Iterable[DailyBar] = (),
+        daily: Iterable[Bar] = (),
         *,
         check_window: bool = False,
     ) -> None:
@@ -109,8 +110,9 @@ class OpeningRangeMachine:
         if self.position is not None and self.params.governance.flatten_at_session_end:
             events += self._booked(self.position.close(bar.ts_ns, bar.close, "end_of_day"))
         events.append(SessionEnded(session=self._record(day)))
-        self._history.add(session_row(day.context.window.day, day.bars))
-        self._past = PastSession(window=day.context.window, bars=day.bars)
+        window = day.context.window
+        self._history.add(window.day, session_row(window.day, day.bars))
+        self._past = PastSession(window=window, bars=day.bars)
         self._day = None
         return events
 

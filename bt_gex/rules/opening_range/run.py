@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from bt_gex.market.bars import Bar
-from bt_gex.rules.opening_range.history import DailyBar
 from bt_gex.rules.opening_range.machine import OpeningRangeMachine
 from bt_gex.rules.opening_range.params import OpeningRangeParams
 from bt_gex.rules.opening_range.records import (
@@ -28,7 +27,7 @@ class SymbolRun(NamedTuple):
 
 def run_symbol(
     bars: Iterable[Bar],
-    daily: Iterable[DailyBar],
+    daily: Iterable[Bar],
     params: OpeningRangeParams,
     *,
     check_window: bool = False,
@@ -39,7 +38,7 @@ def run_symbol(
 
 def run_events(
     bars: Iterable[Bar],
-    daily: Iterable[DailyBar],
+    daily: Iterable[Bar],
     params: OpeningRangeParams,
     *,
     check_window: bool = False,

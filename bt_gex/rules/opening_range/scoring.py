@@ -15,7 +15,6 @@ from bt_gex.rules.opening_range.factors import (
     profile,
     relative_volume,
 )
-from bt_gex.rules.opening_range.history import DailyBar
 from bt_gex.rules.opening_range.params import FactorParams, ScoringParams, WeightParams
 from bt_gex.rules.opening_range.prices import SIDES, Side, above, at_least
 from bt_gex.rules.opening_range.range import OpeningRange
@@ -59,7 +58,7 @@ class Scorer:
     """The factors of one session; scores are only computed when they are asked for."""
 
     def __init__(
-        self, prior: DailyBar | None, or_end_ns: int, factors: FactorParams, scoring: ScoringParams
+        self, prior: Bar | None, or_end_ns: int, factors: FactorParams, scoring: ScoringParams
     ) -> None:
         self._prior, self._or_end_ns = prior, or_end_ns
         self._factors, self._scoring = factors, scoring

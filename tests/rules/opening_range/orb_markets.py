@@ -6,15 +6,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
+from orb_tools import daily_bar
 
 from bt_gex.market.bars import Bar
 from bt_gex.market.calendar import instant_ns
-from bt_gex.rules.opening_range.history import DailyBar
 
 FIRST_DAY = date(2024, 1, 3)
 
 
-def random_market(rng: np.random.Generator) -> tuple[list[Bar], list[DailyBar]]:
+def random_market(rng: np.random.Generator) -> tuple[list[Bar], list[Bar]]:
     """Three sessions of 90 minutes on a tick of 0.01 with missing minutes, and daily rows for
     some of the days before."""
     bars: list[Bar] = []
@@ -32,11 +32,11 @@ def random_market(rng: np.random.Generator) -> tuple[list[Bar], list[DailyBar]]:
             if rng.random() > 0.04:
                 volume = float(rng.integers(0, 5)) * 100
                 bars.append(Bar(stamp, open_, high, low, close, volume))
-    daily: list[DailyBar] = []
+    daily: list[Bar] = []
     for back in range(int(rng.choice([0, 12, 25])), 0, -1):
         middle = 100 + rng.normal(0, 0.5)
         low, high = round(middle - 8 * spread, 2), round(middle + 8 * spread, 2)
-        daily.append(DailyBar(FIRST_DAY - timedelta(days=back), low, high, low, round(middle, 2)))
+        daily.append(daily_bar(FIRST_DAY - timedelta(days=back), low, high, low, round(middle, 2)))
     return bars, daily
 
 

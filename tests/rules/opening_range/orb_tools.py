@@ -14,7 +14,6 @@ import pytest
 
 from bt_gex.market.bars import Bar
 from bt_gex.market.calendar import instant_ns, utc
-from bt_gex.rules.opening_range.history import DailyBar
 from bt_gex.rules.opening_range.records import RangeTrade, SessionRecord
 from bt_gex.rules.opening_range.session import MINUTE_NS
 
@@ -84,14 +83,19 @@ def real_bars(symbol: str) -> tuple[Bar, ...]:
         )
 
 
+def daily_bar(day: date, open_: float, high: float, low: float, close: float) -> Bar:
+    """Stamped with midnight UTC of its date."""
+    return Bar(at("00:00", day), open_, high, low, close, 1000.0)
+
+
 @cache
-def real_daily(symbol: str) -> tuple[DailyBar, ...]:
+def real_daily(symbol: str) -> tuple[Bar, ...]:
     path = SHARED / "data" / "bars" / "daily" / f"{symbol}.csv"
     if not path.exists():
         return ()
     with path.open(encoding="utf-8", newline="") as file:
         return tuple(
-            DailyBar(
+            daily_bar(
                 date.fromisoformat(row["date"]),
                 *(float(row[name]) for name in ("open", "high", "low", "close")),
             )

@@ -16,7 +16,6 @@ from orb_tools import merged, real_bars, real_daily, rounded, session_row, trade
 
 from bt_gex.market.bars import Bar
 from bt_gex.market.calendar import utc
-from bt_gex.rules.opening_range.history import DailyBar
 from bt_gex.rules.opening_range.resolve import nested, params_from
 from bt_gex.rules.opening_range.run import SymbolRun, run_symbol
 
@@ -24,10 +23,12 @@ MARKETS = int(os.environ.get("BT_GEX_ORB_MARKETS", "60"))
 
 
 def oracle_rows(
-    settings: dict[str, Any], bars: list[Bar], daily: list[DailyBar]
+    settings: dict[str, Any], bars: list[Bar], daily: list[Bar]
 ) -> tuple[list[Any], list[Any]]:
     oracle = Oracle(
-        settings, [(utc(bar.ts_ns), *bar[1:]) for bar in bars], [tuple(row) for row in daily]
+        settings,
+        [(utc(bar.ts_ns), *bar[1:]) for bar in bars],
+        [(utc(row.ts_ns).date(), *row[1:5]) for row in daily],
     ).run()
     trades = [
         {
@@ -60,7 +61,7 @@ def ours(run: SymbolRun, names: set[str]) -> tuple[list[Any], list[Any]]:
     return trades, [session_row(session) for session in run.sessions]
 
 
-def assert_same(settings: dict[str, Any], bars: list[Bar], daily: list[DailyBar]) -> SymbolRun:
+def assert_same(settings: dict[str, Any], bars: list[Bar], daily: list[Bar]) -> SymbolRun:
     params = params_from(settings)
     run = run_symbol(bars, daily, params)
     trades, days = oracle_rows(nested(params), bars, daily)
@@ -104,5 +105,5 @@ def test_real_days_without_recorded_answers(symbol: str) -> None:
         "scoring": {"enabled": False},
     }
     for settings in (every, tight, merged(tight, {"backtest": {"conservative_fills": False}})):
-        daily = [row for row in real_daily(symbol) if row.day.year >= 2013]
+        daily = [row for row in real_daily(symbol) if utc(row.ts_ns).year >= 2013]
         assert_same(settings, list(real_bars(symbol)), daily)

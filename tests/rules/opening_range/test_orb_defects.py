@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from orb_markets import random_market
-from orb_tools import FIVE_MINUTES, OPEN, WINDOW, E, Q, at, merged, minutes
+from orb_tools import FIVE_MINUTES, OPEN, WINDOW, E, Q, at, daily_bar, merged, minutes
 
 from bt_gex.market.bars import Bar
-from bt_gex.rules.opening_range.history import DailyBar
 from bt_gex.rules.opening_range.machine import OpeningRangeMachine
 from bt_gex.rules.opening_range.params import WeightParams
 from bt_gex.rules.opening_range.records import EntryFilled, StopMoved
@@ -60,7 +59,7 @@ def test_o3_every_session_starts_anew() -> None:
 def test_o4_every_factor_can_be_active() -> None:
     rows = [(100 + 0.1 * n, 100.15 + 0.1 * n, 99.95 + 0.1 * n, 100.1 + 0.1 * n) for n in range(60)]
     volumes = [100.0] * 59 + [200.0]
-    prior = [DailyBar(date(2024, 1, 2), 99.0, 100.0, 99.0, 99.9)]
+    prior = [daily_bar(date(2024, 1, 2), 99.0, 100.0, 99.0, 99.9)]
     now = last_snapshot(minutes(rows, volumes=volumes), ALL_ON, prior)
 
     assert now.active["long"] == ("adx", "price_action", "profile", "rel_vol", "vwap")
@@ -325,7 +324,7 @@ def test_o31_a_lock_by_the_daily_cap_still_counts_the_loss() -> None:
 def test_o32_breakeven_never_loosens_the_stop() -> None:
     """A trail above breakeven stays when 1 R is reached later."""
     daily = [
-        DailyBar(date(2024, 1, 3) - timedelta(days=n), 100, 100.5, 99.5, 100)
+        daily_bar(date(2024, 1, 3) - timedelta(days=n), 100, 100.5, 99.5, 100)
         for n in range(20, 0, -1)
     ]
     settings = merged(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from orb_tools import (
+    daily_bar,
     merged,
     minutes,
     real_bars,
@@ -18,7 +19,6 @@ from orb_tools import (
     trade_row,
 )
 
-from bt_gex.rules.opening_range.history import DailyBar
 from bt_gex.rules.opening_range.resolve import nested, params_from
 from bt_gex.rules.opening_range.run import SymbolRun, run_symbol
 from bt_gex.rules.opening_range.session import MINUTE_NS
@@ -44,7 +44,7 @@ def run_scenario(case: dict[str, Any]) -> SymbolRun:
         for number, rows in enumerate(case["sessions"])
         for bar in minutes(rows, first + timedelta(days=number))
     ]
-    daily = [DailyBar(date.fromisoformat(day), *row) for day, row in case["daily"].items()]
+    daily = [daily_bar(date.fromisoformat(day), *row) for day, row in case["daily"].items()]
     return run_symbol(bars, daily, params_from(case["config"]))
 
 

@@ -6,14 +6,14 @@ import math
 from datetime import date, time, timedelta
 
 import pytest
-from orb_tools import FIVE_MINUTES, OPEN, WINDOW, E, Q, at, merged, minutes
+from orb_tools import FIVE_MINUTES, OPEN, WINDOW, E, Q, at, daily_bar, merged, minutes
 
 from bt_gex.errors import DataError
 from bt_gex.market.bars import Bar
 from bt_gex.market.calendar import instant_ns, utc
 from bt_gex.rules.opening_range.history import (
-    DailyBar,
     History,
+    day_of,
     intraday_atr,
     norm_vol,
     reference_atr,
@@ -36,12 +36,12 @@ START = instant_ns(OPEN)
 WEDNESDAY = date(2024, 1, 10)
 
 
-def flat(day: date, close: float = 100.0) -> DailyBar:
+def flat(day: date, close: float = 100.0) -> Bar:
     """High and low half a point from the close."""
-    return DailyBar(day, close, close + 0.5, close - 0.5, close)
+    return daily_bar(day, close, close + 0.5, close - 0.5, close)
 
 
-def days_before(day: date, number: int, close: float = 100.0) -> list[DailyBar]:
+def days_before(day: date, number: int, close: float = 100.0) -> list[Bar]:
     return [flat(day - timedelta(days=back), close) for back in range(number, 0, -1)]
 
 
@@ -146,9 +146,9 @@ def test_history_is_what_lies_before_the_day() -> None:
     history = History(days_before(WEDNESDAY + timedelta(days=3), 8))
     found = history.before(WEDNESDAY, 100.0, 99)
 
-    assert [row.day for row in found] == [WEDNESDAY - timedelta(days=n) for n in range(5, 0, -1)]
-    assert len(history.before(WEDNESDAY, 100.0, 2)) == 2
-    assert history.before(WEDNESDAY, 100.0, 2)[-1].day == WEDNESDAY - timedelta(days=1)
+    days = [WEDNESDAY - timedelta(days=n) for n in range(5, 0, -1)]
+    assert [day_of(row) for row in found] == days
+    assert [day_of(row) for row in history.before(WEDNESDAY, 100.0, 2)] == days[-2:]
 
 
 @pytest.mark.parametrize(("gap", "rows"), [(5, 3), (6, 0)])
@@ -175,34 +175,34 @@ def test_split_inside_the_history() -> None:
 
 def test_step_between_two_rows_is_from_close_to_close() -> None:
     """A row that opens on the old price base and closes on the new one."""
-    mixed = DailyBar(date(2024, 1, 9), 645.0, 645.0, 92.0, 92.0)
+    mixed = daily_bar(date(2024, 1, 9), 645.0, 645.0, 92.0, 92.0)
     history = History([*days_before(date(2024, 1, 9), 3, 645.0), mixed])
     assert history.before(WEDNESDAY, 92.0, 99) == [mixed]
 
 
 def test_a_session_stands_in_for_a_missing_daily_row_only() -> None:
     history = History([flat(date(2024, 1, 8))])
-    history.add(flat(date(2024, 1, 8), 120.0))
-    history.add(flat(date(2024, 1, 9), 110.0))
+    for day, close in ((date(2024, 1, 8), 120.0), (date(2024, 1, 9), 110.0)):
+        history.add(day, flat(day, close))
 
     assert [row.close for row in history.before(WEDNESDAY, 110.0, 9)] == [100.0, 110.0]
 
 
 def test_a_row_from_minutes() -> None:
     bars = minutes([(1, 4, 1, 2), (2, 9, 2, 3), (3, 5, 0.5, 4)])
-    assert session_row(WEDNESDAY, bars) == DailyBar(WEDNESDAY, 1, 9, 0.5, 4)
+    assert session_row(WEDNESDAY, bars) == Bar(at("00:00", WEDNESDAY), 1, 9, 0.5, 4, 3000.0)
 
 
 @pytest.mark.parametrize(
     "rows",
     [
-        [DailyBar(WEDNESDAY, 1, math.nan, 1, 1)],
-        [DailyBar(WEDNESDAY, 1, 2, 1.5, 2)],
-        [DailyBar(WEDNESDAY, 1, 2, 1, 3)],
+        [daily_bar(WEDNESDAY, 1, math.nan, 1, 1)],
+        [daily_bar(WEDNESDAY, 1, 2, 1.5, 2)],
+        [daily_bar(WEDNESDAY, 1, 2, 1, 3)],
         [flat(WEDNESDAY), flat(WEDNESDAY, 101.0)],
     ],
 )
-def test_unsound_daily_rows(rows: list[DailyBar]) -> None:
+def test_unsound_daily_rows(rows: list[Bar]) -> None:
     with pytest.raises(DataError, match="2024-01-10"):
         History(rows)
 
@@ -215,10 +215,10 @@ def test_the_same_daily_row_twice_is_one() -> None:
 def test_reference_atr_by_hand() -> None:
     """Ranges 2, |12 - 9| = 3 against the close before, |7 - 12| = 5."""
     rows = [
-        DailyBar(date(2024, 1, 1), 9, 10, 8, 9),
-        DailyBar(date(2024, 1, 2), 9, 10, 8, 9),
-        DailyBar(date(2024, 1, 3), 11, 12, 11, 12),
-        DailyBar(date(2024, 1, 4), 8, 9, 7, 8),
+        daily_bar(date(2024, 1, 1), 9, 10, 8, 9),
+        daily_bar(date(2024, 1, 2), 9, 10, 8, 9),
+        daily_bar(date(2024, 1, 3), 11, 12, 11, 12),
+        daily_bar(date(2024, 1, 4), 8, 9, 7, 8),
     ]
     assert reference_atr(rows, 3) == pytest.approx((2 + 3 + 5) / 3)
     assert reference_atr(rows, 2) == pytest.approx((3 + 5) / 2)
@@ -267,7 +267,7 @@ def test_yesterdays_minutes_count_only_when_they_are_of_the_last_daily_row() -> 
 
 def test_nothing_of_the_day_itself_is_in_its_history() -> None:
     rows = days_before(date(2024, 1, 3), 20)
-    wild = DailyBar(date(2024, 1, 3), 1.0, 500.0, 1.0, 400.0)
+    wild = daily_bar(date(2024, 1, 3), 1.0, 500.0, 1.0, 400.0)
     bars = minutes([*WINDOW, Q, E, Q])
     params = params_from(merged(FIVE_MINUTES, {"orb": {"enable_validity_filter": True}}))
 

@@ -11,7 +11,6 @@ from orb_markets import random_market, random_settings
 from orb_tools import merged, real_bars, real_daily
 
 from bt_gex.market.bars import Bar
-from bt_gex.rules.opening_range.history import DailyBar
 from bt_gex.rules.opening_range.machine import OpeningRangeMachine
 from bt_gex.rules.opening_range.prices import opposite
 from bt_gex.rules.opening_range.records import (
@@ -153,10 +152,7 @@ def test_mirrored_prices_swap_long_and_short(seed: int) -> None:
     events = run_events(bars, daily, params)
     if any(isinstance(e, EntrySkipped) and e.reason == "other side" for e in events):
         return
-    days = [
-        DailyBar(row.day, *(mirrored(p) for p in (row.open, row.low, row.high, row.close)))
-        for row in daily
-    ]
+    days = [mirrored_bar(row) for row in daily]
     other = run_symbol([mirrored_bar(bar) for bar in bars], days, params)
 
     assert seen(outcome(events).trades, mirror=False) == seen(other.trades, mirror=True)

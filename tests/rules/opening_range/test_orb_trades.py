@@ -11,9 +11,8 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from orb_tools import FIVE_MINUTES, OPEN, WINDOW, E, Q, at, merged, minutes, trade_row
+from orb_tools import FIVE_MINUTES, OPEN, WINDOW, E, Q, at, daily_bar, merged, minutes, trade_row
 
-from bt_gex.rules.opening_range.history import DailyBar
 from bt_gex.rules.opening_range.machine import OpeningRangeMachine
 from bt_gex.rules.opening_range.records import (
     EntryFilled,
@@ -35,7 +34,7 @@ Row = Sequence[float] | None
 NEXT_OPEN = {"trade": {"entry_mode": "next_open"}}
 TARGETS_FIRST = {"backtest": {"conservative_fills": False}}
 ATR_ONE = [
-    DailyBar(date(2024, 1, 3) - timedelta(days=n), 100, 100.5, 99.5, 100) for n in range(20, 0, -1)
+    daily_bar(date(2024, 1, 3) - timedelta(days=n), 100, 100.5, 99.5, 100) for n in range(20, 0, -1)
 ]
 NO_FLATTEN = {"governance": {"flatten_at_session_end": False}}
 
@@ -144,7 +143,7 @@ def test_higher_score_is_preferred() -> None:
     both = [*WINDOW, (100.3, 100.4, 100.2, 100.3), (100.3, 100.7, 99.9, 100.3), Q]
     sides = []
     for low, high in ((95.0, 105.0), (94.0, 105.0), (96.0, 105.6)):
-        prior = DailyBar(date(2024, 1, 2), low, high, low, high)
+        prior = daily_bar(date(2024, 1, 2), low, high, low, high)
         settings = merged(FIVE_MINUTES, {"factors": {"price_action": {"enabled": False}}})
         events = run_events(minutes(both), [prior], params_from(settings))
         sides.append(outcome(events).trades[0].side)
@@ -375,7 +374,7 @@ def test_trail_overnight_keeps_the_best_price_and_takes_the_new_sessions_atr() -
     """Best 101.60 yesterday, at an ATR of 1: 101.00. Yesterday's row has no range, so that today's
     ATR is 13/14: 101.60 - 0.6 * 13/14 = 101.042857."""
     trail = {"trade": {"trail_atr_mult": 0.6, "partials": False, "primary_r": 9.0}}
-    quiet = DailyBar(date(2024, 1, 3), 100.0, 100.0, 100.0, 100.0)
+    quiet = daily_bar(date(2024, 1, 3), 100.0, 100.0, 100.0, 100.0)
     today = [(101.2, 101.3, 101.1, 101.2)] * 2
     events = run_events(
         minutes([*WINDOW, Q, E, (100.6, 101.6, 100.6, 101.5)])

@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from orb_tools import FIVE_MINUTES, OPEN, WINDOW, E, Q, merged, minutes
+from orb_tools import FIVE_MINUTES, OPEN, WINDOW, E, Q, daily_bar, merged, minutes
 
 from bt_gex.market.bars import Bar
 from bt_gex.market.calendar import instant_ns
@@ -20,7 +20,7 @@ from bt_gex.rules.opening_range.factors import (
     profile,
     relative_volume,
 )
-from bt_gex.rules.opening_range.history import DailyBar, range_minutes
+from bt_gex.rules.opening_range.history import range_minutes
 from bt_gex.rules.opening_range.params import (
     BufferParams,
     FactorParams,
@@ -200,7 +200,7 @@ def test_both_sides_of_price_action_may_be_true() -> None:
     ],
 )
 def test_profile(close: float, high: float, low: float, flags: Flags) -> None:
-    prior = DailyBar(DAY, 105.0, 110.0, 100.0, 105.0)
+    prior = daily_bar(DAY, 105.0, 110.0, 100.0, 105.0)
     found = OpeningRange(high=high, low=low)
 
     assert profile(close, found, prior, ProfileParams()) == flags
