@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from bt_gex.bars.files import FACTORS, STAMP_COLUMNS, SUFFIXES
 from bt_gex.bars.series import VALUES
 from bt_gex.rules.breakout import BreakoutParams
 from bt_gex.rules.mean_reversion_signal import ALIASES, MeanReversionParams
+from bt_gex.rules.opening_range.params import OpeningRangeParams
+from bt_gex.rules.opening_range.resolve import nested, setting_names
 
 TEXT = page("docs/bars.md")
 TESTS = "".join(path.read_text("utf-8") for path in (ROOT / "tests" / "bars").glob("test_*.py"))
@@ -54,6 +57,18 @@ def test_parameters_and_defaults(title: str, kind: type) -> None:
     rows = table(section(TEXT, title))
     documented = [(names(row[0])[0], row[1]) for row in rows]
     assert documented == [(field.name, shown(field.default)) for field in fields(kind)]
+
+
+def test_settings_of_the_opening_range() -> None:
+    defaults = nested(OpeningRangeParams())
+
+    def shown(name: str) -> str:
+        value = reduce(lambda table, part: table[part], name.split("."), defaults)
+        return "none" if value in (None, {}) else str(value).lower()
+
+    rows = table(section(TEXT, "Opening range"))
+    documented = [(names(row[0])[0], row[1].lower()) for row in rows]
+    assert documented == [(name, shown(name)) for name in setting_names()]
 
 
 def test_the_aliases_are_named() -> None:
