@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bt_gex.cli.common import DATE, FILLED, INDEX
+from bt_gex.errors import BadValue
 
 if TYPE_CHECKING:
     from bt_gex.blackbox.coverage_records import CoverageParams
@@ -58,12 +60,18 @@ def inspect(
     """Show what DB holds, session by session, and what is missing or odd in it.
 
     DB is a SQLite file or a database URL. It is only read. Times are New York's. What is known at a
-    bar, and at which check times, follows the settings of a run.
+    bar, and at which check times, follows the settings of a run. A folder of bars is looked at by
+    its symbols, for which --index stands then; settings don't concern it.
 
     Example: bt-gex inspect blackbox.db --index SPX --start 2026-01-12 --end 2026-01-16
     """
     from rich.console import Console
 
+    if Path(database).is_dir():
+        if profile or changes or config_file:
+            raise BadValue(f"{database} is a folder of bars: leave --profile, --set, --config out")
+        _inspect_bars(database, indexes, start, end, as_json)
+        return
     from bt_gex.blackbox.coverage import read_coverage
     from bt_gex.blackbox.reader import Blackbox
     from bt_gex.reports.console.coverage import print_coverage, record
@@ -89,6 +97,23 @@ def inspect(
         click.echo(json.dumps(record(found, name), indent=1, allow_nan=False))
     else:
         print_coverage(found, name, make_console())
+
+
+def _inspect_bars(
+    folder: str, symbols: tuple[str, ...], start: date | None, end: date | None, as_json: bool
+) -> None:
+    from bt_gex.bars.coverage import read_bar_coverage
+    from bt_gex.bars.files import FolderBars
+    from bt_gex.bars.source import FIRST_DAY, LAST_DAY
+    from bt_gex.reports.console.bars import bar_record, print_bar_coverage
+    from bt_gex.reports.console.run import make_console
+
+    source = FolderBars(folder)
+    found = read_bar_coverage(source, symbols, start or FIRST_DAY, end or LAST_DAY)
+    if as_json:
+        click.echo(json.dumps(bar_record(found, folder), indent=1, allow_nan=False))
+    else:
+        print_bar_coverage(found, folder, make_console())
 
 
 def _asked(

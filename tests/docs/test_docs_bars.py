@@ -11,8 +11,10 @@ import pytest
 from docs_tools import ROOT, names, page, section, table
 
 from bt_gex.bars import checks, yahoo
+from bt_gex.bars.coverage import SymbolCoverage
 from bt_gex.bars.files import FACTORS, STAMP_COLUMNS, SUFFIXES
 from bt_gex.bars.series import VALUES
+from bt_gex.reports.console.bars import bar_record
 from bt_gex.rules.breakout import BreakoutParams
 from bt_gex.rules.mean_reversion_signal import ALIASES, MeanReversionParams
 from bt_gex.rules.opening_range.params import OpeningRangeParams
@@ -82,3 +84,9 @@ def test_the_limits_of_yahoo_are_said() -> None:
     assert f"about {yahoo.MINUTE_DAYS + 1} days" in said
     assert (yahoo.DAYS_A_REQUEST, "a week" in said) == (7, True)
     assert (yahoo.TRIES, "three times" in said) == (3, True)
+
+
+def test_the_record_of_a_folder_is_documented() -> None:
+    record = bar_record([SymbolCoverage(symbol="X", interval="1m")], "bars")
+    documented = table(section(page("docs/commands.md"), "JSON").split("folder of bars")[1])
+    assert [names(cells[0])[0] for cells in documented] == list(record["symbols"][0])

@@ -11,6 +11,7 @@ import click
 import pandas as pd
 import pytest
 import yaml
+from bars.bar_files import GOOD, write
 from docs_tools import blocks, names, page, section, table
 from journal.desk import Desk
 
@@ -86,6 +87,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         journal = SqlJournal("journal.db")
         Desk(journal).buy(1, 1, 100)
         journal.close()
+        write(place, "bars/minute/SPY.csv", *GOOD)
         for words in examples(TEXT):
             run_ids = sorted(Path("runs").glob("*"))
             if any("RUN_ID" in word for word in words):

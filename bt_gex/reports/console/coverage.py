@@ -90,11 +90,11 @@ def verdict(index: IndexCoverage) -> str:
 
 def _quotes(index: IndexCoverage) -> Table:
     names = ("Quotes", "First", "Last", "Every", "Gaps", "Longest gap", "Priced", "Strikes")
-    table = _table("Session", *(f">{name}" for name in names))
+    table = plain_table("Session", *(f">{name}" for name in names))
     for one in index.sessions:
         gap = one.longest_gap
         table.add_row(
-            _day(one.session.day),
+            named_day(one.session.day),
             f"{one.rows[QUOTES]:,}",
             _clock(one.first_quote_ns),
             _clock(one.last_quote_ns),
@@ -116,10 +116,10 @@ def _quotes(index: IndexCoverage) -> Table:
 def _context(index: IndexCoverage) -> Table:
     tables = [table for table in KEYS if table != QUOTES]
     names = (">Chains", ">Peaks", ">Competing", ">Context", "Pin", ">Checks ready", ">Outside")
-    table = _table("Session", *names)
+    table = plain_table("Session", *names)
     for one in index.sessions:
         table.add_row(
-            _day(one.session.day),
+            named_day(one.session.day),
             *(f"{one.rows[name]:,}" for name in tables),
             one.pins,
             f"{sum(check.ready for check in one.checks)} of {len(one.checks)}",
@@ -139,10 +139,10 @@ def _missing(index: IndexCoverage) -> Iterator[RenderableType]:
     if not lacking:
         return
     times = index.params.entry.times
-    table = _table("Missing", *(f"{at:%H:%M}" for at in times))
+    table = plain_table("Missing", *(f"{at:%H:%M}" for at in times))
     for one in lacking:
         checks = {check.at: check for check in one.checks}
-        table.add_row(_day(one.session.day), *(_letters(checks.get(at)) for at in times))
+        table.add_row(named_day(one.session.day), *(_letters(checks.get(at)) for at in times))
     yield table
     yield Text("Missing then: I index price, V VIX, P pin; - no check at that time", style="dim")
 
@@ -164,29 +164,29 @@ def remarks(index: IndexCoverage) -> list[str]:
 def _absent(index: IndexCoverage) -> Iterator[str]:
     if index.without_rows:
         missing = count(len(index.without_rows), "session")
-        yield f"No rows between open and close on {missing}: {_days(index.without_rows)}."
+        yield f"No rows between open and close on {missing}: {named_days(index.without_rows)}."
     elif not index.sessions:
         whole_range = index.start and index.end
         yield f"These dates hold no {'session (weekends or holidays)' if whole_range else 'rows'}."
     for one in index.sessions:
         for reason in one.unreadable:
-            yield f"{_day(one.session.day)} can't be replayed: {reason}."
+            yield f"{named_day(one.session.day)} can't be replayed: {reason}."
 
 
 def _incomplete(index: IndexCoverage) -> Iterator[str]:
     """Sessions that have some rows and lack others."""
     whole = [s for s in index.sessions if any(s.rows.values()) and not s.unreadable]
     if days := [s.session.day for s in whole if not s.rows[QUOTES]]:
-        yield f"Other rows but no quotes on {count(len(days), 'session')}: {_days(days)}."
+        yield f"Other rows but no quotes on {count(len(days), 'session')}: {named_days(days)}."
     if days := [s.session.day for s in whole if s.pins == "none"]:
-        where = f"{count(len(days), 'session')}: {_days(days)}"
+        where = f"{count(len(days), 'session')}: {named_days(days)}"
         yield f"No gamma peaks and no chain to compute them from on {where}."
     if days := [s.session.day for s in whole if s.pins == "computed"]:
         known = index.symbol in BUILT_IN or index.symbol in index.params.indexes
         guess = f"; peaks of {index.symbol} are sought where those of an SPX would be"
         yield (
             f"No gamma peaks on {count(len(days), 'session')}, so the pin is computed from the "
-            f"chains: {_days(days)}{'' if known else guess}."
+            f"chains: {named_days(days)}{'' if known else guess}."
         )
 
 
@@ -196,7 +196,7 @@ def _thin(index: IndexCoverage) -> Iterator[str]:
         since = new_york(longest.start_ns)
         yield (
             f"Gaps of more than {GAP_S} s in the quotes: {_where(gaps)}; the longest "
-            f"{_length(longest.length_s)}, {_day(since.date())} from {since:%H:%M:%S}."
+            f"{_length(longest.length_s)}, {named_day(since.date())} from {since:%H:%M:%S}."
         )
     poor = {s.session.day: s.bars_priced / s.session.bars for s in index.sessions}
     poor = {day: share for day, share in poor.items() if share < WELL_PRICED}
@@ -204,7 +204,7 @@ def _thin(index: IndexCoverage) -> Iterator[str]:
         worst = min(poor, key=lambda day: poor[day])
         yield (
             f"Fewer than {100 * WELL_PRICED:g} % of the bars are priced on "
-            f"{count(len(poor), 'session')}, fewest on {_day(worst)} ({percent(poor[worst])})."
+            f"{count(len(poor), 'session')}, fewest on {named_day(worst)} ({percent(poor[worst])})."
         )
     for value, name in (("price", "index price"), ("vix", "VIX"), ("pin", "pin")):
         checks = {s.session.day: [getattr(c, value) for c in s.checks] for s in index.sessions}
@@ -241,13 +241,13 @@ def _expirations(index: IndexCoverage) -> Iterator[str]:
     chains = {s.session.day: s.expirations for s in index.sessions if s.expirations}
     if days := [day for day, expirations in chains.items() if len(expirations) > 1]:
         yield (
-            f"Chains of several expirations on {count(len(days), 'session')}: {_days(days)}; "
+            f"Chains of several expirations on {count(len(days), 'session')}: {named_days(days)}; "
             "quotes carry no expiration, so theirs may be mixed."
         )
     if days := [
         d for d, expirations in chains.items() if str(d) not in {e[:10] for e in expirations}
     ]:
-        yield f"No chain expiring that day on {count(len(days), 'session')}: {_days(days)}."
+        yield f"No chain expiring that day on {count(len(days), 'session')}: {named_days(days)}."
 
 
 def _where(counts: Mapping[date, int]) -> str:
@@ -255,16 +255,16 @@ def _where(counts: Mapping[date, int]) -> str:
     total, days = sum(counts.values()), [day for day, n in counts.items() if n]
     most = max(days, key=lambda day: counts[day])
     if len(days) == 1:
-        return f"{total:,} on {_day(most)}"
-    return f"{total:,} on {len(days):,} days, most on {_day(most)} ({counts[most]:,})"
+        return f"{total:,} on {named_day(most)}"
+    return f"{total:,} on {len(days):,} days, most on {named_day(most)} ({counts[most]:,})"
 
 
-def _days(days: Sequence[date]) -> str:
-    named = ", ".join(map(_day, days[:NAMED_DAYS]))
+def named_days(days: Sequence[date]) -> str:
+    named = ", ".join(map(named_day, days[:NAMED_DAYS]))
     return named if len(days) <= NAMED_DAYS else f"{named} and {len(days) - NAMED_DAYS:,} more"
 
 
-def _day(day: date) -> str:
+def named_day(day: date) -> str:
     return f"{WEEKDAYS[day.weekday()]} {day}"
 
 
@@ -283,7 +283,7 @@ def _longest_gap(index: IndexCoverage) -> Gap | None:
     return max(gaps, key=lambda gap: gap.length_s, default=None)
 
 
-def _table(*columns: str) -> Table:
+def plain_table(*columns: str) -> Table:
     """A plain table; `>` before a name aligns its column to the right."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
     for name in columns:
