@@ -61,8 +61,8 @@ def r_metrics(
     session_rs  R of the trades closed in each session, 0 for a session without one
     pnl_dollars of each trade
 
-    sharpe_ratio is that of single trades times √252, as the original has it; sharpe_daily that of
-    sessions. Their deviations are the population's.
+    sharpe_ratio is of single trades, as if each were a day; sharpe_daily is of sessions. Deviations
+    are the population's.
     """
     values = np.asarray(rs, dtype=np.float64)
     wins, losses = values[values > TOLERANCE], values[values < -TOLERANCE]

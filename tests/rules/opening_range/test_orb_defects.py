@@ -1,6 +1,6 @@
-"""Known defects of the original, each as a test that would fail with it (O1 to O33).
+"""Known defects of an earlier implementation of these rules, each as a test that fails with it.
 
-Those of files, reports, web and fetching are tested where those parts are.
+Numbered as in its review, O1 to O33; defects of files, reports, web and fetching are not here.
 """
 
 from __future__ import annotations

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pytest
 from orb_markets import random_market, random_settings
-from orb_tools import merged, real_bars, real_daily
+from orb_tools import at, merged, real_bars, real_daily
 
 from bt_gex.market.bars import Bar
 from bt_gex.rules.opening_range.machine import OpeningRangeMachine
@@ -22,6 +23,7 @@ from bt_gex.rules.opening_range.records import (
 )
 from bt_gex.rules.opening_range.resolve import params_from
 from bt_gex.rules.opening_range.run import outcome, run_events, run_symbol
+from bt_gex.rules.opening_range.session import MINUTE_NS
 
 SEEDS = range(40)
 CENTRE = 100.0
@@ -105,19 +107,9 @@ def test_order_and_repetition_of_rows_do_not_matter(seed: int) -> None:
     assert run_symbol(rows, days, params) == run_symbol(bars, daily, params)
 
 
-def mirrored(price: float) -> float:
-    return round(2 * CENTRE - price, 10)
-
-
-def mirrored_bar(bar: Bar) -> Bar:
-    return Bar(
-        bar.ts_ns,
-        mirrored(bar.open),
-        mirrored(bar.low),
-        mirrored(bar.high),
-        mirrored(bar.close),
-        bar.volume,
-    )
+def mirrored_bar(bar: Bar, centre: float = CENTRE) -> Bar:
+    opened, high, low, close = (round(2 * centre - price, 10) for price in bar[1:5])
+    return Bar(bar.ts_ns, opened, low, high, close, bar.volume)
 
 
 def seen(trades: list[RangeTrade], *, mirror: bool) -> list[Any]:
@@ -152,7 +144,7 @@ def test_mirrored_prices_swap_long_and_short(seed: int) -> None:
     events = run_events(bars, daily, params)
     if any(isinstance(e, EntrySkipped) and e.reason == "other side" for e in events):
         return
-    days = [mirrored_bar(row) for row in daily]
+    days = [mirrored_bar(bar) for bar in daily]
     other = run_symbol([mirrored_bar(bar) for bar in bars], days, params)
 
     assert seen(outcome(events).trades, mirror=False) == seen(other.trades, mirror=True)
@@ -161,9 +153,32 @@ def test_mirrored_prices_swap_long_and_short(seed: int) -> None:
         assert (ours.signals, ours.lockout) == (theirs.signals, theirs.lockout)
 
 
+@pytest.mark.parametrize("symbol", ["SPY", "IBM", "AIG", "BAC"])
+def test_mirrored_real_days_swap_long_and_short(symbol: str) -> None:
+    """One autumn, mirrored about its first close."""
+    until_ns = at("00:00", date(2014, 1, 1))
+    bars = [bar for bar in real_bars(symbol) if bar.ts_ns < until_ns]
+    centre = bars[0].close
+    start_ns = bars[0].ts_ns - 60 * 24 * 60 * MINUTE_NS
+    daily = [bar for bar in real_daily(symbol) if start_ns < bar.ts_ns < until_ns]
+    every = {"factors": {"vwap": {"enabled": True}, "adx": {"enabled": True}}}
+    loose = {"scoring": {"base_required": 1, "weak_trend_required": 1}}
+    found = 0
+    for settings in ({}, every, loose, merged(loose, {"trade": {"entry_mode": "next_open"}})):
+        params = params_from(settings)
+        ours = run_symbol(bars, daily, params).trades
+        theirs = run_symbol(
+            [mirrored_bar(bar, centre) for bar in bars],
+            [mirrored_bar(bar, centre) for bar in daily],
+            params,
+        ).trades
+        assert seen(ours, mirror=False) == seen(theirs, mirror=True)
+        found += len(ours)
+    assert found > 0
+
+
 @pytest.mark.parametrize("seed", range(20))
-def test_first_of_the_rules_bounds(seed: int) -> None:
-    """What must hold of every trade."""
+def test_what_holds_of_every_trade(seed: int) -> None:
     rng = np.random.default_rng(seed)
     bars, daily = random_market(rng)
     for _ in range(5):
