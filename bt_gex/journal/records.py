@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from bt_gex.errors import JournalDamaged
@@ -22,6 +23,8 @@ from bt_gex.storage.reading import refuse_constant
 from bt_gex.trades.intent import Json
 
 GENESIS = "0" * 64
+_decode = json.JSONDecoder(parse_constant=refuse_constant).decode
+_uuid = lru_cache(maxsize=1_000)(UUID)  # most rows name the same few
 ALGORITHM = "sha256"
 
 
@@ -55,7 +58,7 @@ class Record:
     def payload_json(self) -> dict[str, Json]:
         """Raises JournalDamaged when the payload is no JSON object."""
         try:
-            found = json.loads(self.payload, parse_constant=refuse_constant)
+            found = _decode(self.payload)
         except ValueError as error:
             raise JournalDamaged(f"{self.place}: the payload is no JSON: {error}") from error
         if not isinstance(found, dict):
@@ -80,9 +83,9 @@ BEFORE_PAYLOAD = frozenset(name for name in CHAINED if name < "payload")
 
 def _digest(columns: dict[str, Json], payload: str) -> str:
     """Hash of the canonical envelope, put together around the payload as it is stored."""
-    present = {name: value for name, value in columns.items() if value is not None}
-    head = canonical({name: v for name, v in present.items() if name in BEFORE_PAYLOAD})
-    tail = canonical({name: v for name, v in present.items() if name not in BEFORE_PAYLOAD})
+    present = [item for item in columns.items() if item[1] is not None]
+    head = canonical({name: value for name, value in present if name in BEFORE_PAYLOAD})
+    tail = canonical({name: value for name, value in present if name not in BEFORE_PAYLOAD})
     whole = f'{head[:-1]},"payload":{payload},{tail[1:]}'
     return hashlib.sha256(whole.encode()).hexdigest()
 
@@ -119,9 +122,9 @@ def event_of(record: Record) -> Event:
     """The event of a record. Raises LedgerError or JournalDamaged when it holds none."""
     try:
         at = datetime.fromisoformat(record.at)
-        workspace = UUID(record.workspace_id)
-        intent = UUID(record.intent_id) if record.intent_id else None
-        strategy = UUID(record.strategy_entity_id) if record.strategy_entity_id else None
+        workspace = _uuid(record.workspace_id)
+        intent = _uuid(record.intent_id) if record.intent_id else None
+        strategy = _uuid(record.strategy_entity_id) if record.strategy_entity_id else None
     except ValueError as error:
         raise JournalDamaged(f"{record.place}: {error}") from error
     return Event(

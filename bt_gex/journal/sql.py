@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, func, insert, select, text
+from sqlalchemy import Connection, Select, TextClause, bindparam, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bt_gex.errors import JournalError
@@ -137,6 +138,28 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 _LOCK_SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:name, 0))")
 
 
+# Made once: putting a statement together takes longer than the database takes to answer it.
+_ANY = select(*SELECTED).where(events.c.workspace_id == bindparam("workspace"))
+_OF_INTENT = events.c.intent_id == bindparam("intent")
+_FILL = _ANY.where(events.c.type == "order_filled")
+_FILL_OF_ORDER = _FILL.where(events.c.order_id == bindparam("order"))
+_FILL_OF_INTENT = _FILL.where(events.c.mode == bindparam("mode"), _OF_INTENT)
+_EMITTED = (
+    _ANY.where(events.c.type == "intent_emitted", _OF_INTENT).order_by(events.c.seq.desc()).limit(1)
+)
+_AFTER = _ANY.where(events.c.seq > bindparam("seq")).order_by(events.c.seq).limit(PAGE)
+
+
+@cache
+def _insert_of(count: int) -> TextClause:
+    """One statement for all rows of a batch, so that it is whole to who looks at statements."""
+    names = ", ".join(f'"{name}"' for name in COLUMNS)
+    rows = ", ".join(
+        "(" + ", ".join(f":{name}_{n}" for name in COLUMNS) + ")" for n in range(count)
+    )
+    return text(f"INSERT INTO trade_events ({names}) VALUES {rows}")
+
+
 @dataclass(slots=True)
 class SqlRows:
     """Records within one transaction."""
@@ -144,9 +167,8 @@ class SqlRows:
     connection: Connection
 
     def after(self, workspace_id: UUID, seq: int) -> Iterator[Record]:
-        mine = events.c.workspace_id == str(workspace_id)
-        query = select(*SELECTED).where(mine).order_by(events.c.seq).limit(PAGE)
-        while page := list(self._records(query.where(events.c.seq > seq))):
+        name = str(workspace_id)
+        while page := list(self._records(_AFTER, workspace=name, seq=seq)):
             yield from page
             seq = page[-1].seq
             if len(page) < PAGE:
@@ -155,29 +177,24 @@ class SqlRows:
     def fill(
         self, workspace_id: UUID, intent: tuple[str, UUID] | None, order_id: str
     ) -> Record | None:
-        fills = (events.c.workspace_id == str(workspace_id), events.c.type == "order_filled")
-        query = select(*SELECTED).where(*fills, events.c.order_id == order_id)
-        found = next(self._records(query), None)
+        name = str(workspace_id)
+        found = next(self._records(_FILL_OF_ORDER, workspace=name, order=order_id), None)
         if found or intent is None:
             return found
-        mode, name = intent
-        of_intent = (events.c.mode == mode, events.c.intent_id == str(name))
-        return next(self._records(select(*SELECTED).where(*fills, *of_intent)), None)
+        values = {"workspace": name, "mode": intent[0], "intent": str(intent[1])}
+        return next(self._records(_FILL_OF_INTENT, **values), None)
 
     def emitted(self, workspace_id: UUID, intent_id: UUID) -> Record | None:
-        query = Query(
-            workspace_id=workspace_id,
-            types=("intent_emitted",),
-            intent_id=intent_id,
-            newest=True,
-            limit=1,
-        )
-        return next(iter(self.find(query)), None)
+        values = {"workspace": str(workspace_id), "intent": str(intent_id)}
+        return next(self._records(_EMITTED, **values), None)
 
     def insert(self, records: Sequence[Record]) -> None:
-        # One statement for all rows: a batch is whole even to who looks at statements.
-        rows = [{name: getattr(record, name) for name in COLUMNS} for record in records]
-        self.connection.execute(insert(events).values(rows))
+        values = {
+            f"{name}_{n}": getattr(record, name)
+            for n, record in enumerate(records)
+            for name in COLUMNS
+        }
+        self.connection.execute(_insert_of(len(records)), values)
 
     def find(self, query: Query) -> list[Record]:
         statement = select(*SELECTED).where(*_conditions(query))
@@ -201,8 +218,8 @@ class SqlRows:
         first = select(events.c.workspace_id).where(events.c.seq == 1)
         return sorted(UUID(name) for (name,) in self.connection.execute(first))
 
-    def _records(self, query: Select[Any]) -> Iterator[Record]:
-        for row in self.connection.execute(query):
+    def _records(self, query: Select[Any], **values: object) -> Iterator[Record]:
+        for row in self.connection.execute(query, values):
             yield Record(*row)
 
 

@@ -20,11 +20,14 @@ from bt_gex.ledger.events import Body, RunReported, SpreadFilled
 from bt_gex.market.contracts import SpreadContract
 from bt_gex.trades.intent import Intent, Json
 
+# json.dumps with arguments makes an encoder on each call.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
 
 def canonical(value: Json) -> str:
     """One spelling of a JSON value. Raises BadValue for NaN and infinities."""
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return _encode(value)
     except ValueError as error:
         raise BadValue(f"{value!r:.80} cannot be written: {error}") from None
 
