@@ -127,7 +127,9 @@ def journal_error(name: str, error: SQLAlchemyError) -> JournalError:
     code = str(getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or "")
     base = "_".join(code.split("_")[:2])  # SQLITE_BUSY_SNAPSHOT is a SQLITE_BUSY
     if base in FULL or code in PG_FULL:
-        return JournalFull(f"{name}: cannot be written: {said}; make room, then send it again")
+        return JournalFull(
+            f"{name}: cannot be written: {said}; make room, or allow it, and send it again"
+        )
     if base in BUSY or code in PG_BUSY:
         return JournalBusy(f"{name}: another writer is busy with it: {said}; send it again")
     if isinstance(error, IntegrityError):

@@ -111,6 +111,21 @@ class Book:
     def buying_power(self) -> Decimal:
         return subtract(self.cash, self.reserved) if self.spreads else self.cash
 
+    def marked(self, prices: Mapping[str, Decimal], values: Mapping[str, Decimal]) -> Decimal:
+        """Equity at marks: cash, what the units are worth, less what the spreads cost to close.
+
+        prices  dollars a unit, of every symbol held; values: points, of every open spread by
+        position id. Raises LedgerError for one without a mark.
+        """
+        total = self.cash
+        for symbol, position in self.longs.items():
+            if position.quantity:
+                total = add(total, multiply(position.quantity, _mark(prices, symbol)))
+        for name, spread in self.spreads.items():
+            units = Decimal(spread.contract.multiplier * spread.quantity)
+            total = subtract(total, multiply(_mark(values, name), units))
+        return total
+
     def held(self, symbol: str) -> Decimal:
         """Units held of a symbol."""
         position = self.longs.get(symbol)
@@ -122,6 +137,12 @@ class SpreadExit(NamedTuple):
 
     pnl: Decimal | None
     cash: Decimal
+
+
+def _mark(marks: Mapping[str, Decimal], name: str) -> Decimal:
+    if name not in marks:
+        raise LedgerError(f"no mark for {name}; give one for every open position")
+    return marks[name]
 
 
 def fresh_book(starting_equity: Decimal | float | str) -> Book:

@@ -93,3 +93,13 @@ def buy_until_killed(url: str, path: str, tag: str) -> None:
             desk.buy(f"{tag}-{n}", 1, 1)
             file.write(f"{tag}-{n}\n")
             file.flush()
+
+
+def buy_and_tell(url: str) -> None:
+    """Buy a unit ten times; prints what each purchase came to."""
+    desk = Desk(SqlJournal(url))
+    for n in range(10):
+        try:
+            print(n, type(desk.buy(n, 1, 1)).__name__)
+        except JournalError as error:
+            print(n, type(error).__name__)

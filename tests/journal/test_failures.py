@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +33,9 @@ from bt_gex.journal.migrations import STEPS
 from bt_gex.journal.schema import metadata
 from bt_gex.journal.sql import SqlJournal
 from bt_gex.ledger.commands import Accepted, Refused
+
+# Which calls fail: "first+step" of strace; one by default, as each starts a traced program.
+SYNC_FAILURES = os.environ.get("BT_GEX_SYNC_FAILURES", "3+5").split()
 
 
 def failing(connection: Any) -> None:
@@ -95,6 +102,33 @@ def test_what_cannot_be_read_is_unknown(place: Place) -> None:
     assert isinstance(again, Refused)
     assert again.code == "ALREADY_EXECUTED"
     assert desk.book.held("BTC") == 2
+
+
+@pytest.mark.parametrize("when", SYNC_FAILURES)
+def test_a_disk_that_fails_to_sync(sqlite_place: Place, when: str) -> None:
+    """What was accepted is there, what was an error is not, whichever sync of a commit failed."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    sqlite_place.open().close()
+    calls = "fsync,fdatasync"
+    tracer = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={calls}",
+              "-e", f"inject={calls}:error=EIO:when={when}"]  # fmt: skip
+    code = f"from journal.children import buy_and_tell; buy_and_tell({sqlite_place.url!r})"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [*tracer, sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False
+    )
+    if "ptrace" in done.stderr:
+        pytest.skip("strace may not trace here")
+    told = dict(line.split() for line in done.stdout.splitlines())
+    assert len(told) == 10, done.stderr
+    assert "JournalError" in told.values()
+    journal = sqlite_place.open()
+    fills = journal.records(base.Query(types=("order_filled",)))
+    stored = {str(record.correlation_id).removeprefix("test-") for record in fills}
+    assert {name for name, kind in told.items() if kind == "Accepted"} <= stored
+    assert not stored & {name for name, kind in told.items() if kind == "JournalError"}
+    assert journal.verify(WORKSPACE).ok
 
 
 # ----------------------------------------------------------------------- c7: an error in apply

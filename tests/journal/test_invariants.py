@@ -34,7 +34,7 @@ QUANTITIES = st.sampled_from(["1", "0.3", "2.5", "0.00000001"])
 PRICES = st.sampled_from(["100", "0.1", "33.333333", "1e-8"]).map(lambda x: f"{Decimal(x):f}")
 CREDITS = st.integers(1, 999).map(lambda n: f"{n / 100}")
 VALUES = st.integers(0, 1_000).map(lambda n: n / 100)
-RATES = st.sampled_from(["0", "0.65", "1.035"])
+RATES = st.sampled_from(["0", "0.65", "1.0349"])
 RARELY = st.sampled_from([False, False, True])
 SCOPES = st.sampled_from(["all", "entries"])
 

@@ -157,9 +157,9 @@ def test_a_spread_opens_and_closes_whole() -> None:
 
 def test_cents_are_rounded_half_to_even_at_each_fill() -> None:
     """12.345 dollars are 12.34; the exit's profit is rounded of the whole, not of the parts."""
-    book = after(spread("sell", 0.12345, fees=0.005, contract=CALL), start=1_000)
-    assert book.spreads["p1"].booked == Decimal("12.34")  # 12.34 less 0.00
-    book = booked(book, spread("buy", -0.1, fees=0.005, contract=CALL))
+    book = after(spread("sell", 0.12345, fees=0.006, contract=CALL), start=1_000)
+    assert book.spreads["p1"].booked == Decimal("12.33")  # 12.34 less 0.01
+    book = booked(book, spread("buy", -0.1, fees=0.004, contract=CALL))
     assert book.realized_pnl == Decimal("2.34")  # 2.345 − 0.01 = 2.335, to the even cent
     assert book.cash == Decimal("1002.34")
 
@@ -201,6 +201,19 @@ def test_margin_counts_the_width_and_the_cash_of_the_entry() -> None:
     book = after(spread("sell", 3.0, 2), start=2_000)  # 2,600 in cash, 2,000 reserved
     assert margin_after(book, CALL, 1, Decimal("150.00")) == 250
     assert margin_after(book, CALL, 2, Decimal("-0.01")) == Decimal("-400.01")
+
+
+def test_equity_is_unchanged_by_a_fill_at_the_mark() -> None:
+    prices, values = {"BTC": Decimal(120)}, {"p1": Decimal("3.25"), "p2": Decimal("1.5")}
+    fills = [
+        long("buy", 2, 120), spread("sell", 3.25, 2), spread("sell", 1.5, 1, position="p2"),
+        long("buy", "0.5", 120), spread("buy", -3.25, 2), long("sell", "2.5", 120),
+    ]  # fmt: skip
+    for count in range(len(fills) + 1):
+        assert after(*fills[:count]).marked(prices, values) == 10_000
+    assert after(*fills[:2]).marked({"BTC": Decimal(121)}, {"p1": Decimal("3.00")}) == 10_052
+    with pytest.raises(LedgerError, match="no mark for p1"):
+        after(*fills[:2]).marked(prices, {})
 
 
 @settings(max_examples=80)
