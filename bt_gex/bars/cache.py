@@ -24,10 +24,10 @@ import pyarrow as pa
 
 from bt_gex.bars.factors import Factors
 from bt_gex.bars.files import STAMP_COLUMNS, STAMP_TYPES, read_columns
-from bt_gex.bars.series import VALUES, BarSeries, Interval
+from bt_gex.bars.series import LENGTH_NS, VALUES, BarSeries, Interval
 from bt_gex.bars.source import BarSource, Provider
 from bt_gex.errors import DataError, OutputError
-from bt_gex.market.calendar import NS, utc
+from bt_gex.market.calendar import utc
 from bt_gex.storage.arrow_arrays import to_arrow
 from bt_gex.storage.atomic import write_bytes, write_text
 from bt_gex.storage.reading import refuse_constant
@@ -130,7 +130,7 @@ def _store(path: Path, series: BarSeries, about: Mapping[str, Any]) -> None:
     """Keep bars. A folder that can't be written is a warning: the bars are there all the same."""
     column, kind = STAMP_COLUMNS[series.interval], STAMP_TYPES[series.interval]
     if series.interval == "1d":
-        stamps = to_arrow((series.stamps_ns // (86_400 * NS)).astype("int32"), kind)
+        stamps = to_arrow((series.stamps_ns // LENGTH_NS["1d"]).astype("int32"), kind)
     else:
         stamps = to_arrow(series.stamps_ns, kind)
     columns = {column: stamps, **{name: to_arrow(getattr(series, name)) for name in VALUES}}

@@ -32,7 +32,7 @@ CONTRADICTING = "contradicting duplicate"
 BAD_OUTSIDE = "bad outside sessions"
 
 
-def checked(
+def checked_bars(
     symbol: str,
     interval: Interval,
     stamps_ns: Stamps,

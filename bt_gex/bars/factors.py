@@ -8,11 +8,9 @@ from datetime import date
 
 import numpy as np
 
-from bt_gex.bars.series import BarSeries
-from bt_gex.market.calendar import NS, Stamps
+from bt_gex.bars.series import LENGTH_NS, BarSeries
+from bt_gex.market.calendar import Stamps
 from bt_gex.market.quotes import Prices
-
-_DAY_NS = 86_400 * NS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,7 +36,7 @@ NO_FACTORS = Factors(stamps_ns=np.empty(0, np.int64), factor=np.empty(0))
 
 def day_labels(days: Sequence[date]) -> Stamps:
     """Dates as labels at midnight UTC, nanoseconds."""
-    return np.array(days, dtype="datetime64[D]").astype(np.int64) * _DAY_NS
+    return np.array(days, dtype="datetime64[D]").astype(np.int64) * LENGTH_NS["1d"]
 
 
 def adjusted(series: BarSeries, factors: Factors, as_of: date) -> BarSeries:

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from bt_gex.bars.checks import checked
+from bt_gex.bars.checks import checked_bars
 from bt_gex.bars.factors import NO_FACTORS, Factors, day_labels
-from bt_gex.bars.series import VALUES, BarSeries, Interval, in_dates
+from bt_gex.bars.series import LENGTH_NS, VALUES, BarSeries, Interval, in_dates
 from bt_gex.bars.source import FIRST_DAY, LAST_DAY, Provider
 from bt_gex.errors import BadValue, DataError, UnknownName
-from bt_gex.market.calendar import NS, Stamps
+from bt_gex.market.calendar import Stamps
 from bt_gex.market.quotes import Prices
 from bt_gex.storage.arrow_arrays import to_numpy
 from bt_gex.storage.reading import first_line
@@ -93,7 +93,7 @@ class FolderBars(Provider):
         stamps, values = read_columns(path, interval)
         asked = in_dates(stamps, interval, start, end)
         within = {name: column[asked] for name, column in values.items()}
-        return checked(symbol, interval, stamps[asked], within, str(path))
+        return checked_bars(symbol, interval, stamps[asked], within, str(path))
 
     def _require(self, symbol: str, interval: Interval) -> None:
         if symbol not in (known := self.symbols(interval)):
@@ -125,7 +125,7 @@ def read_columns(path: Path, interval: Interval) -> tuple[Stamps, dict[str, Pric
         raise DataError(f"{path}: {stamps.null_count} rows have no {STAMP_COLUMNS[interval]}")
     values: dict[str, Prices] = {name: to_numpy(table[name]) for name in VALUES}
     ns = to_numpy(stamps)
-    return (ns.astype(np.int64) * 86_400 * NS if interval == "1d" else ns), values
+    return (ns.astype(np.int64) * LENGTH_NS["1d"] if interval == "1d" else ns), values
 
 
 def read_factors(path: Path) -> Factors:
@@ -150,7 +150,7 @@ def _csv(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = next(reader(file), [])
-        _require(path, header, types)
+        _require_columns(path, header, types)
         return csv.read_csv(
             path,
             csv.ReadOptions(use_threads=False),  # with threads, errors name no row
@@ -172,7 +172,7 @@ def _parquet(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
 
     try:
         with parquet.ParquetFile(path) as file:
-            _require(path, file.schema_arrow.names, types)
+            _require_columns(path, file.schema_arrow.names, types)
             table = file.read(columns=list(types))
         for name, kind in types.items():
             there = table.schema.field(name).type
@@ -183,7 +183,7 @@ def _parquet(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
         raise DataError(f"{path} can't be read: {first_line(error)}") from error
 
 
-def _require(path: Path, there: Sequence[str], types: Mapping[str, pa.DataType]) -> None:
+def _require_columns(path: Path, there: Sequence[str], types: Mapping[str, pa.DataType]) -> None:
     missing = [name for name in types if name not in there]
     if missing:
         raise DataError(

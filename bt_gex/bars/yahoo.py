@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from bt_gex.bars.checks import checked
+from bt_gex.bars.checks import checked_bars
 from bt_gex.bars.factors import NO_FACTORS, Factors, day_labels
 from bt_gex.bars.series import LENGTH_NS, VALUES, BarSeries, Interval, in_dates
 from bt_gex.bars.source import Provider
@@ -119,7 +119,7 @@ class YahooBars(Provider):
         }
         keep = asked & priced & over
         kept = {name: column[keep] for name, column in values.items()}
-        return checked(symbol, interval, stamps[keep], kept, f"Yahoo, {symbol}", odd)
+        return checked_bars(symbol, interval, stamps[keep], kept, f"Yahoo, {symbol}", odd)
 
     def _has_begun(self, first: date, after: date) -> bool:
         """Whether a session of these days has: only then there can be an answer."""

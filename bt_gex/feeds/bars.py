@@ -9,12 +9,10 @@ import backtrader as bt
 import numpy as np
 import numpy.typing as npt
 
-from bt_gex.bars.series import VALUES, BarSeries
+from bt_gex.bars.series import LENGTH_NS, VALUES, BarSeries
 from bt_gex.errors import EngineError
 from bt_gex.feeds.lines import BulkFeed, bt_stamps
-from bt_gex.market.calendar import NS, Stamps, sessions, utc
-
-_DAY_NS = 86_400 * NS
+from bt_gex.market.calendar import Stamps, sessions, utc
 
 
 class BarFeed(BulkFeed):
@@ -54,5 +52,5 @@ def _closes(labels: Stamps) -> Stamps:
     first, last = (utc(int(labels[row])).date() for row in (0, -1))
     closes: dict[date, int] = {s.day: s.close_ns for s in sessions(first, last)}
     return np.array(
-        [closes.get(utc(ns).date(), ns + _DAY_NS) for ns in labels.tolist()], dtype=np.int64
+        [closes.get(utc(ns).date(), ns + LENGTH_NS["1d"]) for ns in labels.tolist()], dtype=np.int64
     )

@@ -18,14 +18,14 @@ import numpy.typing as npt
 from annotated_types import Gt, Le
 
 from bt_gex.bars.factors import NO_FACTORS, Factors, day_labels
-from bt_gex.bars.series import VALUES, BarSeries, Interval
+from bt_gex.bars.series import LENGTH_NS, VALUES, BarSeries, Interval
 from bt_gex.bars.source import Provider
 from bt_gex.errors import UnknownName
-from bt_gex.market.calendar import NS, Session, sessions
+from bt_gex.market.calendar import Session, sessions
 from bt_gex.market.quotes import Prices
 from bt_gex.rules.settings import checked
 
-MINUTE_NS = 60 * NS
+MINUTE_NS = LENGTH_NS["1m"]
 FIRST_PRICE = 100.0
 REGIMES = ("trend_up", "trend_down", "mean_revert", "choppy")
 DRIFT: Mapping[str, float] = {"trend_up": 0.0002, "trend_down": -0.0002}

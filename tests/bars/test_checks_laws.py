@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bars.bar_files import GOOD_ROWS, ns
-from bt_gex.bars.checks import checked
+from bt_gex.bars.checks import checked_bars
 from bt_gex.bars.series import VALUES, BarSeries
 from bt_gex.market.calendar import NS
 
@@ -22,7 +22,7 @@ def read(rows: Rows) -> BarSeries:
     table = np.array([values for _, values in rows], dtype=np.float64).reshape(-1, len(VALUES))
     columns: dict[str, Any] = {name: table[:, n] for n, name in enumerate(VALUES)}
     stamps = np.array([OPEN + minute * 60 * NS for minute, _ in rows], dtype=np.int64)
-    return checked("X", "1m", stamps, columns, "rows")
+    return checked_bars("X", "1m", stamps, columns, "rows")
 
 
 @st.composite

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bt_gex.bars.checks import checked
+from bt_gex.bars.checks import checked_bars
 from bt_gex.errors import BadValue, UnknownName
 from bt_gex.market.bars import Bar
 from bt_gex.market.calendar import NS, sessions
@@ -77,7 +77,7 @@ def test_all_regimes_are_in_that_range() -> None:
 def test_bars_are_sound() -> None:
     found = SyntheticBars(["SPY"]).minute_bars("SPY", START, END)
     columns = {name: getattr(found, name) for name in ("open", "high", "low", "close", "volume")}
-    again = checked("SPY", "1m", found.stamps_ns, columns, "synthetic")
+    again = checked_bars("SPY", "1m", found.stamps_ns, columns, "synthetic")
     assert again.odd == {}
     assert again.sha256() == found.sha256()
     assert found.open[0] == 100.0
