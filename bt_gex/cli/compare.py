@@ -1,4 +1,4 @@
-"""`bt-gex compare`: two runs, or a run and somebody's own list of trades, against each other."""
+"""`bt-gex compare`: two runs, or a run and somebody's own list of trades."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bt_gex.cli.common import DATE, FILLED
 from bt_gex.errors import BadValue, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from bt_gex.compare.comparison import Side
+    from bt_gex.compare.records import Side
     from bt_gex.compare.trade_list import Reading, TradeList
 
 PLACE = click.Path(path_type=Path)
@@ -51,14 +51,14 @@ def compare(
     within: int,
     as_json: bool,
 ) -> None:
-    """Hold a run against another, or against a list of trades (CSV): which trades differ, what
+    """Compare a run with another, or with a list of trades (CSV): which trades differ, what
     changed each, and what that makes of the P&L.
 
     The status is 0 when nothing differs, 1 when anything does, 2 when they cannot be compared.
 
     Example: bt-gex compare runs/SPX-20260112-20260112-0123456789 trades.csv --zone UTC
     """
-    from bt_gex.compare.comparison import compare as held_against
+    from bt_gex.compare.comparison import compare as compare_sides
     from bt_gex.compare.trade_list import Reading
     from bt_gex.reports.console.comparison import comparison_json, print_comparison
     from bt_gex.reports.console.run import make_console
@@ -66,7 +66,7 @@ def compare(
     _check_options(ctx, a, b)
     reading = Reading(columns=_columns(columns), zone=zone, day=day)
     one, two, listed = _sides(a, b, reading)
-    found = held_against(one, two, within_s=0 if listed is None else within)
+    found = compare_sides(one, two, within_s=0 if listed is None else within)
     if as_json:
         click.echo(json.dumps(comparison_json(found, listed), indent=1, allow_nan=False))
     else:
@@ -110,8 +110,7 @@ def _sides(a: Path, b: Path, reading: Reading) -> tuple[Side, Side, TradeList | 
         return runs[a], runs[b], None
     (run,) = runs.values()
     path = b if a.is_dir() else a
-    facts = replace(reading, index=run.index, multiplier=run.multiplier)
-    listed = read_trade_list(path, facts)
+    listed = read_trade_list(path, replace(reading, index=run.index, multiplier=run.multiplier))
     other = list_side(listed, run)
     return (run, other, listed) if a.is_dir() else (other, run, listed)
 
@@ -127,3 +126,5 @@ def _load(place: Path) -> Side:
         raise UsageError(str(error)) from error
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{place} is not a readable run: {error} is missing in it") from error
+    except ValueError as error:
+        raise UsageError(f"{place} is not a readable run: {error}") from error

@@ -4,38 +4,39 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from datetime import date
 
-from bt_gex.compare.comparison import Side
+from bt_gex.compare.records import Side, compared
 from bt_gex.compare.trade_list import TradeList
 from bt_gex.results.result import RunResult
 from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
 
 
 def run_side(result: RunResult) -> Side:
-    """All that a comparison can use of a run. Raises KeyError, TypeError or AttributeError where a
-    saved one has lost a part."""
+    """All that a comparison can use of a run."""
     config = result.config
-    sections = {name: part for name, part in config.items() if isinstance(part, Mapping)}
-    settings: dict[str, Any] = {
+    settings: dict[str, object] = {
         f"{section}.{name}": value
-        for section, part in sections.items()
+        for section, part in config.items()
+        if isinstance(part, Mapping)
         for name, value in part.items()
     }
     return Side(
         name=result.run_id,
-        trades=result.trade_records,
+        trades=[compared(trade) for trade in result.trade_records],
         multiplier=config["index_facts"]["multiplier"],
         index=config["index"],
         settings=settings,
         decisions=result.decision_records,
-        sessions={row["session"]: row["status"] for row in result.summary["sessions"]},
+        sessions={
+            date.fromisoformat(row["session"]): row["status"] for row in result.summary["sessions"]
+        },
         fingerprint=result.source.get("fingerprint"),
         market=_market(result),
     )
 
 
-def _market(result: RunResult) -> dict[str, str]:
+def _market(result: RunResult) -> dict[date, str]:
     """A hash of index price, VIX and pin by session."""
     table = result.market_table
     rows = rows_by_name(table["session"])
@@ -44,11 +45,11 @@ def _market(result: RunResult) -> dict[str, str]:
         values = to_numpy(table[column])
         for name, digest in digests.items():
             digest.update(values[rows[name]].tobytes())
-    return {name: digest.hexdigest() for name, digest in digests.items()}
+    return {date.fromisoformat(name): digest.hexdigest() for name, digest in digests.items()}
 
 
 def list_side(listed: TradeList, run: Side) -> Side:
-    """A list that is held against a run, whose contracts it traded."""
+    """A list that is compared with a run, whose contracts it traded."""
     return Side(
         name=listed.path.name,
         trades=listed.trades,

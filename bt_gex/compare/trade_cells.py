@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta, timezone
 from pathlib import Path
 
 from bt_gex.errors import BadValue
+from bt_gex.market.contracts import Strategy
 
 _NUMBER = re.compile(
     r"(?P<open>\()?(?P<sign>[+-]?)\s*\$?\s*(?P<minus>-?)"
@@ -25,12 +27,19 @@ _LEG = re.compile(  # 1 Jan 12 6950 P STO 4.25; the right may stand before the s
     r"|(?P<right2>[CP]) (?P<strike2>[\d.]+)) (?P<side>STO|BTO)(?: \S+)?",
     re.ASCII,
 )
+LONGEST = 60  # characters of a cell shown in a message
 LARGEST = 1e9  # points or dollars: beyond it cents are no longer exact
-STRATEGIES = {
+STRATEGIES: Mapping[Strategy, tuple[str, ...]] = {
     "PUT": ("put", "putspread", "putcreditspread", "bullput", "bullputspread"),
     "CALL": ("call", "callspread", "callcreditspread", "bearcall", "bearcallspread"),
     "IC": ("ic", "ironcondor", "condor"),
 }
+
+
+def clipped(text: str, longest: int = LONGEST) -> str:
+    """The text as far as a message shows it, on one line."""
+    line = " ".join(text.splitlines())
+    return line if len(line) <= longest else f"{line[:longest]}..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ class Cell:
     @property
     def where(self) -> str:
         """For a message: file, line and column."""
-        return f"{self.path}, line {self.line}, column {self.column!r}"
+        return f"{self.path}, line {self.line}, column {clipped(self.column)!r}"
 
     @property
     def empty(self) -> bool:
@@ -54,7 +63,7 @@ class Cell:
 
     def wrong(self, allowed: str) -> BadValue:
         """The error that says what is allowed in it."""
-        return BadValue(f"{self.where}: must be {allowed}, got {self.text!r}")
+        return BadValue(f"{self.where}: must be {allowed}, got {clipped(self.text)!r}")
 
 
 def number(cell: Cell) -> float:
@@ -86,7 +95,7 @@ def contracts(cell: Cell) -> int:
     return int(value)
 
 
-def strategy(cell: Cell) -> str:
+def strategy(cell: Cell) -> Strategy:
     """PUT, CALL or IC by one of its usual names. Raises BadValue."""
     word = "".join(letter for letter in cell.text.casefold() if letter.isalnum())
     for name, words in STRATEGIES.items():
@@ -95,7 +104,7 @@ def strategy(cell: Cell) -> str:
     raise cell.wrong("PUT, CALL or IC (or leave the column out with --columns strategy=)")
 
 
-def strikes(cell: Cell) -> list[float]:
+def strikes(cell: Cell) -> tuple[float, ...]:
     """6950/6940; of a condor 7000/7010/6960/6950. Raises BadValue."""
     parts = re.split(r"\s*[/,]\s*", cell.text.strip())
     try:
@@ -104,7 +113,7 @@ def strikes(cell: Cell) -> list[float]:
         values = []
     if len(values) != len(parts) or len(values) not in (2, 4):
         raise cell.wrong("two or four strikes such as 6950/6940")
-    return values
+    return tuple(values)
 
 
 def is_legs(cell: Cell) -> bool:
@@ -112,7 +121,7 @@ def is_legs(cell: Cell) -> bool:
     return "STO" in cell.text or "BTO" in cell.text
 
 
-def legs(cell: Cell) -> tuple[str, list[float]]:
+def legs(cell: Cell) -> tuple[Strategy, tuple[float, ...]]:
     """Strategy and strikes, short before long and calls before puts, of legs such as
     `1 Jan 12 6950 P STO 4.25 | 1 Jan 12 6940 P BTO 0.30`. Raises BadValue."""
     found: dict[tuple[str, str], float] = {}
@@ -132,8 +141,8 @@ def legs(cell: Cell) -> tuple[str, list[float]]:
     wanted = [(right, side) for right in rights for side in ("STO", "BTO")]
     if len(lots) != 1 or len(written) != len(wanted) or set(found) != set(wanted):
         raise cell.wrong("a vertical spread or an iron condor, as many of each leg")
-    name = "IC" if len(rights) == 2 else "CALL" if rights == ["C"] else "PUT"
-    return name, [found[leg] for leg in wanted]
+    name: Strategy = "IC" if len(rights) == 2 else "CALL" if rights == ["C"] else "PUT"
+    return name, tuple(found[leg] for leg in wanted)
 
 
 def day(cell: Cell) -> date:

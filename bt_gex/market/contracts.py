@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple
@@ -41,7 +41,7 @@ class Spread:
     @property
     def label(self) -> str:
         """Strategy and strikes: CALL 6065/6070."""
-        return f"{self.strategy} {'/'.join(f'{k:.10g}' for k in self.strikes)}"
+        return spread_label(self.strategy, self.strikes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,12 @@ class SpreadContract:
         """Canonical name: SPXW 2026-01-12 IC 6070C/6080C/6030P/6020P."""
         legs = "/".join(leg.label for leg in self.spread.legs)
         return f"{self.root} {self.expiration} {self.spread.strategy} {legs}"
+
+
+def spread_label(strategy: str | None, strikes: Iterable[float]) -> str:
+    """Strategy and strikes, CALL 6065/6070, or what of them is known."""
+    joined = "/".join(f"{strike:.10g}" for strike in strikes)
+    return " ".join(word for word in (strategy, joined) if word)
 
 
 def make_spread(strategy: Strategy, strikes: Sequence[float]) -> Spread:

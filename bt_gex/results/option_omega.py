@@ -3,138 +3,191 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_gex.brokers.fills import filled
+from bt_gex.errors import BadValue
 from bt_gex.market.calendar import NEW_YORK
-from bt_gex.market.contracts import LONG, make_spread
+from bt_gex.market.contracts import LONG, Leg, make_spread
 from bt_gex.stats.sharpe import returns_while_solvent
 from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
+from bt_gex.trades.records import LegQuotes, SpreadTrade
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Record = Mapping[str, Any]
-# The columns of Option Omega's trade log, which trade journals read.
-COLUMNS = (
-    "Date Opened", "Time Opened", "Opening Price", "Legs", "Premium", "Closing Price",
-    "Date Closed", "Time Closed", "Avg. Closing Cost", "Reason For Close", "P/L", "P/L %",
-    "No. of Contracts", "Funds at Close", "Margin Req.", "Strategy",
-    "Opening Commissions + Fees", "Closing Commissions + Fees", "Opening Short/Long Ratio",
-    "Closing Short/Long Ratio", "Opening VIX", "Closing VIX", "Gap", "Movement", "Max Profit",
-    "Max Loss",
-)  # fmt: skip
-ENTRY, EXIT = 0, 2  # where the quotes of a leg begin in its `leg_quotes`
+Quote = tuple[float | None, float | None]  # bid and ask, points
+
+
+def _number(cell: str) -> float:
+    """As it was written: 5 or 5.0."""
+    value = int(cell) if cell.removeprefix("-").isdecimal() else float(cell)
+    if not math.isfinite(value):
+        raise ValueError(f"must be a finite number, got {cell!r}")
+    return value
+
+
+def _if_known(cell: str) -> float | None:
+    return _number(cell) if cell else None
+
+
+def _column(name: str, read: Callable[[str], object] = _number) -> dict[str, object]:
+    """The header of a column in Option Omega's trade log, and what reads its cells again."""
+    return {"column": name, "read": read}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalRow:
+    """A trade as a row of a trade journal; times New York's, money in dollars, None: not known.
+
+    premium, avg_closing_cost  of one contract
+    funds_at_close      in the account after the close of this trade
+    max_profit_pct, max_loss_pct  best and worst mark, percent of the premium
+    gap_pts, movement_pts  of the index: from the last price of the session before to the first of
+                        this one, and from there to the entry
+    """
+
+    date_opened: date = field(metadata=_column("Date Opened", date.fromisoformat))
+    time_opened: time = field(metadata=_column("Time Opened", time.fromisoformat))
+    opening_price: float | None = field(metadata=_column("Opening Price", _if_known))
+    legs: str = field(metadata=_column("Legs", str))
+    premium: float = field(metadata=_column("Premium"))
+    closing_price: float | None = field(metadata=_column("Closing Price", _if_known))
+    date_closed: date = field(metadata=_column("Date Closed", date.fromisoformat))
+    time_closed: time = field(metadata=_column("Time Closed", time.fromisoformat))
+    avg_closing_cost: float | None = field(metadata=_column("Avg. Closing Cost", _if_known))
+    reason_for_close: str = field(metadata=_column("Reason For Close", str))
+    pnl_dollars: float | None = field(metadata=_column("P/L", _if_known))
+    pnl_pct: float | None = field(metadata=_column("P/L %", _if_known))
+    contracts: int = field(metadata=_column("No. of Contracts", int))
+    funds_at_close: float = field(metadata=_column("Funds at Close"))
+    margin_dollars: float = field(metadata=_column("Margin Req."))
+    strategy: str = field(metadata=_column("Strategy", str))
+    opening_fees: float = field(metadata=_column("Opening Commissions + Fees"))
+    closing_fees: float = field(metadata=_column("Closing Commissions + Fees"))
+    opening_ratio: float | None = field(metadata=_column("Opening Short/Long Ratio", _if_known))
+    closing_ratio: float | None = field(metadata=_column("Closing Short/Long Ratio", _if_known))
+    opening_vix: float | None = field(metadata=_column("Opening VIX", _if_known))
+    closing_vix: float | None = field(metadata=_column("Closing VIX", _if_known))
+    gap_pts: float | None = field(metadata=_column("Gap", _if_known))
+    movement_pts: float | None = field(metadata=_column("Movement", _if_known))
+    max_profit_pct: float = field(metadata=_column("Max Profit"))
+    max_loss_pct: float = field(metadata=_column("Max Loss"))
+
+
+COLUMNS: tuple[str, ...] = tuple(f.metadata["column"] for f in fields(JournalRow))
 
 
 def write_journal(
-    path: Path, trades: Sequence[Record], config: Record, market: pa.Table | None = None
+    path: Path,
+    trades: Sequence[SpreadTrade],
+    config: Mapping[str, Any],
+    market: pa.Table | None = None,
 ) -> None:
-    """Write trades as a journal's rows, in order of entry; an unknown figure is an empty cell.
-
-    market  index price by tick, for Gap and Movement
-    """
+    """Write trades as a journal's rows; see `journal_rows`."""
     write_rows(path, journal_rows(trades, config, market))
 
 
-def write_rows(path: Path, rows: Iterable[Record]) -> None:
-    """Write rows of a journal; None is an empty cell."""
+def write_rows(path: Path, rows: Iterable[JournalRow]) -> None:
+    """Write rows under Option Omega's headers; None is an empty cell."""
+    names = [f.name for f in fields(JournalRow)]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for row in rows:
-            writer.writerow(["" if row[name] is None else row[name] for name in COLUMNS])
+        writer.writerows([getattr(row, name) for name in names] for row in rows)
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows again, as texts."""
+def read_rows(path: Path) -> list[JournalRow]:
+    """The rows that were written. Raises BadValue."""
     with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+        reader = csv.reader(file)
+        if tuple(next(reader, ())) != COLUMNS:
+            raise BadValue(f"{path.name}, line 1: must hold the headers of a trade journal")
+        return [_row_of(f"{path.name}, line {reader.line_num}", cells) for cells in reader]
+
+
+def _row_of(place: str, cells: Sequence[str]) -> JournalRow:
+    if len(cells) != len(COLUMNS):
+        raise BadValue(f"{place}: {len(cells)} cells under {len(COLUMNS)} headers")
+    values: dict[str, Any] = {}
+    for column, cell in zip(fields(JournalRow), cells, strict=True):
+        try:
+            values[column.name] = column.metadata["read"](cell)
+        except ValueError as error:
+            raise BadValue(f"{place}, column {column.metadata['column']!r}: {error}") from None
+    return JournalRow(**values)
+
+
+# ---------------------------------------------------------------------------------- the rows
 
 
 def journal_rows(
-    trades: Sequence[Record], config: Record, market: pa.Table | None = None
-) -> Iterator[dict[str, Any]]:
-    """Trades by COLUMNS; times New York's, money in dollars.
+    trades: Sequence[SpreadTrade], config: Mapping[str, Any], market: pa.Table | None = None
+) -> Iterator[JournalRow]:
+    """Trades as rows of a journal, in their order.
 
-    Premium and Avg. Closing Cost are a contract's; Max Profit and Max Loss the best and worst
-    mark in percent of the premium; Gap and Movement the index's points from the last session to
-    the first price of this one, and from there to the entry.
+    config  of the run, resolved, in plain values
+    market  index price by tick, for gap and movement
     """
     funds = _funds_at_close(trades, float(config["account"]["balance"]))
     opens = _opens(market)
     multiplier = float(config["index_facts"]["multiplier"])
-    fills = config["fills"]
+    commission, slippage = (
+        float(config["fills"][name]) for name in ("commission", "entry_slippage")
+    )
     for trade in trades:
-        spread = make_spread(trade["strategy"], [float(strike) for strike in trade["strikes"]])
-        entry, leave = (_new_york(trade[f"timestamp_{end}"]) for end in ("entry", "exit"))
-        credit, value, contracts = trade["entry_credit"], trade["exit_value"], trade["quantity"]
-        most = credit * multiplier * contracts
-        opening_fees = min(
-            float(fills["commission"]) * len(spread.legs) * contracts, trade["commission_dollars"]
+        legs = make_spread(trade.strategy, [float(strike) for strike in trade.strikes]).legs
+        entry, leave = (
+            moment.astimezone(NEW_YORK).replace(microsecond=0)
+            for moment in (trade.timestamp_entry, trade.timestamp_exit)
         )
-        first, before = opens.get(trade["expiration"], (None, None))
-        legs = [
-            f"{contracts} {entry:%b} {entry.day} {leg.strike:.10g} {leg.right} "
-            f"{'BTO' if leg.side == LONG else 'STO'} {_price(quotes, leg.side, fills)}"
-            for leg, quotes in zip(spread.legs, trade["leg_quotes"], strict=True)
-        ]
-        sides = [leg.side for leg in spread.legs]
-        yield {
-            "Date Opened": f"{entry:%Y-%m-%d}",
-            "Time Opened": f"{entry:%H:%M:%S}",
-            "Opening Price": trade["spot_entry"],
-            "Legs": " | ".join(legs),
-            "Premium": round(credit * multiplier, 2),
-            "Closing Price": trade["spot_exit"],
-            "Date Closed": f"{leave:%Y-%m-%d}",
-            "Time Closed": f"{leave:%H:%M:%S}",
-            "Avg. Closing Cost": None if value is None else round(value * multiplier, 2),
-            "Reason For Close": trade["exit_reason"],
-            "P/L": trade["pnl_dollars"],
-            "P/L %": trade["pnl_percent"],
-            "No. of Contracts": contracts,
-            "Funds at Close": funds[trade["order_id"]],
-            "Margin Req.": trade["max_loss_dollars"],
-            "Strategy": f"{trade['index_symbol']} {trade['strategy']}",
-            "Opening Commissions + Fees": round(opening_fees, 2),
-            "Closing Commissions + Fees": round(trade["commission_dollars"] - opening_fees, 2),
-            "Opening Short/Long Ratio": _ratio(trade["leg_quotes"], sides, ENTRY),
-            "Closing Short/Long Ratio": _ratio(trade["leg_quotes"], sides, EXIT),
-            "Opening VIX": trade["vix_entry"],
-            "Closing VIX": trade["vix_exit"],
-            "Gap": _difference(first, before),
-            "Movement": _difference(trade["spot_entry"], first),
-            "Max Profit": round(100.0 * trade["mfe_dollars"] / most, 2),
-            "Max Loss": round(100.0 * trade["mae_dollars"] / most, 2),
-        }
+        first, before = opens.get(trade.expiration.isoformat(), (None, None))
+        value, fees = trade.exit_value, trade.commission_dollars
+        received = trade.entry_credit * multiplier * trade.quantity
+        opening_fees = min(commission * len(legs) * trade.quantity, fees)
+        quotes = trade.leg_quotes
+        yield JournalRow(
+            date_opened=entry.date(),
+            time_opened=entry.time(),
+            opening_price=trade.spot_entry,
+            legs=_legs(trade, legs, entry, slippage),
+            premium=round(trade.entry_credit * multiplier, 2),
+            closing_price=trade.spot_exit,
+            date_closed=leave.date(),
+            time_closed=leave.time(),
+            avg_closing_cost=None if value is None else round(value * multiplier, 2),
+            reason_for_close=trade.exit_reason,
+            pnl_dollars=trade.pnl_dollars,
+            pnl_pct=trade.pnl_percent,
+            contracts=trade.quantity,
+            funds_at_close=funds[trade.order_id],
+            margin_dollars=trade.max_loss_dollars,
+            strategy=f"{trade.index_symbol} {trade.strategy}",
+            opening_fees=round(opening_fees, 2),
+            closing_fees=round(fees - opening_fees, 2),
+            opening_ratio=_ratio(legs, [(leg.bid_entry, leg.ask_entry) for leg in quotes]),
+            closing_ratio=_ratio(legs, [(leg.bid_exit, leg.ask_exit) for leg in quotes]),
+            opening_vix=trade.vix_entry,
+            closing_vix=trade.vix_exit,
+            gap_pts=_difference(first, before),
+            movement_pts=_difference(trade.spot_entry, first),
+            max_profit_pct=round(100.0 * trade.mfe_dollars / received, 2),
+            max_loss_pct=round(100.0 * trade.mae_dollars / received, 2),
+        )
 
 
-def daily_returns(pnls: Mapping[str, float], balance: float) -> dict[str, float]:
-    """Return of the account by session; ends where the account is used up.
-
-    pnls     dollars by session, in order of time
-    balance  dollars before the first
-    """
-    return dict(zip(pnls, returns_while_solvent(pnls.values(), balance), strict=False))
-
-
-def write_daily_returns(path: Path, pnls: Mapping[str, float], balance: float) -> None:
-    """Write date and return, a session a row, as quantstats takes a series."""
-    lines = [f"{day},{value!r}\n" for day, value in daily_returns(pnls, balance).items()]
-    path.write_text("".join(["date,return\n", *lines]), encoding="utf-8")
-
-
-def _funds_at_close(trades: Sequence[Record], balance: float) -> dict[str, float]:
+def _funds_at_close(trades: Iterable[SpreadTrade], balance: float) -> dict[str, float]:
     """Dollars in the account after each trade's close, by order id."""
     funds: dict[str, float] = {}
     cents = round(balance * 100)
-    for trade in sorted(trades, key=lambda t: (t["timestamp_exit"], t["timestamp_entry"])):
-        cents += round((trade["pnl_dollars"] or 0.0) * 100)
-        funds[trade["order_id"]] = cents / 100
+    for trade in sorted(trades, key=lambda one: (one.timestamp_exit, one.timestamp_entry)):
+        cents += round((trade.pnl_dollars or 0.0) * 100)
+        funds[trade.order_id] = cents / 100
     return funds
 
 
@@ -153,26 +206,32 @@ def _opens(market: pa.Table | None) -> dict[str, tuple[float | None, float | Non
     return found
 
 
-def _price(quotes: Sequence[float | None], side: int, fills: Record) -> str:
+def _legs(trade: SpreadTrade, legs: Sequence[Leg], entry: datetime, slippage: float) -> str:
+    """1 Jan 12 6950 P STO 4.25 | 1 Jan 12 6940 P BTO 0.30."""
+    return " | ".join(
+        f"{trade.quantity} {entry:%b} {entry.day} {leg.strike:.10g} {leg.right} "
+        f"{'BTO' if leg.side == LONG else 'STO'} {_price(quotes, leg.side == LONG, slippage)}"
+        for leg, quotes in zip(legs, trade.leg_quotes, strict=True)
+    )
+
+
+def _price(quotes: LegQuotes, bought: bool, slippage: float) -> str:
     """What a leg was opened for, two decimals; nothing where its quote is not known."""
-    bid, ask = quotes[ENTRY], quotes[ENTRY + 1]
-    if bid is None or ask is None:
+    if quotes.bid_entry is None or quotes.ask_entry is None:
         return ""
-    return f"{filled(bid, ask, float(fills['entry_slippage']), side == LONG):.2f}"
+    return f"{filled(quotes.bid_entry, quotes.ask_entry, slippage, bought):.2f}"
 
 
-def _ratio(
-    quotes: Iterable[Sequence[float | None]], sides: Sequence[int], moment: int
-) -> float | None:
+def _ratio(legs: Sequence[Leg], quotes: Sequence[Quote]) -> float | None:
     """Mid of what is sold over mid of what is bought; None where that is nothing."""
     sold = bought = 0.0
-    for leg, side in zip(quotes, sides, strict=True):
-        bid, ask = leg[moment], leg[moment + 1]
+    for leg, (bid, ask) in zip(legs, quotes, strict=True):
         if bid is None or ask is None:
             return None
-        sold, bought = (
-            (sold, bought + (bid + ask) / 2) if side == LONG else (sold + (bid + ask) / 2, bought)
-        )
+        if leg.side == LONG:
+            bought += (bid + ask) / 2
+        else:
+            sold += (bid + ask) / 2
     return round(sold / bought, 2) if bought > 0 else None
 
 
@@ -180,5 +239,19 @@ def _difference(value: float | None, base: float | None) -> float | None:
     return None if value is None or base is None else round(value - base, 2)
 
 
-def _new_york(stamp: str) -> datetime:
-    return datetime.fromisoformat(stamp).astimezone(NEW_YORK)
+# ---------------------------------------------------------------------------------- returns
+
+
+def daily_returns(pnls: Mapping[str, float], balance: float) -> dict[str, float]:
+    """Return of the account by session; ends where the account is used up.
+
+    pnls     dollars by session, in order of time
+    balance  dollars before the first
+    """
+    return dict(zip(pnls, returns_while_solvent(pnls.values(), balance), strict=False))
+
+
+def write_daily_returns(path: Path, pnls: Mapping[str, float], balance: float) -> None:
+    """Write date and return, a session a row, as quantstats takes a series."""
+    lines = [f"{day},{value!r}\n" for day, value in daily_returns(pnls, balance).items()]
+    path.write_text("".join(["date,return\n", *lines]), encoding="utf-8")

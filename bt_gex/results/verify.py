@@ -25,7 +25,7 @@ from bt_gex.market.calendar import instant_ns
 from bt_gex.results.costs import FILE as COSTS_FILE
 from bt_gex.results.costs import Costs
 from bt_gex.results.folder import CONFIG, TRADES, RunRecord, read_run
-from bt_gex.results.option_omega import read_rows, write_daily_returns, write_journal
+from bt_gex.results.option_omega import write_daily_returns, write_journal
 from bt_gex.results.portfolio import combine, name_of_sum, read_combined
 from bt_gex.results.result import RunResult
 from bt_gex.stats.summary import funnel, max_drawdown_dollars, summarise
@@ -222,13 +222,19 @@ def _journals(place: Path, run: RunRecord) -> Faults:
         write_journal(journal, run.trade_records, run.config, run.market_table)
         write_daily_returns(returns, run.daily_pnl, run.balance)
         for computed in (journal, returns):
-            yield from csv_faults(place / computed.name, read_rows(computed))
+            yield from csv_faults(place / computed.name, _csv_rows(computed))
+
+
+def _csv_rows(path: Path) -> list[dict[str, str]]:
+    """Texts by header."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def csv_faults(path: Path, rows: Sequence[Mapping[str, Any]]) -> Faults:
     """Rows of a CSV file against those computed, in the columns both have."""
     try:
-        stored = read_rows(path)
+        stored = _csv_rows(path)
     except (OSError, ValueError, csv.Error) as error:
         yield f"{path.name}: cannot be read: {error}"
         return

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from bt_gex.config.ids import SEMANTICS_VERSION
 from bt_gex.config.run_config import plain_value
 from bt_gex.findings.diagnoses import ASSUMED
-from bt_gex.results.option_omega import journal_rows
+from bt_gex.results.option_omega import JournalRow, journal_rows
 from bt_gex.runs.replay import market_table, run
 from bt_gex.stats.objectives import find_objective, rank
 from bt_gex.stats.overfitting import Overfitting, overfitting
@@ -187,7 +187,7 @@ def best_config(plan: Plan, winner: Variant) -> dict[str, Any]:
 
 def _trades(
     plan: Plan, variant: Variant, sessions: Sessions
-) -> tuple[list[SpreadTrade], list[dict[str, Any]]]:
+) -> tuple[list[SpreadTrade], list[JournalRow]]:
     """Trades of a variant, and the same as rows of a journal."""
     config = config_of(plan.base, variant)
     days = [day for day in sessions.days(config.load_params) if day.has_data]

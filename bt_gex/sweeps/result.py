@@ -13,7 +13,7 @@ import pyarrow as pa
 import yaml
 
 from bt_gex.errors import BtGexError, OutputError
-from bt_gex.results.option_omega import read_rows, write_rows
+from bt_gex.results.option_omega import JournalRow, read_rows, write_rows
 from bt_gex.storage.arrow_arrays import column_of
 from bt_gex.storage.atomic import Writer, write_folder
 from bt_gex.storage.reading import UNREADABLE, first_line, read_mapping, read_table
@@ -55,7 +55,7 @@ class SweepResult:
     summary: SweepSummary
     rows: list[dict[str, Any]]
     trades: dict[str, list[SpreadTrade]]
-    journals: dict[str, list[dict[str, Any]]]
+    journals: dict[str, list[JournalRow]]
     session_pnl: pa.Table
     best: dict[str, Any] | None
     folder: Path | None = None

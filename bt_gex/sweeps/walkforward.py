@@ -15,7 +15,7 @@ import pyarrow as pa
 from bt_gex.analyzers.trades import Marks
 from bt_gex.blackbox.recording import Recording
 from bt_gex.errors import BadValue
-from bt_gex.results.option_omega import journal_rows
+from bt_gex.results.option_omega import JournalRow, journal_rows
 from bt_gex.results.result import versions
 from bt_gex.runs.replay import equity_table, market_table, run
 from bt_gex.sessions.day import Day
@@ -86,7 +86,7 @@ class Played:
     days: Sequence[Day]
     trades: list[SpreadTrade]
     marks: list[Marks]
-    journal: list[dict[str, Any]]
+    journal: list[JournalRow]
 
 
 def _play(plan: Plan, sessions: Sessions, window: Window, how: SweepOptions) -> Played:
@@ -96,7 +96,7 @@ def _play(plan: Plan, sessions: Sessions, window: Window, how: SweepOptions) -> 
     days: Sequence[Day] = sessions.days(plan.base.load_params)[window.test_from : window.test_to]
     trades: list[SpreadTrade] = []
     marks: list[Marks] = []
-    journal: list[dict[str, Any]] = []
+    journal: list[JournalRow] = []
     if winner is not None:
         config = config_of(plan.base, winner)
         days = sessions.days(config.load_params)[window.test_from : window.test_to]

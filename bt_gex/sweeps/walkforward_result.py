@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from bt_gex.errors import BtGexError, OutputError
-from bt_gex.results.option_omega import read_rows, write_rows
+from bt_gex.results.option_omega import JournalRow, read_rows, write_rows
 from bt_gex.storage.atomic import Writer, write_folder
 from bt_gex.storage.reading import UNREADABLE, first_line, part, read_table
 from bt_gex.storage.schema import KEY
@@ -38,7 +38,7 @@ class WalkForward:
     summary: WalkForwardSummary
     windows: list[WindowResult]
     trades: list[SpreadTrade]
-    journal: list[dict[str, Any]]
+    journal: list[JournalRow]
     equity: pa.Table
     folder: Path | None = None
 

@@ -97,7 +97,7 @@ def test_a_run_and_its_own_list(folders: dict[str, Path], run: Run) -> None:
 
 
 def test_a_wider_stop(folders: dict[str, Path], run: Run) -> None:
-    """The parts are held against the two runs' own records."""
+    """The parts are those of the two runs' own records."""
     before, after = (trades_of(folders[name]) for name in ("plain", "wider"))
     assert set(before) == set(after)
     moved = [
@@ -141,8 +141,8 @@ def test_checks_that_one_run_did_not_make(folders: dict[str, Path], run: Run) ->
     alone = [before[time]["order_id"] for time in before if time not in after]
     assert alone
     found = strict(run("compare", folders["plain"], folders["fewer"], "--json")[1])
-    assert [lone["order_id"] for lone in found["only_a"]] == alone
-    assert {lone["decided"] for lone in found["only_a"]} == {"no check at that time"}
+    assert [one["order_id"] for one in found["only_a"]] == alone
+    assert {one["decided"] for one in found["only_a"]} == {"no check at that time"}
     out = run("compare", folders["plain"], folders["fewer"])[1]
     assert "What B decided" in out
     assert "entry.times" in out
@@ -258,7 +258,7 @@ def test_the_recorders_list_read_as_utc(replayed: Path, run: Run) -> None:
     assert status == 1
     assert [pair["b"]["order_id"] for pair in found["pairs"]] == ["line 2", "line 4", "line 6"]
     assert [pair["cause"] for pair in found["pairs"]] == [None, "exit fill", None]
-    assert [lone["decided"] for lone in found["only_b"]] == [
+    assert [one["decided"] for one in found["only_b"]] == [
         "it is a run of SPX",
         "skipped: no quote: 6955P",
     ]

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bt_gex.compare.records import ComparedTrade
 from bt_gex.compare.trade_list import Reading, TradeList, nearest_zone, read_trade_list
 from bt_gex.errors import UsageError
 
 Read = Callable[..., TradeList]
 SHORT = "index,entry,pnl\n"
 MONDAY = date(2026, 1, 12)
+
+
+def utc(clock: str) -> datetime:
+    return datetime.fromisoformat(f"2026-01-12T{clock}+00:00")
+
 
 OMEGA = (
     '"Date Opened","Time Opened","Opening Price","Legs","Premium","Closing Price","Date Closed",'
@@ -73,25 +80,25 @@ def test_the_names_of_our_own_records_come_back_whole(tmp_path: Path) -> None:
         writer.writeheader()
         writer.writerows([trade, trade | open_end])
     listed = read_trade_list(tmp_path / "t.csv", Reading())
-    assert listed.trades[0] == {
-        "order_id": "line 2",
-        "index_symbol": "SPX",
-        "expiration": "2026-01-12",
-        "timestamp_entry": "2026-01-12T14:36:00+00:00",
-        "timestamp_exit": "2026-01-12T14:51:00+00:00",
-        "strategy": "PUT",
-        "strikes": [6950.0, 6940.0],
-        "quantity": 2,
-        "exit_reason": "Profit Target",
-        "entry_credit": 4.2525,
-        "exit_value": 2.1,
-        "commission_dollars": 0.0,
-        "pnl_dollars": 430.5,
-    }
-    assert listed.trades[1]["pnl_dollars"] is listed.trades[1]["exit_value"] is None
+    assert listed.trades[0] == ComparedTrade(
+        order_id="line 2",
+        index_symbol="SPX",
+        session=MONDAY,
+        timestamp_entry=utc("14:36:00"),
+        timestamp_exit=utc("14:51:00"),
+        strategy="PUT",
+        strikes=(6950.0, 6940.0),
+        quantity=2,
+        exit_reason="Profit Target",
+        entry_credit=4.2525,
+        exit_value=2.1,
+        commission_dollars=0.0,
+        pnl_dollars=430.5,
+    )
+    assert listed.trades[1].pnl_dollars is listed.trades[1].exit_value is None
     assert listed.zone is None
-    assert listed.rounding["entry_credit"] == pytest.approx(0.00005)
-    assert listed.rounding["exit_value"] == pytest.approx(0.005)
+    assert listed.rounding.entry_credit == pytest.approx(0.00005)
+    assert listed.rounding.exit_value == pytest.approx(0.005)
 
 
 def test_option_omegas_layout(read: Read) -> None:
@@ -101,24 +108,24 @@ def test_option_omegas_layout(read: Read) -> None:
     """
     listed = read(OMEGA + OMEGA_LINE, zone="America/New_York", index="SPX", multiplier=100)
     assert listed.trades == [
-        {
-            "order_id": "line 2",
-            "index_symbol": "SPX",
-            "expiration": "2026-01-12",
-            "timestamp_entry": "2026-01-12T14:36:00+00:00",
-            "timestamp_exit": "2026-01-12T18:05:30+00:00",
-            "strategy": "PUT",
-            "strikes": [6950.0, 6940.0],
-            "quantity": 2,
-            "exit_reason": "Profit Target",
-            "entry_credit": 3.95,
-            "exit_value": 2.10,
-            "commission_dollars": 5.20,
-            "pnl_dollars": 364.80,
-        }
+        ComparedTrade(
+            order_id="line 2",
+            index_symbol="SPX",
+            session=MONDAY,
+            timestamp_entry=utc("14:36:00"),
+            timestamp_exit=utc("18:05:30"),
+            strategy="PUT",
+            strikes=(6950.0, 6940.0),
+            quantity=2,
+            exit_reason="Profit Target",
+            entry_credit=3.95,
+            exit_value=2.10,
+            commission_dollars=5.20,
+            pnl_dollars=364.80,
+        )
     ]
     assert listed.zone == "America/New_York"
-    assert listed.rounding["entry_credit"] == pytest.approx(0.00005)
+    assert listed.rounding.entry_credit == pytest.approx(0.00005)
 
 
 def test_the_legs_of_a_condor_in_any_order(read: Read) -> None:
@@ -128,26 +135,26 @@ def test_the_legs_of_a_condor_in_any_order(read: Read) -> None:
     )
     line = OMEGA_LINE.replace("1 Jan 12 6950 P STO 4.25 | 1 Jan 12 6940 P BTO 0.30", legs)
     (trade,) = read(OMEGA + line, zone="UTC").trades
-    assert (trade["strategy"], trade["strikes"]) == ("IC", [7000.0, 7010.0, 6960.0, 6950.0])
+    assert (trade.strategy, trade.strikes) == ("IC", (7000.0, 7010.0, 6960.0, 6950.0))
 
 
 def test_columns_by_name_win_and_an_empty_name_leaves_one_out(read: Read) -> None:
     text = "entry,opened,pnl,strategy\nno time,2026-01-12T14:36Z,5,My own puts\n"
     listed = read(text, columns={"entry": "opened", "strategy": ""}, index="NDX")
-    assert listed.fields == {"entry": "opened", "pnl": "pnl"}
-    assert listed.trades[0]["timestamp_entry"] == "2026-01-12T14:36:00+00:00"
-    assert listed.trades[0]["index_symbol"] == "NDX"
+    assert listed.columns == {"entry": "opened", "pnl": "pnl"}
+    assert listed.trades[0].timestamp_entry == utc("14:36:00")
+    assert listed.trades[0].index_symbol == "NDX"
 
 
 def test_without_a_profit_column_the_prices_make_it(read: Read) -> None:
     """(2.35 - 2.80) x 100 x 3 - 7.80 = -142.80."""
     text = "entry,credit,exit_value,quantity,commission\n2026-01-12T15:00Z,2.35,2.80,3,7.80\n"
-    assert read(text).trades[0]["pnl_dollars"] == -142.80
+    assert read(text).trades[0].pnl_dollars == -142.80
 
 
 def test_a_byte_order_mark_and_other_line_ends(read: Read) -> None:
     text = "index,entry,pnl\r\nSPX,2026-01-12T15:00Z,5\r\n\r\n,,\r\n".encode("utf-8-sig")
-    assert [trade["index_symbol"] for trade in read(text).trades] == ["SPX"]
+    assert [trade.index_symbol for trade in read(text).trades] == ["SPX"]
 
 
 def test_a_list_without_trades(read: Read) -> None:
@@ -174,7 +181,7 @@ def test_a_list_without_trades(read: Read) -> None:
     ],
 )
 def test_a_number(text: str, value: float, read: Read) -> None:
-    assert read(f"{SHORT}SPX,2026-01-12T15:00Z,{text}\n").trades[0]["pnl_dollars"] == value
+    assert read(f"{SHORT}SPX,2026-01-12T15:00Z,{text}\n").trades[0].pnl_dollars == value
 
 
 @pytest.mark.parametrize(
@@ -199,7 +206,7 @@ def test_a_decimal_comma_is_no_thousand(read: Read) -> None:
 
 def test_an_empty_profit_needs_its_reason(read: Read) -> None:
     text = "entry,pnl,reason\n2026-01-12T15:00Z,,{}\n"
-    assert read(text.format("Unresolved")).trades[0]["pnl_dollars"] is None
+    assert read(text.format("Unresolved")).trades[0].pnl_dollars is None
     assert "column 'pnl'" in refusal(read, text.format("Stop Loss"))
 
 
@@ -220,7 +227,7 @@ def test_an_empty_profit_needs_its_reason(read: Read) -> None:
 )
 def test_a_time(text: str, instant: str, read: Read) -> None:
     listed = read(f"{SHORT}SPX,{text},5\n", zone="America/New_York", day=MONDAY)
-    assert listed.trades[0]["timestamp_entry"] == instant
+    assert listed.trades[0].timestamp_entry.isoformat() == instant
     offset = text.endswith(("Z", "-05:00", "-0500"))
     assert listed.zone == (None if offset else "America/New_York")
 
@@ -254,9 +261,9 @@ def test_the_session_is_new_yorks_date_whatever_the_zone(read: Read) -> None:
     """23:50 and 00:20 in Tokyo are 09:50 and 10:20 in New York, on one session."""
     text = "date,entry,exit,pnl\n2026-01-12,23:50,00:20,5\n2026-01-13,00:30,00:40,5\n"
     one, two = read(text, zone="Asia/Tokyo").trades
-    assert one["timestamp_entry"] == "2026-01-12T14:50:00+00:00"
-    assert one["timestamp_exit"] == "2026-01-12T15:20:00+00:00"
-    assert (one["expiration"], two["expiration"]) == ("2026-01-12", "2026-01-12")
+    assert one.timestamp_entry == utc("14:50:00")
+    assert one.timestamp_exit == utc("15:20:00")
+    assert (one.session, two.session) == (MONDAY, MONDAY)
 
 
 def test_an_exit_before_its_entry(read: Read) -> None:
@@ -331,6 +338,34 @@ def test_a_cell_that_says_nothing(column: str, text: str, says: str, read: Read)
     said = refusal(read, f"{','.join(row)}\n{','.join(row.values())}\n")
     assert said.startswith(f"trades.csv, line 2, column '{column}': ")
     assert says in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps([{"entry": f"2026-01-12T15:00Z {n}", "pnl": 5} for n in range(9_999)]),
+        json.dumps({"trades": [{"entry": "15:00", "pnl": 5}] * 9_999}, indent=1),
+        ",".join(f"column {n}" for n in range(99_999)),
+        f"entry,pnl\n15:00Z,{'5x' * 9_999}\n",
+        f"entry,pnl\n{'15:00Z' * 9_999},5\n",
+        f"entry,{'x' * 9_999}\n15:00Z,5\n",
+        'entry,pnl\n15:00Z,"5\n5"\n',
+    ],
+)
+def test_what_is_no_list_is_refused_in_a_short_line(text: str, read: Read) -> None:
+    said = refusal(read, text, day=MONDAY)
+    assert said.startswith("trades.csv")
+    assert "\n" not in said
+    assert len(said) < 600
+
+
+def test_json_is_named(read: Read) -> None:
+    assert "JSON" in refusal(read, '{"trades": []}')
+
+
+def test_a_column_that_a_broad_file_does_not_have(read: Read) -> None:
+    text = f"{'x' * 9_999},entry,pnl\n"
+    assert len(refusal(read, text, columns={"exit": "Closed"})) < 600
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

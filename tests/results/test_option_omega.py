@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -10,57 +11,73 @@ import pytest
 from reports.report_fakes import LOST, UNRESOLVED, WON, market, two_trades
 from typed_records import changed
 
-from bt_gex.results.option_omega import COLUMNS, daily_returns, journal_rows, write_daily_returns
+from bt_gex.errors import BadValue
+from bt_gex.results.option_omega import (
+    COLUMNS,
+    JournalRow,
+    daily_returns,
+    journal_rows,
+    read_rows,
+    write_daily_returns,
+    write_rows,
+)
 
 COMMISSION = {"fills": {"entry_slippage": 1.0, "exit_slippage": 1.0, "commission": 0.65}}
 
 
-def test_a_losing_put_spread() -> None:
+def written(folder: Path, rows: Iterable[JournalRow]) -> list[dict[str, str]]:
+    """Cells of the file by the names of their columns."""
+    write_rows(folder / "trades.csv", rows)
+    with (folder / "trades.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_losing_put_spread(tmp_path: Path) -> None:
     """Sold at 5.10 - 2.75 = 2.35, $45 lost; four fills of 0.65 are 2.60."""
     config = two_trades().config | COMMISSION
     trade = changed(LOST, commission_dollars=2.60, pnl_dollars=-47.60)
-    (row,) = journal_rows([trade], config, market([("2026-01-12", 780)]))
+    (row,) = written(tmp_path, journal_rows([trade], config, market([("2026-01-12", 780)])))
     assert row == {
         "Date Opened": "2026-01-12",
         "Time Opened": "09:36:00",
-        "Opening Price": 6962.16,
+        "Opening Price": "6962.16",
         "Legs": "1 Jan 12 6955 P STO 5.10 | 1 Jan 12 6945 P BTO 2.75",
-        "Premium": 235.0,
-        "Closing Price": 6960.5,
+        "Premium": "235.0",
+        "Closing Price": "6960.5",
         "Date Closed": "2026-01-12",
         "Time Closed": "09:38:30",
-        "Avg. Closing Cost": 280.0,
+        "Avg. Closing Cost": "280.0",
         "Reason For Close": "Stop Loss",
-        "P/L": -47.60,
-        "P/L %": -19.15,
-        "No. of Contracts": 1,
-        "Funds at Close": 24_952.40,
-        "Margin Req.": 765.0,
+        "P/L": "-47.6",
+        "P/L %": "-19.15",
+        "No. of Contracts": "1",
+        "Funds at Close": "24952.4",
+        "Margin Req.": "765.0",
         "Strategy": "SPX PUT",
-        "Opening Commissions + Fees": 1.30,
-        "Closing Commissions + Fees": 1.30,
-        "Opening Short/Long Ratio": 1.96,  # 5.20 / 2.65
-        "Closing Short/Long Ratio": 1.9,  # 5.50 / 2.90
-        "Opening VIX": 14.62,
-        "Closing VIX": 15.01,
-        "Gap": None,  # the first session
-        "Movement": 2.16,  # the session began at 6960
-        "Max Profit": 2.13,  # 5 / 235
-        "Max Loss": -17.02,  # -40 / 235
+        "Opening Commissions + Fees": "1.3",
+        "Closing Commissions + Fees": "1.3",
+        "Opening Short/Long Ratio": "1.96",  # 5.20 / 2.65
+        "Closing Short/Long Ratio": "1.9",  # 5.50 / 2.90
+        "Opening VIX": "14.62",
+        "Closing VIX": "15.01",
+        "Gap": "",  # the first session
+        "Movement": "2.16",  # the session began at 6960
+        "Max Profit": "2.13",  # 5 / 235
+        "Max Loss": "-17.02",  # -40 / 235
     }
     assert tuple(row) == COLUMNS
 
 
 def test_funds_go_by_the_close_and_a_condor_has_four_legs() -> None:
     rows = list(journal_rows([LOST, WON, UNRESOLVED], two_trades().config))
-    assert [row["Funds at Close"] for row in rows] == [24_955.0, 25_170.0, 25_170.0]
-    assert rows[1]["Legs"] == (
+    assert [row.funds_at_close for row in rows] == [24_955.0, 25_170.0, 25_170.0]
+    assert rows[1].legs == (
         "1 Jan 12 7000 C STO 4.00 | 1 Jan 12 7010 C BTO 2.00 | "
         "1 Jan 12 6960 P STO 3.90 | 1 Jan 12 6950 P BTO 1.65"
     )
-    assert rows[2]["P/L"] is rows[2]["Avg. Closing Cost"] is None
-    assert rows[2]["Closing Short/Long Ratio"] is None
-    assert rows[0]["Movement"] is None  # without a market nothing is known
+    assert rows[2].pnl_dollars is rows[2].avg_closing_cost is None
+    assert rows[2].closing_ratio is None
+    assert rows[0].movement_pts is None  # without a market nothing is known
 
 
 def test_gap_from_the_last_session() -> None:
@@ -68,8 +85,38 @@ def test_gap_from_the_last_session() -> None:
     spots = two["spot"].to_pylist()
     later = changed(LOST, expiration="2026-01-13", spot_entry=spots[781] + 1.5)
     (row,) = journal_rows([later], two_trades().config, two)
-    assert row["Gap"] == round(spots[781] - spots[780], 2)
-    assert row["Movement"] == 1.5
+    assert row.gap_pts == round(spots[781] - spots[780], 2)
+    assert row.movement_pts == 1.5
+
+
+def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
+    whole = changed(LOST, pnl_dollars=-45, pnl_percent=-1e-7)
+    rows = list(journal_rows([whole, WON, UNRESOLVED], two_trades().config))
+    first, again = tmp_path / "first.csv", tmp_path / "again.csv"
+    write_rows(first, rows)
+    assert read_rows(first) == rows
+    write_rows(again, read_rows(first))
+    assert again.read_bytes() == first.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("09:36:00", "9h36", "line 2, column 'Time Opened'"),
+        (",235.0,", ",,", "line 2, column 'Premium'"),
+        (",280.0,", ",nan,", "line 2, column 'Avg. Closing Cost'"),
+        ("Stop Loss,", "Stop Loss,,", "line 2"),
+        ("P/L,", "PL,", "line 1"),
+    ],
+)
+def test_a_damaged_file_is_refused(tmp_path: Path, old: str, new: str, named: str) -> None:
+    path = tmp_path / "trades.csv"
+    write_rows(path, journal_rows([LOST], two_trades().config))
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+    with pytest.raises(BadValue, match=rf"trades\.csv, {named}"):
+        read_rows(path)
 
 
 def test_the_file_has_empty_cells_for_what_is_not_known(tmp_path: Path) -> None:
