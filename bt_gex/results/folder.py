@@ -19,6 +19,7 @@ from bt_gex.results.saved import (
     COLUMNS,
     TABLES,
     check_table,
+    check_ticks,
     check_trades,
     read_source,
     read_summary,
@@ -131,13 +132,13 @@ def _read(place: Path) -> RunRecord:
     tables = {name: read_table(place / f"{name}.parquet") for name in TABLES}
     for name, table in tables.items():
         check_table(name, table)
+    summary = read_summary(trades["summary"], records, float(config["account"]["balance"]), TRADES)
+    check_ticks(summary["sessions"], tables["equity"], tables["market"])
     return RunRecord(
         run_id=trades["run_id"],
         config=config,
         source=read_source(about, CONFIG),
-        summary=read_summary(
-            trades["summary"], records, float(config["account"]["balance"]), TRADES
-        ),
+        summary=summary,
         trade_records=records,
         decision_records=from_json(
             list[Decision], json.dumps(found["decisions"]), f"{DECISIONS}, check"

@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 from bt_gex.config.origin import FoundBy
 from bt_gex.errors import BadValue
 from bt_gex.stats.summary import summarise
-from bt_gex.storage.arrow_arrays import to_numpy
+from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
 from bt_gex.storage.schema import note_unknown
 from bt_gex.storage.shapes import MOST, AtLeast0, Count, Number, Share, validated
 from bt_gex.trades.codec import from_json
@@ -133,6 +133,19 @@ def check_table(name: str, table: pa.Table) -> None:
         if not _is_of_kind(table[column], kind):
             raise BadValue(f"{file}: {column} must hold {kind}, got {table[column].type}")
     note_unknown(table.column_names, COLUMNS[name], file)
+
+
+def check_ticks(sessions: Sequence[Mapping[str, Any]], equity: pa.Table, market: pa.Table) -> None:
+    """Raise BadValue unless both tables have rows of each session with data, as many as the other:
+    they are drawn over one axis. How many there must be is no matter of shape."""
+    account, prices = (rows_by_name(table["session"]) for table in (equity, market))
+    for session in (row["session"] for row in sessions if row["status"] != "no data"):
+        rows = [len(found.get(session, ())) for found in (account, prices)]
+        if not rows[0] or rows[0] != rows[1]:
+            raise BadValue(
+                f"equity.parquet has {rows[0]} rows of session {session}, "
+                f"market.parquet {rows[1]}; both need all its bars"
+            )
 
 
 def _is_of_kind(values: pa.ChunkedArray, kind: str) -> bool:

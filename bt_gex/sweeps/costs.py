@@ -35,10 +35,11 @@ def count_costs(
     config = config_of(result.config)
     with Recording(database, cache, use_cache) as recording:
         everything = load_days(recording, config)
-    if fingerprint_of(everything) != result.source["fingerprint"]:
+    if fingerprint_of(everything) != result.source.get("fingerprint"):
         raise DataError(
-            f"{database} does not hold the data of {result.run_id}: it is another database, or its "
-            f"sessions have changed since; run bt-gex run on it first"
+            f"{database} does not hold the data of {result.run_id}: it is another database, its "
+            "sessions have changed since, or an earlier version made the run; run bt-gex run on it "
+            "first"
         )
     days = [day for day in everything if day.has_data]
     rows = []

@@ -113,6 +113,20 @@ def test_costs_by_hand(costly: tuple[Path, Any]) -> None:
     assert {row["total_trades"] for row in found.rows} == {1}
 
 
+def test_each_delay_is_run_as_it_says(tmp_path: Path) -> None:
+    """Sold at mid at 1.20, 1.25 or 1.30 on the check's bar, the next one or the one after; bought
+    back at 0.50."""
+    path = market(
+        tmp_path, ("09:35", "09:36", 1.20), ("09:36:30", "09:36:30", 1.25),
+        ("09:37", "09:40", 1.30), ("09:40:30", "16:00", 0.50),
+    )  # fmt: skip
+    config = RunConfig(start=MONDAY, end=MONDAY, settings={**AT_0936, **MID})  # type: ignore[arg-type]
+    result = replay(path, config, use_cache=False)
+    found = count_costs(path, result, slippages=(0.0,), use_cache=False)
+    rows = [(row["delay_bars"], row["total_pnl"]) for row in found.rows]
+    assert rows == [(0, 70.0), (1, 75.0), (2, 80.0)]
+
+
 def test_costs_are_kept_beside_the_run(costly: tuple[Path, Any], tmp_path: Path) -> None:
     path, result = costly
     saved = result.save(tmp_path / "runs")

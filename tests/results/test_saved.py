@@ -126,6 +126,9 @@ def with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
 
 
 TABLES: list[tuple[str, Callable[[pa.Table], pa.Table], str]] = [
+    ("equity", lambda t: t.slice(0, 0), "equity.parquet has 0 rows of session 2026-01-12"),
+    ("equity", lambda t: t.slice(0, 400), "has 400 rows of session 2026-01-12, market.parquet 781"),
+    ("market", lambda t: t.slice(0, 1), "market.parquet 1; both need all its bars"),
     ("equity", lambda t: t.drop_columns(["cash"]), "equity.parquet: cash is missing in it"),
     ("marks", lambda t: t.drop_columns(["value"]), "marks.parquet: value is missing in it"),
     (

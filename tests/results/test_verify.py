@@ -103,9 +103,6 @@ def test_trades_json(folder: Path, edit: Callable[[dict[str, Any]], object], say
 
 
 TABLES: list[tuple[str, Callable[[pa.Table], pa.Table], str]] = [
-    ("equity", lambda t: t.slice(0, 0), "has 0 rows of session 2026-01-12, the run 781"),
-    ("equity", lambda t: t.slice(0, 400), "has 400 rows of session 2026-01-12, the run 781"),
-    ("market", lambda t: t.slice(0, 1), "market.parquet: has 1 rows of session 2026-01-12"),
     (
         "equity",
         lambda t: with_column(t, "closed_equity", pc.add(t["closed_equity"], 0.01)),
@@ -137,6 +134,36 @@ TABLES: list[tuple[str, Callable[[pa.Table], pa.Table], str]] = [
 def test_tables(folder: Path, name: str, edit: Callable[[pa.Table], pa.Table], says: str) -> None:
     edit_table(folder / f"{name}.parquet", edit)
     assert says in said(folder)
+
+
+def test_bars_that_were_lost(folder: Path) -> None:
+    for name in ("equity", "market"):
+        edit_table(folder / f"{name}.parquet", lambda t: t.slice(0, 1500))
+    found = said(folder)
+    for name in ("equity", "market"):
+        assert f"{name}.parquet: has 719 rows of session 2026-01-13, the run 781" in found
+
+
+@pytest.mark.parametrize("number", range(len(TRADES) + 1))
+def test_every_verb_takes_a_run_whose_figures_differ(
+    number: int, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if number < len(TRADES):
+        edit_json(folder / "trades.json", TRADES[number][0])
+    else:
+        for name in ("equity", "market"):
+            edit_table(folder / f"{name}.parquet", lambda t: t.slice(0, 1500))
+    order = RunResult.load(folder).trade_records[0].order_id
+    picture = ("-o", tmp_path / "x.png")
+    for words in (
+        ("show", folder),
+        ("trade", folder, order, *picture),
+        ("plot", folder, "mae-mfe", *picture),
+        ("plot", folder, "session:2026-01-13", *picture),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        assert ended.value.code == 0, capsys.readouterr().err
 
 
 def test_csv_and_decisions(folder: Path) -> None:

@@ -52,6 +52,20 @@ def test_against_the_plain_walk(sessions: int, variants: int, blocks: int) -> No
     )
 
 
+def test_ties_share_their_middle_rank() -> None:
+    """A ratio is the mean of two sessions over their distance, so one and two, two and one, and two
+    and four have the same. Of one, two, four, eight and two, one, eight, four that makes a tie in
+    four of six splits; in {1, 4} the second wins and is beaten in {2, 3}, and the other way round.
+
+    Two variants: a tie is rank 1.5 of 3, at the middle, and so is poor; all six are. With a third
+    one below both in every split a tie is rank 2.5 of 4, above the middle; two are poor."""
+    one, two, below = [1, 2, 4, 8], [2, 1, 8, 4], [-1, -2, -4, -8]
+    for variants, probability in (([one, two], 1.0), ([one, two, below], 2 / 6)):
+        found = overfitting(np.transpose(variants))
+        assert found is not None
+        assert (found.splits, found.probability) == (6, probability)
+
+
 def test_sixteen_blocks_are_12870_splits() -> None:
     found = overfitting(np.random.default_rng(1).normal(size=(40, 6)))
     assert found is not None
