@@ -304,7 +304,6 @@ class Journal(ABC):
 
     def _find_out(self, workspace_id: UUID, records: Sequence[Record], error: JournalError) -> None:
         """After a failed commit: return when the batch is stored, raise the error when not."""
-        self._folded.pop(workspace_id, None)
         if not records:
             return
         first = records[0]

@@ -134,8 +134,10 @@ class SqlJournal(Journal):
         connection.execute(_LOCK, {"name": lock})
 
 
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
-_LOCK_SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:name, 0))")
+# Such locks are the database's; journals in several schemas of one don't wait for each other.
+_KEY = "hashtextextended(current_schema() || ' ' || :name, 0)"
+_LOCK = text(f"SELECT pg_advisory_xact_lock({_KEY})")
+_LOCK_SHARED = text(f"SELECT pg_advisory_xact_lock_shared({_KEY})")
 
 
 # Made once: putting a statement together takes longer than the database takes to answer it.

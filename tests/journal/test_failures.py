@@ -83,6 +83,27 @@ def test_a_commit_that_raised_but_happened_is_a_success(place: Place) -> None:
     assert desk.journal.verify(WORKSPACE).ok
 
 
+def test_the_events_of_another_are_not_taken_for_ones_own(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another writer stores its command in the place of the one whose commit failed."""
+    desk, other = place.desk(), place.desk()
+    desk.buy(1, 1, 100)
+    find_out = desk.journal._find_out
+
+    def later(*args: Any) -> None:
+        assert isinstance(other.buy("other", 5, 100), Accepted)
+        find_out(*args)
+
+    monkeypatch.setattr(desk.journal, "_find_out", later)
+    once(engine_of(desk), "commit", failing)
+    with pytest.raises(JournalError, match="disk I/O error"):
+        desk.buy(2, 1, 100)
+    assert desk.book.held("BTC") == 6
+    assert isinstance(desk.buy(2, 1, 100), Accepted)
+    assert desk.book.held("BTC") == 7
+
+
 def test_what_cannot_be_read_is_unknown(place: Place) -> None:
     desk = place.desk()
     desk.buy(1, 1, 100)

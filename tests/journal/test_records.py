@@ -20,11 +20,13 @@ AT = datetime(2026, 1, 12, 14, 36, tzinfo=UTC)
 OPENED = WorkspaceOpened(starting_equity=Decimal(10_000))
 
 
-def history() -> list[Record]:
-    """Batches of 1, 2 and 3 events."""
+WHOLE = [(1, 1), (2, 2), (2, 2), (4, 3), (4, 3), (4, 3)]
+
+
+def history(batches: list[tuple[int, int]] = WHOLE) -> list[Record]:
+    """Events with these numbers of batch and size: by default batches of 1, 2 and 3 events."""
     bodies: list[Any] = [OPENED, long("buy", 1, 100), StateReset(), spread("sell", 3.15, 2, 5.2),
                          StrategyPaused(why="late"), StateReset()]  # fmt: skip
-    batches = [(1, 1), (2, 2), (2, 2), (4, 3), (4, 3), (4, 3)]
     return list(
         sealed(
             (
@@ -96,6 +98,18 @@ def test_a_missing_row_is_found(row: int) -> None:
 def test_a_torn_batch_is_found(length: int) -> None:
     with pytest.raises(JournalDamaged, match="lacks"):
         follow(history()[:length])
+
+
+@pytest.mark.parametrize(
+    ("row", "numbers"),
+    [(0, (2, 1)), (1, (1, 2)), (1, (2, 3)), (2, (3, 2)), (3, (3, 3)), (4, (4, 2)), (5, (6, 3)),
+     (5, (4, 4))],
+)  # fmt: skip
+def test_a_batch_with_wrong_numbers_is_found_though_the_hashes_hold(
+    row: int, numbers: tuple[int, int]
+) -> None:
+    with pytest.raises(JournalDamaged):
+        follow(history([*WHOLE[:row], numbers, *WHOLE[row + 1 :]]))
 
 
 def test_a_payload_that_is_no_json_is_damage() -> None:
