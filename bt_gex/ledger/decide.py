@@ -302,6 +302,11 @@ def _settle(batch: Batch, command: Settle, ids: Ids) -> Decision:
     if position is None:
         return Refused(code="NO_POSITION", error=f"No open spread {command.position_id}")
     value = position.credit if command.value is None else command.value
+    width = position.contract.spread.width
+    if not 0.0 <= value <= width:
+        return Refused(
+            code="INVALID_FILL_PRICE", error=f"Invalid value {value}; allowed: 0 to {width:g}"
+        )
     fill = SpreadFilled(
         kind="void" if command.value is None else "settlement",
         order_id=ids.order_id,

@@ -423,6 +423,12 @@ class JournalContract:
         assert code_of(desk.settle(position, 10.0)) == "ALREADY_EXECUTED"
         assert desk.book.cash == 9_300
 
+    @pytest.mark.parametrize("value", [-0.01, 10.01, float("nan"), float("inf")])
+    def test_a_settlement_lies_within_the_width(self, desk: Desk, value: float) -> None:
+        position = desk.open_spread(1, 3).events[-1].position_id or ""
+        assert code_of(desk.settle(position, value)) == "INVALID_FILL_PRICE"
+        assert list(desk.book.spreads) == [position]
+
     def test_a_void_returns_the_entry(self, desk: Desk) -> None:
         position = desk.open_spread(1, 3, fee="0.65").events[-1].position_id or ""
         desk.settle(position, None)

@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 from journal.children import buy_all, results
-from journal.desk import AT, WORKSPACE, Desk
+from journal.desk import AT, STRATEGY, WORKSPACE, Desk
 from journal.places import Place
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from bt_gex.errors import JournalBusy
 from bt_gex.journal.base import Query, set_kill_switch
+from bt_gex.journal.records import sealed
+from bt_gex.journal.sql import PAGE
 from bt_gex.ledger.commands import Accepted
+from bt_gex.ledger.events import Event, StrategyPaused, StrategyResumed
 
 WRITERS = int(os.environ.get("BT_GEX_WRITERS", "3"))
 EACH = 12
@@ -50,6 +53,29 @@ def test_threads_on_one_journal(place: Place) -> None:
         assert list(pool.map(work, range(3))) == [10, 10, 10]
     assert journal.verify(WORKSPACE).ok
     assert journal.state(WORKSPACE).book.held("BTC") == 30
+
+
+def test_a_journal_longer_than_a_page_is_read_whole(place: Place) -> None:
+    desk = place.desk()
+    desk.buy(1, 1, 100)
+    count = 2 * PAGE + 3
+    hashed = desk.journal.records(Query(newest=True, limit=1))[0].hash
+    pauses = (
+        Event(
+            workspace_id=WORKSPACE, seq=seq, batch=seq, of=1, at=AT, strategy_entity_id=STRATEGY,
+            body=(StrategyPaused if seq % 2 else StrategyResumed)(why=str(seq)),
+        )
+        for seq in range(8, 8 + count)
+    )  # fmt: skip
+    records = list(sealed(pauses, hashed))
+    with place.open()._writing(WORKSPACE) as rows:
+        for first in range(0, count, 500):
+            rows.insert(records[first : first + 500])
+    for journal in (desk.journal, place.open()):
+        state = journal.state(WORKSPACE)
+        assert (state.seq, state.paused) == (7 + count, frozenset())
+        assert journal.verify(WORKSPACE).last_seq == 7 + count
+    assert [event.seq for event in desk.events(PAGE)] == list(range(PAGE + 1, 8 + count))
 
 
 def test_a_writer_that_waits_too_long_wrote_nothing(place: Place) -> None:
