@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
 from bt_gex.errors import JournalDamaged
@@ -28,8 +29,7 @@ _uuid = lru_cache(maxsize=1_000)(UUID)  # most rows name the same few
 ALGORITHM = "sha256"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One stored event; its fields are the columns of the table. `payload` is canonical JSON."""
 
     workspace_id: str
@@ -53,7 +53,9 @@ class Record:
 
     def digest(self) -> str:
         """The hash that follows from the other columns."""
-        return _digest({n: getattr(self, n) for n in CHAINED}, self.payload)
+        present = {n: v for n, v in zip(COLUMNS, self, strict=True) if v is not None}
+        del present["payload"], present["hash"]
+        return _digest(present, self.payload)
 
     def payload_json(self) -> dict[str, Json]:
         """Raises JournalDamaged when the payload is no JSON object."""
@@ -71,22 +73,21 @@ class Record:
 
     def envelope(self) -> dict[str, Json]:
         """Everything that is stored, absent ids left out; `payload` as an object."""
-        columns = {name: getattr(self, name) for name in COLUMNS if name != "payload"}
-        found = {name: value for name, value in columns.items() if value is not None}
-        return found | {"payload": self.payload_json()}
+        present = {n: v for n, v in zip(COLUMNS, self, strict=True) if v is not None}
+        return present | {"payload": self.payload_json()}
 
 
-COLUMNS = tuple(field.name for field in fields(Record))
-CHAINED = tuple(name for name in COLUMNS if name not in ("payload", "hash"))
-BEFORE_PAYLOAD = frozenset(name for name in CHAINED if name < "payload")
+COLUMNS = Record._fields
 
 
-def _digest(columns: dict[str, Json], payload: str) -> str:
-    """Hash of the canonical envelope, put together around the payload as it is stored."""
-    present = [item for item in columns.items() if item[1] is not None]
-    head = canonical({name: value for name, value in present if name in BEFORE_PAYLOAD})
-    tail = canonical({name: value for name, value in present if name not in BEFORE_PAYLOAD})
-    whole = f'{head[:-1]},"payload":{payload},{tail[1:]}'
+def _digest(present: Mapping[str, Json], payload: str) -> str:
+    """Hash of the canonical envelope: the columns that have a value, around the stored payload.
+
+    The payload is put in as it stands. No other text can look like the place for it: a quote
+    within a value is escaped.
+    """
+    envelope = canonical({**present, "payload": ""})
+    whole = envelope.replace('"payload":""', f'"payload":{payload}', 1)
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
@@ -114,7 +115,7 @@ def sealed(events: Iterable[Event], prev: str) -> Iterator[Record]:
             "mode": event.mode,
             "prev": prev,
         }
-        prev = _digest(columns, payload)
+        prev = _digest({n: v for n, v in columns.items() if v is not None}, payload)
         yield Record(payload=payload, hash=prev, **columns)  # type: ignore[arg-type]
 
 
