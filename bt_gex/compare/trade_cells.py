@@ -34,6 +34,7 @@ STRATEGIES: Mapping[Strategy, tuple[str, ...]] = {
     "CALL": ("call", "callspread", "callcreditspread", "bearcall", "bearcallspread"),
     "IC": ("ic", "ironcondor", "condor"),
 }
+RIGHTS: Mapping[Strategy, str] = {"IC": "CP", "CALL": "C", "PUT": "P"}  # calls before puts
 
 
 def clipped(text: str, longest: int = LONGEST) -> str:
@@ -132,17 +133,16 @@ def legs(cell: Cell) -> tuple[Strategy, tuple[float, ...]]:
         if not match:
             raise cell.wrong("legs such as 1 Jan 12 6950 P STO 4.25, with | between them")
         lots.add(match["lots"])
-        key = match["right"] or match["right2"], match["side"]
         try:
-            found[key] = float(match["strike"] or match["strike2"])
+            strike = float(match["strike"] or match["strike2"])
         except ValueError:
             raise cell.wrong("a strike such as 6950 in each leg") from None
-    rights = [right for right in "CP" if (right, "STO") in found or (right, "BTO") in found]
-    wanted = [(right, side) for right in rights for side in ("STO", "BTO")]
-    if len(lots) != 1 or len(written) != len(wanted) or set(found) != set(wanted):
-        raise cell.wrong("a vertical spread or an iron condor, as many of each leg")
-    name: Strategy = "IC" if len(rights) == 2 else "CALL" if rights == ["C"] else "PUT"
-    return name, tuple(found[leg] for leg in wanted)
+        found[match["right"] or match["right2"], match["side"]] = strike
+    for name, rights in RIGHTS.items():
+        wanted = [(right, side) for right in rights for side in ("STO", "BTO")]
+        if set(found) == set(wanted) and len(written) == len(wanted) and len(lots) == 1:
+            return name, tuple(found[leg] for leg in wanted)
+    raise cell.wrong("a vertical spread or an iron condor, as many of each leg")
 
 
 def day(cell: Cell) -> date:

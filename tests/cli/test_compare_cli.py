@@ -400,6 +400,16 @@ def test_the_same_trades_by_other_settings(replayed: Path, tmp_path: Path, run: 
     assert out.splitlines()[-1] == "Settings that differ: account.balance 25000 -> 30000"
 
 
+def test_the_same_trades_on_other_data(replayed: Path, tmp_path: Path, run: Run) -> None:
+    """Both name what they rest on, so that the same trades are not called identical."""
+    other = replace(RunResult.load(replayed), run_id="SPX-other", source={"fingerprint": "f" * 16})
+    status, out, _ = run("compare", replayed, other.save(tmp_path).folder, "--json")
+    found = strict(out)
+    assert (status, found["same"], len(found["remarks"])) == (1, 3, 1)
+    assert "0123456789" in found["remarks"][0]
+    assert "ffffffffff" in found["remarks"][0]
+
+
 def test_help_has_an_example() -> None:
     shown = CliRunner().invoke(cli, ["compare", "--help"])
     assert "Example: bt-gex compare runs/" in shown.output
