@@ -350,6 +350,19 @@ def test_wal_only_where_it_is_safe(
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
 
 
+def test_commits_are_synced_whatever_the_library_was_built_with(sqlite_place: Place) -> None:
+    desk = sqlite_place.desk()
+    engine_of(desk).dispose()
+
+    def off(connection: sqlite3.Connection, record: object) -> None:
+        connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(engine_of(desk), "connect", off, insert=True)
+    desk.buy(1, 1, 100)
+    with engine_of(desk).connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
+
+
 def test_a_wal_file_is_taken_out_of_wal_where_that_is_not_safe(sqlite_place: Place) -> None:
     sqlite_place.open().close()
     connection = sqlite3.connect(sqlite_place.path, isolation_level=None)
