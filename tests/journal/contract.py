@@ -444,11 +444,11 @@ class JournalContract:
 
     def test_funds_are_asked_for_only_where_wanted(self, desk: Desk) -> None:
         assert code_of(desk.buy(1, 1, 10_001, require_cash=True)) == "no_funds"
-        assert isinstance(desk.buy(2, 1, 9_000, require_cash=True), Accepted)  # 1,000 left
-        assert code_of(desk.open_spread(3, 3, 2, require_cash=True)) == "no_funds"  # 1600 − 2000
-        assert isinstance(desk.open_spread(4, 3, 1, require_cash=True), Accepted)  # 1300 − 1000
-        assert code_of(desk.buy(5, 1, 301, require_cash=True)) == "no_funds"
-        assert isinstance(desk.buy(6, 1, 300, require_cash=True), Accepted)
+        assert isinstance(desk.buy(2, 1, 9_100, require_cash=True), Accepted)  # 900 left
+        assert code_of(desk.open_spread(3, 3, 2, require_cash=True)) == "no_funds"  # 1500 − 2000
+        assert isinstance(desk.open_spread(4, 3, 1, require_cash=True), Accepted)  # 1200 − 1000
+        assert code_of(desk.buy(5, 1, 201, require_cash=True)) == "no_funds"
+        assert isinstance(desk.buy(6, 1, 200, require_cash=True), Accepted)
         assert isinstance(desk.buy(7, 1, 300), Accepted)
 
     # ------------------------------------------------------------------------ state, reading

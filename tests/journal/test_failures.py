@@ -125,6 +125,33 @@ def test_what_cannot_be_read_is_unknown(place: Place) -> None:
     assert desk.book.held("BTC") == 2
 
 
+@pytest.mark.parametrize("after_commit", [False, True])
+def test_a_connection_lost_at_the_commit(postgres_place: Place, after_commit: bool) -> None:
+    """The server ends the session before, or just after, it has committed."""
+    desk = postgres_place.desk()
+    desk.buy(1, 1, 100)
+    admin = create_engine(postgres_place.url, poolclass=NullPool)
+
+    def lose(connection: Any) -> None:
+        (backend,) = connection.exec_driver_sql("SELECT pg_backend_pid()").one()
+        if after_commit:
+            connection.exec_driver_sql("COMMIT")
+        with admin.connect() as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": backend})
+
+    once(engine_of(desk), "commit", lose)
+    if after_commit:
+        assert isinstance(desk.buy(2, 1, 100), Accepted)
+    else:
+        with pytest.raises(JournalError) as caught:
+            desk.buy(2, 1, 100)
+        assert not isinstance(caught.value, OutcomeUnknown)
+        assert desk.book.held("BTC") == 1
+        assert isinstance(desk.buy(2, 1, 100), Accepted)
+    assert desk.book.held("BTC") == 2
+    assert desk.journal.verify(WORKSPACE).ok
+
+
 @pytest.mark.parametrize("when", SYNC_FAILURES)
 def test_a_disk_that_fails_to_sync(sqlite_place: Place, when: str) -> None:
     """What was accepted is there, what was an error is not, whichever sync of a commit failed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, Inexact
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bt_gex.errors import BadValue, LedgerError
-from bt_gex.ledger.amounts import amount, text
+from bt_gex.ledger.amounts import add, amount, multiply, text
 from bt_gex.ledger.book import Book, booked, fresh_book, margin_after, spread_exit
 from bt_gex.ledger.events import FillKind, LongFilled, SpreadFilled
 from bt_gex.market.contracts import SpreadContract, make_spread
@@ -255,3 +255,10 @@ def test_amounts_are_written_in_one_way(value: Any, written: str) -> None:
 def test_what_is_no_amount_is_refused(value: Any) -> None:
     with pytest.raises(BadValue):
         amount(value)
+
+
+def test_exact_arithmetic_raises_rather_than_rounds() -> None:
+    tiny = Decimal("1e-200")
+    assert multiply(tiny, tiny) == Decimal("1e-400")
+    with pytest.raises(Inexact):
+        add(Decimal(1), multiply(tiny, tiny))
