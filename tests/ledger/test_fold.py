@@ -111,6 +111,12 @@ def test_switches_and_pauses_go_on_and_off_by_themselves() -> None:
     assert (state.halted("all"), state.halted("entries")) == (False, True)
     paused = state_after(StrategyPaused(why="w"), strategy_entity_id=STRATEGY)
     assert paused.paused == {STRATEGY}
+    for seq, (change, strategy) in enumerate(
+        [(StrategyPaused, WORKSPACE), (StrategyResumed, STRATEGY)], start=3
+    ):
+        (event,) = events(change(why="w"), start=seq, strategy_entity_id=strategy)
+        paused = apply(paused, event)
+    assert paused.paused == {WORKSPACE}
     resumed = state_after(
         StrategyPaused(why="w"), StrategyResumed(why="w"), strategy_entity_id=STRATEGY
     )
