@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from typing import Any
 
 import backtrader as bt
 import numpy as np
 
 from bt_gex.analyzers.trades import Marks
-from bt_gex.feeds.legs import SpreadFeed, carried_forward
+from bt_gex.feeds.legs import carried_forward
 from bt_gex.market.calendar import Stamps
 from bt_gex.market.quotes import Prices
 from bt_gex.stats.summary import profit_factor
+from bt_gex.trades.events import SpreadClosed, SpreadSettled
 
 
 class Equity(bt.Analyzer):
@@ -76,12 +76,16 @@ def rebuild_equity(stamps: Stamps, marks: Iterable[Marks], balance: float) -> di
 
 
 class _Closed(bt.Analyzer):
-    """Base: sees the profit of each spread as it is closed, dollars."""
+    """Base: told of the profit of each spread as it is closed, dollars."""
 
-    def notify_order(self, order: Any) -> None:
-        bought = order.status == order.Completed and order.isbuy()
-        if bought and isinstance(order.data, SpreadFeed) and "pnl_dollars" in order.info:
-            self.closed(float(order.info.pnl_dollars))
+    def start(self) -> None:
+        stream = self.strategy.broker.stream
+        stream.subscribe(SpreadClosed, self._event)
+        stream.subscribe(SpreadSettled, self._event)
+
+    def _event(self, event: SpreadClosed | SpreadSettled) -> None:
+        if event.pnl_dollars is not None:
+            self.closed(event.pnl_dollars)
 
     def closed(self, pnl_dollars: float) -> None:
         """A spread was closed."""
@@ -96,6 +100,7 @@ class Drawdown(_Closed):
     """
 
     def start(self) -> None:
+        super().start()
         balance = self.strategy.broker.getvalue()
         self._balance = self._peak = self._marked_peak = balance
         self._closed_dd = self._marked_dd = 0.0
@@ -119,6 +124,7 @@ class ProfitFactor(_Closed):
     """Gross profit over gross loss of the closed spreads; None without a loss."""
 
     def start(self) -> None:
+        super().start()
         self._pnls: list[float] = []
 
     def closed(self, pnl_dollars: float) -> None:

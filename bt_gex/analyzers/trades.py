@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import backtrader as bt
 import numpy as np
 import numpy.typing as npt
 
-from bt_gex.feeds.clock import Tick
 from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.market.calendar import NS, Stamps, utc
 from bt_gex.market.contracts import Leg, Spread
 from bt_gex.market.money import rounded, to_cents
 from bt_gex.market.quotes import Prices
-from bt_gex.rules.gex.entry import EntryDecision
 from bt_gex.sessions.day import Day
+from bt_gex.trades.events import EntryFacts, SpreadClosed, SpreadOpened, SpreadSettled
 from bt_gex.trades.reasons import ExitReason, TradeFlag
 from bt_gex.trades.records import LegQuotes, SpreadTrade
 from bt_gex.trades.values import known
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A spread as it was sold."""
-
-    feed: SpreadFeed
-    tick: Tick
-    credit: float
-    quantity: int
-    booked: float
-    decision: EntryDecision | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,35 +50,43 @@ class TradeReport(bt.Analyzer):
     def start(self) -> None:
         self.records: list[SpreadTrade] = []
         self.marks: list[Marks] = []
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, tuple[int, SpreadOpened]] = {}  # row and event
+        stream = self.strategy.broker.stream
+        stream.subscribe(SpreadOpened, self._opened)
+        stream.subscribe(SpreadClosed, self._left)
+        stream.subscribe(SpreadSettled, self._left)
 
-    def notify_order(self, order: Any) -> None:
-        feed = order.data
-        if order.status != order.Completed or not isinstance(feed, SpreadFeed):
-            return
-        if order.issell():
-            decision = order.info.get("decision")
-            credit, quantity = order.executed.price, int(-order.executed.size)
-            self._entries[feed.name] = Entry(
-                feed, feed.clock.now(), credit, quantity, order.info.booked_dollars, decision
+    def _opened(self, event: SpreadOpened) -> None:
+        feed = feed_of(event)
+        self._entries[feed.name] = feed.clock.now().row, event
+
+    def _left(self, event: SpreadClosed | SpreadSettled) -> None:
+        feed = feed_of(event)
+        entry_row, entry = self._entries.pop(feed.name)
+        row = feed.clock.now().row
+        self.records.append(
+            closed_trade(
+                day=feed.day,
+                spread=feed.spread,
+                rows=(entry_row, row),
+                values=feed.value,
+                clamped=feed.clamped,
+                credit=entry.credit,
+                facts=entry.facts or EntryFacts(),
+                end=event,
             )
-            return
-        entry = self._entries.pop(feed.name)
-        self.records.append(trade_record(entry, order))
-        stop = feed.clock.now().row + 1
-        rows = slice(entry.tick.row, stop)
+        )
+        rows = slice(entry_row, row + 1)
         dollars = float(feed.day.index.multiplier * entry.quantity)
-        margin = (feed.spread.width - entry.credit) * dollars
-        pnl = float(order.info.get("pnl_dollars", 0.0))
         self.marks.append(
             Marks(
                 order_id=feed.name,
                 stamps=feed.day.grid[rows],
                 values=feed.value[rows].copy(),  # a view would keep the whole session
                 dollars=dollars,
-                booked=entry.booked,
-                pnl=pnl,
-                margin=margin,
+                booked=entry.booked_dollars,
+                pnl=event.pnl_dollars or 0.0,
+                margin=(feed.spread.width - entry.credit) * dollars,
             )
         )
 
@@ -103,133 +98,130 @@ class TradeReport(bt.Analyzer):
         return self.records
 
 
-def trade_record(entry: Entry, order: Any) -> SpreadTrade:
-    """A closed trade."""
-    feed = entry.feed
-    unresolved = order.info.get("settled") == "none"
-    return closed_trade(
-        order_id=feed.name,
-        day=feed.day,
-        spread=feed.spread,
-        decision=entry.decision,
-        rows=(entry.tick.row, feed.clock.now().row),
-        values=feed.value,
-        clamped=feed.clamped,
-        credit=entry.credit,
-        exit_value=None if unresolved else float(order.executed.price),
-        quantity=entry.quantity,
-        pnl_dollars=None if unresolved else order.info.pnl_dollars,
-        commission_dollars=order.info.commission_dollars,
-        reason=_reason(order),
-        settled=order.info.get("settled", ""),
-        clamped_exit=bool(order.info.get("clamped")),
-    )
+def feed_of(event: SpreadOpened | SpreadClosed | SpreadSettled) -> SpreadFeed:
+    """The feed of the spread that an event is about."""
+    assert isinstance(event.instrument, SpreadFeed)
+    return event.instrument
 
 
 def closed_trade(
     *,
-    order_id: str,
     day: Day,
     spread: Spread,
-    decision: EntryDecision | None,
     rows: tuple[int, int],
     values: Prices,
     clamped: npt.NDArray[np.bool_],
     credit: float,
-    exit_value: float | None,
-    quantity: int,
-    pnl_dollars: float | None,
-    commission_dollars: float,
-    reason: str,
-    settled: str,
-    clamped_exit: bool,
+    facts: EntryFacts,
+    end: SpreadClosed | SpreadSettled,
 ) -> SpreadTrade:
     """The record of a trade.
 
     rows     of entry and exit on the session's grid
     values   of the spread on that grid, points; clamped: where they had to be
-    settled  the source of the settlement price, empty for a trade closed by the rules
 
     leg_quotes has bid and ask at entry, then at exit, of each leg of the spread; none at exit for
     a trade settled at the close, whose spot_exit is what it settled on.
     """
-    setup = decision.setup if decision else None
-    seen = decision.seen if decision else None
     entered, until = rows
-    at_close = until == len(day.grid) - 1
-    dollars = float(day.index.multiplier * quantity)
-    lived = values[entered : until + 1]
-    bars = lived[1 : -1 if at_close else None]  # the bars the exit rules looked at
-    marks = lived[:-1] if at_close else lived
-    if at_close and exit_value is not None:
-        marks = np.append(marks, exit_value)
-    profits = credit - marks[~np.isnan(marks)]
-    clamps = int(np.count_nonzero(clamped[entered : until + 1]))
-    unpriced = int(np.count_nonzero(np.isnan(bars)))
+    settled = isinstance(end, SpreadSettled)
+    dollars = float(day.index.multiplier * end.quantity)
+    lived = life(values[entered : until + 1], clamped[entered : until + 1], credit, end)
     alive_s = float(day.grid[until] - day.grid[entered]) / NS
-    percent = None if exit_value is None else 100.0 * (credit - exit_value) / credit
-    spot_exit = day.settlement().price if at_close else float(day.spot[until])
+    percent = None if end.value is None else 100.0 * (credit - end.value) / credit
+    spot_exit = day.settlement().price if settled else float(day.spot[until])
     return SpreadTrade(
-        order_id=order_id,
+        order_id=end.instrument.name,
         timestamp_entry=utc(int(day.grid[entered])),
         timestamp_exit=utc(int(day.grid[until])),
         strategy=spread.strategy,
-        direction=setup.direction if setup else None,
-        confidence=setup.confidence if setup else None,
+        direction=facts.direction,
+        confidence=facts.confidence,
         strikes=spread.strikes,
         entry_credit=round(credit, 10),
-        exit_value=None if exit_value is None else round(exit_value, 10) + 0.0,
-        quantity=quantity,
+        exit_value=None if end.value is None else round(end.value, 10) + 0.0,
+        quantity=end.quantity,
         index_symbol=day.index.symbol,
         expiration=day.session.day,
-        pnl_dollars=pnl_dollars,
+        pnl_dollars=end.pnl_dollars,
         pnl_percent=None if percent is None else rounded(percent, 2),
-        exit_reason=reason,
+        exit_reason=exit_reason(end),
         time_alive_minutes=rounded(alive_s / 60.0, 1),
-        pin=seen.pin if seen else None,
-        spot_entry=seen.spot if seen else None,
-        vix_entry=seen.vix if seen else None,
-        distance=setup.distance if setup else None,
+        pin=facts.pin,
+        spot_entry=facts.spot,
+        vix_entry=facts.vix,
+        distance=facts.distance,
         width=spread.width,
-        commission_dollars=commission_dollars,
-        mae_dollars=to_cents(float(profits.min()) * dollars),
-        mfe_dollars=to_cents(float(profits.max()) * dollars),
+        commission_dollars=end.commission_dollars,
+        mae_dollars=to_cents(lived.worst * dollars),
+        mfe_dollars=to_cents(lived.best * dollars),
         max_loss_dollars=to_cents((spread.width - credit) * dollars),
-        flags=_flags(settled, clamps, unpriced, clamped_exit),
-        unpriced_bars=unpriced,
-        clamped_bars=clamps,
+        flags=flags_of(lived, end),
+        unpriced_bars=lived.unpriced,
+        clamped_bars=lived.clamps,
         spot_exit=known(spot_exit),
         vix_exit=known(float(day.vix[until])),
         leg_quotes=tuple(
-            LegQuotes(
-                *_quote(day, leg, entered),
-                *((None, None) if at_close else _quote(day, leg, until)),
-            )
-            for leg in spread.legs
+            leg_quotes(day, leg, entered, None if settled else until) for leg in spread.legs
         ),
     )
 
 
-def _quote(day: Day, leg: Leg, row: int) -> tuple[float | None, float | None]:
-    """Bid and ask of a leg on a bar."""
+class Life(NamedTuple):
+    """A trade from entry to exit. worst, best: mark-to-market, points a unit."""
+
+    worst: float
+    best: float
+    unpriced: int
+    clamps: int
+
+
+def life(
+    values: Prices, clamped: npt.NDArray[np.bool_], credit: float, end: SpreadClosed | SpreadSettled
+) -> Life:
+    """What happened to a trade, by its values from the entry bar to the exit."""
+    settled = isinstance(end, SpreadSettled)
+    bars = values[1 : -1 if settled else None]  # the bars the exit rules looked at
+    marks = values[:-1] if settled else values
+    if settled and end.value is not None:
+        marks = np.append(marks, end.value)
+    profits = credit - marks[~np.isnan(marks)]
+    return Life(
+        worst=float(profits.min()),
+        best=float(profits.max()),
+        unpriced=int(np.count_nonzero(np.isnan(bars))),
+        clamps=int(np.count_nonzero(clamped)),
+    )
+
+
+def leg_quotes(day: Day, leg: Leg, entered: int, until: int | None) -> LegQuotes:
+    """Bid and ask of a leg on the bars of entry and exit."""
     quotes = day.leg(leg.strike, leg.right)
-    return known(float(quotes.bid[row])), known(float(quotes.ask[row]))
+    entry, leave = (
+        (None, None)
+        if row is None
+        else (known(float(quotes.bid[row])), known(float(quotes.ask[row])))
+        for row in (entered, until)
+    )
+    return LegQuotes(*entry, *leave)
 
 
-def _reason(order: Any) -> str:
-    settled = order.info.get("settled")
-    if not settled:
-        return str(order.info.get("reason", ""))
-    return ExitReason.UNRESOLVED if settled == "none" else ExitReason.SETTLEMENT
+def exit_reason(end: SpreadClosed | SpreadSettled) -> str:
+    """Why a trade ended, in the word of its record."""
+    if isinstance(end, SpreadClosed):
+        return end.reason
+    return ExitReason.UNRESOLVED if end.value is None else ExitReason.SETTLEMENT
 
 
-def _flags(settled: str, clamped: int, unpriced: int, clamped_exit: bool) -> tuple[TradeFlag, ...]:
+def flags_of(lived: Life, end: SpreadClosed | SpreadSettled) -> tuple[TradeFlag, ...]:
+    """What is odd about a trade."""
+    source = end.source if isinstance(end, SpreadSettled) else ""
     flags = {
-        TradeFlag.UNPRICED_BARS: unpriced > 0,
-        TradeFlag.CLAMPED_VALUE: clamped > 0,
-        TradeFlag.CLAMPED_EXIT: clamped_exit and not settled,
-        TradeFlag.PARITY_SETTLEMENT: settled == "parity",
-        TradeFlag.STALE_SETTLEMENT: settled == "stale index",
-        TradeFlag.UNRESOLVED: settled == "none",
+        TradeFlag.UNPRICED_BARS: lived.unpriced > 0,
+        TradeFlag.CLAMPED_VALUE: lived.clamps > 0,
+        TradeFlag.CLAMPED_EXIT: isinstance(end, SpreadClosed) and end.clamped,
+        TradeFlag.PARITY_SETTLEMENT: source == "parity",
+        TradeFlag.STALE_SETTLEMENT: source == "stale index",
+        TradeFlag.UNRESOLVED: isinstance(end, SpreadSettled) and end.value is None,
     }
     return tuple(name for name, is_set in flags.items() if is_set)

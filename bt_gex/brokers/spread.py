@@ -1,4 +1,4 @@
-"""A broker for credit spreads: all legs fill on the bar of the order, or none does."""
+"""A broker for credit spreads: all legs fill on one bar, or none does."""
 
 from __future__ import annotations
 
@@ -6,65 +6,121 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import backtrader as bt
-from backtrader.order import BuyOrder, OrderData, SellOrder
+from backtrader.order import BuyOrder, SellOrder
 from backtrader.position import Position
-from backtrader.utils.autodict import AutoOrderedDict
 
 from bt_gex.brokers.commission import OptionCommission
-from bt_gex.brokers.fills import HalfSpreadFill, spread_price
+from bt_gex.brokers.fills import FillModel, HalfSpreadFill, spread_price
 from bt_gex.errors import EngineError
 from bt_gex.feeds.legs import SpreadFeed
-from bt_gex.market.contracts import Leg
+from bt_gex.feeds.view import MarketFeed
+from bt_gex.ledger.amounts import cents
+from bt_gex.ledger.book import Book, SpreadPosition, booked, entry_cash, fresh_book
+from bt_gex.ledger.events import FillKind, Side, SpreadFilled
+from bt_gex.market.calendar import utc
+from bt_gex.market.contracts import Leg, Spread
 from bt_gex.market.money import to_cents
 from bt_gex.market.quotes import CLAMP_TOLERANCE, clamp
 from bt_gex.market.settlement import settled_value
+from bt_gex.rules.gex.entry import KINDS, refused_credit
+from bt_gex.trades.events import (
+    CancelSent,
+    ExecutionStream,
+    OrderPending,
+    OrderRefused,
+    OrderSent,
+    SpreadClosed,
+    SpreadOpened,
+    SpreadSettled,
+)
+from bt_gex.trades.reasons import SkipKind
+
+
+class Pending(NamedTuple):
+    """An entry that fills, or is refused, on a later bar of its session."""
+
+    order: Any
+    feed: SpreadFeed
+    quantity: int
+    due_row: int
 
 
 @dataclass(slots=True)
 class Holding:
-    """An open spread. Money in dollars; `booked` is what its entry did to the cash."""
+    """An open spread: whose it is, and what the book says of it."""
 
     owner: Any
     feed: SpreadFeed
-    quantity: int
-    credit: float
-    booked: float
-    commission: float
+    position: SpreadPosition
+
+    @property
+    def quantity(self) -> int:
+        return self.position.quantity
+
+    @property
+    def credit(self) -> float:
+        return self.position.credit
 
     def dollars(self, points: float) -> float:
         """What so many points of this spread are in dollars, for the whole position."""
-        return points * self.feed.day.index.multiplier * self.quantity
+        return points * self.position.contract.multiplier * self.position.quantity
 
 
 class SpreadBroker(bt.BrokerBase):
-    """Sells spreads to open and buys them back, at once, at the quotes of the bar.
+    """Sells spreads to open and buys them back at the quotes of the bar; the ledger books them.
 
-    cash         starting balance, dollars
-    fills        a FillModel; the price of each leg
-    commission   dollars a contract, leg and side; a cash settlement pays none
+    cash          starting balance, dollars
+    fills         a FillModel; the price of each leg
+    commission    dollars a contract, leg and side; a cash settlement pays none
+    latency_bars  an entry is priced so many bars after it was sent, an exit at once
 
     A spread reserves width minus credit; an order beyond the account ends as Margin, an order that
-    cannot fill as Rejected, with the reason in `order.info.why`. What is still open at the closing
-    tick is settled in cash. The value of the account marks each open spread at its mid, carried
-    over bars without one.
+    cannot fill as Rejected, with the reason in `order.info.why` and, where the rules for entries
+    have a name for it, its SkipKind in `order.info.kind`. A delayed entry arrives before its bar's
+    strategy is asked; margin, quotes and credit are looked at then, the credit against
+    `order.info.min_credit`, points. What is still open at the closing tick is settled in cash. The
+    value of the account marks each open spread at its mid, carried over bars without one.
 
-    `order.info.reason`, when given with a buy, says why a spread was closed.
+    `order.info.reason`, when given with a buy, says why a spread was closed; `order.info.facts`,
+    when given with a sell, is the EntryFacts of the trade. `stream` tells what happens.
     """
 
-    params = (("cash", 25_000.0), ("fills", HalfSpreadFill()), ("commission", 0.0))
+    params = (
+        ("cash", 25_000.0),
+        ("fills", HalfSpreadFill()),
+        ("commission", 0.0),
+        ("latency_bars", 0),
+    )
 
     def start(self) -> None:
         super().start()
         # Orders fill on the bar they are sent on, so they must be notified on it, too.
         self.cerebro.p.quicknotify = True
-        self.startingcash = self._cash = float(self.p.cash)
+        self.stream = ExecutionStream()
+        first = self.cerebro.datas[0]
+        self._clock = first if isinstance(first, MarketFeed) else None
+        self.open_account(self.p.cash, self.p.fills, self.p.commission, self.p.latency_bars)
+
+    def open_account(
+        self, cash: float, fills: FillModel, commission: float, latency_bars: int
+    ) -> None:
+        """Begin anew with these terms; those who listen to the stream stay."""
+        self._fills, self._commission, self._latency_bars = fills, commission, latency_bars
+        self.startingcash = float(cash)
+        self._book(fresh_book(cash))
         self._holdings: dict[SpreadFeed, Holding] = {}
+        self._pending: deque[Pending] = deque()
         self._notifications: deque[Any] = deque()
         self._schemes: dict[tuple[int, int], OptionCommission] = {}
-        self._first_orders: dict[tuple[type[Any], int], Any] = {}
+
+    def _book(self, book: Book) -> None:
+        self.book = book
+        self._cash = float(book.cash)  # asked for on every bar
+
+    # ------------------------------------------------------------------------------ the account
 
     def getcash(self) -> float:
         return self._cash
@@ -74,7 +130,7 @@ class SpreadBroker(bt.BrokerBase):
         value = 0.0 if wanted is not None else self._cash
         for feed, holding in self._holdings.items():
             if wanted is None or feed in wanted:
-                value -= holding.dollars(_mark(feed))
+                value -= holding.dollars(feed.marked_at())
         return value
 
     get_cash, get_value = getcash, getvalue
@@ -89,13 +145,13 @@ class SpreadBroker(bt.BrokerBase):
         key = (len(data.legs), data.day.index.multiplier)
         if key not in self._schemes:
             self._schemes[key] = OptionCommission(
-                commission=self.p.commission, legs=key[0], mult=float(key[1])
+                commission=self._commission, legs=key[0], mult=float(key[1])
             )
         return self._schemes[key]
 
     def closed_balance(self) -> float:
         """Starting balance plus the realised profit of closed spreads, dollars."""
-        return to_cents(self._cash - sum(h.booked for h in self._holdings.values()))
+        return to_cents(float(self.book.equity))
 
     def margin_used(self) -> float:
         """Dollars the open spreads can still lose at most: width minus credit of each."""
@@ -103,15 +159,17 @@ class SpreadBroker(bt.BrokerBase):
 
     def margin_free(self) -> float:
         """Dollars that a further spread may reserve."""
-        return self._cash - sum(h.dollars(h.feed.spread.width) for h in self._holdings.values())
+        return float(self.book.buying_power)
 
     def open_spreads(self) -> int:
         """Number of open spreads."""
         return len(self._holdings)
 
+    # -------------------------------------------------------------------------------- backtrader
+
     def credit_of(self, feed: SpreadFeed) -> float | Leg:
         """Points that selling the spread now would bring, or the leg that does not fill."""
-        return spread_price(self.p.fills, feed.quotes(), opening=True)
+        return spread_price(self._fills, feed.quotes(), opening=True)
 
     def sell(self, owner: Any, data: Any, size: float, *args: Any, **kwargs: Any) -> Any:
         return self._order(SellOrder, owner, data, size, *args, **kwargs)
@@ -120,22 +178,35 @@ class SpreadBroker(bt.BrokerBase):
         return self._order(BuyOrder, owner, data, size, *args, **kwargs)
 
     def cancel(self, order: Any) -> bool:
-        """Never possible: an order is filled or refused when it is sent."""
+        """Never possible: an order that was sent is filled or refused."""
+        data = getattr(order, "data", None)
+        self.stream.publish(
+            CancelSent(at_ns=self._now_ns(), instrument=name_of(data), spread=spread_of(data))
+        )
         return False
 
     def get_notification(self) -> Any:
         return self._notifications.popleft() if self._notifications else None
 
     def next(self) -> None:
-        """Settle in cash what is open when its session has come to the close."""
-        if not self._holdings:
-            return
-        for holding in list(self._holdings.values()):
-            tick = holding.feed.clock.now()
-            if tick.is_close or tick.day is not holding.feed.day:
-                order = self._settle(holding)
-                order.executed.markpending()
-                self._notifications.append(order)
+        """Settle in cash what is open at its close; fill or refuse the entries that are due."""
+        for holding in list(self._holdings.values()) if self._holdings else ():
+            if holding.feed.is_over():
+                self._notifications.append(self._settle(holding))
+        while self._pending and self._is_due(self._pending[0]):
+            order, feed, quantity, _ = self._pending.popleft()
+            self._open(order, feed, quantity)
+            self._notifications.append(_told(order))
+
+    @staticmethod
+    def _is_due(pending: Pending) -> bool:
+        return pending.feed.is_over() or pending.feed.clock.now().row >= pending.due_row
+
+    def _now_ns(self) -> int:
+        view = self._clock.tick_now() if self._clock else None
+        return view.ns if view else 0
+
+    # ------------------------------------------------------------------------------------ orders
 
     def _order(
         self,
@@ -155,162 +226,253 @@ class SpreadBroker(bt.BrokerBase):
         transmit: bool = True,
         **info: Any,
     ) -> Any:
+        market = exectype is None or exectype == bt.Order.Market
+        self.stream.publish(
+            OrderSent(
+                at_ns=self._now_ns(),
+                side="buy" if kind is BuyOrder else "sell",
+                size=size,
+                instrument=name_of(data),
+                spread=spread_of(data),
+                price=price,
+                exectype="Market" if market else str(bt.Order.ExecTypes[exectype]),
+            )
+        )
         if not isinstance(data, SpreadFeed):
             raise EngineError(
                 f"SpreadBroker trades SpreadFeed instruments, got {type(data).__name__}"
             )
-        if exectype not in (None, bt.Order.Market) or price is not None or oco or parent:
+        if not market or price is not None or oco or parent:
             raise EngineError("SpreadBroker takes market orders without price, oco or parent")
-        order = self._new_order(kind, owner, data, size, bt.Order.Market, tradeid)
-        order.addinfo(**info)
-        order.addcomminfo(self.getcommissioninfo(data))
-        order.submit(self)
-        order.accept(self)
-        self._execute(order, data, abs(int(size)))
-        # It is done with: it can be told of as it is, once its fill is marked as news.
-        order.executed.markpending()
-        owner._addnotification(order, quicknotify=True)
+        order = self._accepted(kind, owner, data, size, bt.Order.Market, tradeid, info)
+        if self._execute(order, data, abs(int(size))):
+            owner._addnotification(_told(order), quicknotify=True)
         return order
 
-    def _new_order(
+    def _accepted(
         self,
         kind: type[Any],
         owner: Any,
-        data: SpreadFeed,
+        feed: SpreadFeed,
         size: float,
         exectype: int,
-        tradeid: int = 0,
+        tradeid: int,
+        info: dict[str, Any],
     ) -> Any:
-        """An order of backtrader's. The first of a kind is made, the others are copies of it:
-        making one takes longer than all that is done with it."""
-        first = self._first_orders.get((kind, exectype))
-        if first is None:
-            order = kind(owner=owner, data=data, size=size, exectype=exectype, tradeid=tradeid)
-            first = self._first_orders[kind, exectype] = copied(order)
-            first.params = first.p = copied(order.params)
-            return order
-        now, price = data.datetime[0], data.close[0]
-        signed = abs(size) if kind is BuyOrder else -abs(size)
-        order = copied(first)
-        order.ref, order.info = next(order.refbasis), AutoOrderedDict()
-        order.params = order.p = copied(first.params)
-        order.p.owner, order.p.data, order.p.size, order.p.tradeid = owner, data, size, tradeid
-        if kind is SellOrder:
-            order.size = signed
-        order.created = OrderData(dt=now, size=signed, price=price, pclose=price)
-        order.executed = OrderData(remsize=signed)
-        order.dteos = first.dteos + int(now) - int(first.created.dt)
-        return order
-
-    def _execute(self, order: Any, feed: SpreadFeed, quantity: int) -> None:
-        tick = feed.clock.now()
-        holding = self._holdings.get(feed)
-        if tick.is_close or tick.day is not feed.day:
-            self._refuse(order, "the session is over")
-        elif order.issell():
-            self._open(order, feed, quantity, holding)
-        elif holding is None or holding.quantity != quantity:
-            have = holding.quantity if holding else 0
-            self._refuse(order, f"{quantity} to close but {have} open; a spread closes whole")
-        else:
-            self._close(order, holding)
-
-    def _open(self, order: Any, feed: SpreadFeed, quantity: int, holding: Holding | None) -> None:
-        credit = self.credit_of(feed)
-        if holding is not None:
-            self._refuse(order, "this spread is open already; trade it as a feed of its own")
-            return
-        if isinstance(credit, Leg):
-            self._refuse(order, f"no quote: {credit.label}")
-            return
-        commission = order.comminfo.getcommission(quantity, credit)
-        new = Holding(order.owner, feed, quantity, credit, 0.0, commission)
-        new.booked = to_cents(new.dollars(credit)) - to_cents(commission)
-        free = self.margin_free()
-        if beyond_margin(free, new.booked, new.dollars(feed.spread.width)):
-            needs = new.dollars(feed.spread.width) - new.booked
-            order.margin()
-            order.addinfo(why=f"margin: needs ${needs:,.2f}, ${free:,.2f} free")
-            return
-        order.addinfo(booked_dollars=new.booked)
-        self._cash += new.booked
-        self._holdings[feed] = new
-        value = order.comminfo.getvaluesize(-quantity, credit)
-        order.execute(
-            feed.datetime[0], -quantity, credit,
-            0, 0.0, 0.0,
-            -quantity, value, commission,
-            new.dollars(feed.spread.width - credit), 0.0, -quantity, credit,
-        )  # fmt: skip
-
-    def _close(self, order: Any, holding: Holding) -> None:
-        price = spread_price(self.p.fills, holding.feed.quotes(), opening=False)
-        if isinstance(price, Leg):
-            self._refuse(order, f"no quote: {price.label}")
-            return
-        paid = clamp(price, holding.feed.spread.width)
-        if abs(paid - price) > CLAMP_TOLERANCE:
-            order.addinfo(clamped=True)
-        self._book_exit(order, holding, paid, order.comminfo.getcommission(holding.quantity, paid))
-
-    def _settle(self, holding: Holding) -> Any:
-        feed = holding.feed
-        settlement = feed.day.settlement()
-        kind, size = BuyOrder, holding.quantity
-        order = self._new_order(kind, holding.owner, feed, size, bt.Order.Close)
+        order = kind(owner=owner, data=feed, size=size, exectype=exectype, tradeid=tradeid)
+        order.addinfo(**info)
         order.addcomminfo(self.getcommissioninfo(feed))
         order.submit(self)
         order.accept(self)
-        order.addinfo(settled=settlement.source, settlement_price=settlement.price)
-        if math.isnan(settlement.price):
-            # No price to settle on: the entry is taken back, the trade is nobody's profit.
-            self._cash -= holding.booked
-            del self._holdings[feed]
-            self._fill_exit(order, holding, holding.credit, -holding.commission)
-            return order
-        value, clamped = settled_value(feed.spread, settlement.price)
-        if clamped:
-            order.addinfo(clamped=True)
-        self._book_exit(order, holding, value, 0.0)
         return order
 
-    def _book_exit(self, order: Any, holding: Holding, value: float, commission: float) -> None:
-        holding.commission += commission
-        pnl = to_cents(holding.dollars(holding.credit - value) - holding.commission)
-        order.addinfo(pnl_dollars=pnl)
-        self._cash = to_cents(self._cash + pnl - holding.booked)
-        del self._holdings[holding.feed]
-        self._fill_exit(order, holding, value, commission)
+    def _execute(self, order: Any, feed: SpreadFeed, quantity: int) -> bool:
+        """Whether the order is done with: filled or refused. Else it is pending."""
+        if feed.is_over():
+            self._refuse(order, quantity, SkipKind.SESSION_OVER, "the session is over")
+        elif not order.issell():
+            self._close(order, feed, quantity)
+        elif self._latency_bars:
+            return self._delay(order, feed, quantity)
+        else:
+            self._open(order, feed, quantity)
+        return True
 
-    def _fill_exit(self, order: Any, holding: Holding, value: float, commission: float) -> None:
-        quantity = holding.quantity
+    def _delay(self, order: Any, feed: SpreadFeed, quantity: int) -> bool:
+        """Keep an entry for its bar; refuse it when the session has no such bar."""
+        now = feed.clock.now()
+        due_row = now.row + self._latency_bars
+        if due_row >= feed.day.session.bars:
+            why = f"{SkipKind.SESSION_OVER.value}: {self._latency_bars} bars later is past the end"
+            self._refuse(order, quantity, SkipKind.SESSION_OVER, why)
+            return True
+        self._pending.append(Pending(order, feed, quantity, due_row))
+        self.stream.publish(
+            OrderPending(at_ns=now.ns, instrument=feed, quantity=quantity, due_row=due_row)
+        )
+        return False
+
+    def _open(self, order: Any, feed: SpreadFeed, quantity: int) -> None:
+        credit = self.credit_of(feed)
+        if feed.name in self.book.spreads:
+            why = "this spread is open already; trade it as a feed of its own"
+            self._refuse(order, quantity, None, why)
+            return
+        if isinstance(credit, Leg):
+            why = f"{SkipKind.NO_QUOTE.value}: {credit.label}"
+            self._refuse(order, quantity, SkipKind.NO_QUOTE, why)
+            return
+        order.addinfo(credit=credit)
+        width = feed.spread.width
+        if self._latency_bars:  # at once, it is the credit that the strategy has just looked at
+            least = order.info.get("min_credit", 0.0)
+            refused = refused_credit(credit, width, least)
+            if refused:
+                self._refuse(order, quantity, KINDS[refused - 1], KINDS[refused - 1].value)
+                return
+        contract = feed.contract
+        commission = float(order.comminfo.getcommission(quantity, credit))
+        booked_dollars = float(cents(entry_cash(contract, quantity, credit, commission)))
+        reserves = width * contract.multiplier * quantity
+        free = self.margin_free()
+        if beyond_margin(free, booked_dollars, reserves):
+            needs = reserves - booked_dollars
+            why = f"{SkipKind.MARGIN.value}: needs ${needs:,.2f}, ${free:,.2f} free"
+            self._refuse(order, quantity, SkipKind.MARGIN, why)
+            return
+        self._fill(order, feed, "sell", "trade", quantity, credit, commission)
+        position = self.book.spreads[feed.name]
+        self._holdings[feed] = Holding(order.owner, feed, position)
         order.execute(
-            holding.feed.datetime[0], quantity, value,
-            quantity, order.comminfo.getvaluesize(-quantity, holding.credit), commission,
+            feed.datetime[0], -quantity, credit,
+            0, 0.0, 0.0,
+            -quantity, order.comminfo.getvaluesize(-quantity, credit), commission,
+            (width - credit) * contract.multiplier * quantity, 0.0, -quantity, credit,
+        )  # fmt: skip
+        self.stream.publish(
+            SpreadOpened(
+                at_ns=feed.clock.now().ns,
+                instrument=feed,
+                quantity=quantity,
+                credit=credit,
+                commission_dollars=commission,
+                booked_dollars=booked_dollars,
+                facts=order.info.get("facts"),
+            )
+        )
+
+    def _close(self, order: Any, feed: SpreadFeed, quantity: int) -> None:
+        holding = self._holdings.get(feed)
+        if holding is None or holding.quantity != quantity:
+            have = holding.quantity if holding else 0
+            why = f"{quantity} to close but {have} open; a spread closes whole"
+            self._refuse(order, quantity, None, why)
+            return
+        price = spread_price(self._fills, feed.quotes(), opening=False)
+        if isinstance(price, Leg):
+            why = f"{SkipKind.NO_QUOTE.value}: {price.label}"
+            self._refuse(order, quantity, SkipKind.NO_QUOTE, why)
+            return
+        value = clamp(price, feed.spread.width)
+        commission = float(order.comminfo.getcommission(quantity, value))
+        pnl = self._leave(order, holding, "trade", value, commission)
+        assert pnl is not None
+        self.stream.publish(
+            SpreadClosed(
+                at_ns=feed.clock.now().ns,
+                instrument=feed,
+                quantity=quantity,
+                value=value,
+                pnl_dollars=pnl,
+                commission_dollars=order.info.commission_dollars,
+                reason=str(order.info.get("reason", "")),
+                clamped=abs(value - price) > CLAMP_TOLERANCE,
+            )
+        )
+
+    def _settle(self, holding: Holding) -> Any:
+        feed, quantity = holding.feed, holding.quantity
+        settlement = feed.day.settlement()
+        info = {"settled": settlement.source, "settlement_price": settlement.price}
+        order = self._accepted(
+            BuyOrder, holding.owner, feed, quantity, bt.Order.Close, tradeid=0, info=info
+        )
+        value = None
+        if math.isnan(settlement.price):
+            # No price to settle on: the entry is reversed, its P&L is undefined.
+            pnl = self._leave(order, holding, "void", holding.credit, 0.0)
+        else:
+            value, _ = settled_value(feed.spread, settlement.price)
+            pnl = self._leave(order, holding, "settlement", value, 0.0)
+        self.stream.publish(
+            SpreadSettled(
+                at_ns=feed.clock.now().ns,
+                instrument=feed,
+                quantity=quantity,
+                value=value,
+                pnl_dollars=pnl,
+                commission_dollars=order.info.commission_dollars,
+                source=settlement.source,
+            )
+        )
+        return _told(order)
+
+    def _leave(
+        self, order: Any, holding: Holding, kind: FillKind, value: float, commission: float
+    ) -> float | None:
+        """Book the end of a spread at a value, points; its P&L in dollars, None when void."""
+        feed, quantity, entry = holding.feed, holding.quantity, holding.position.entry
+        before = self.book.realized_pnl
+        self._fill(order, feed, "buy", kind, quantity, -value, commission)
+        del self._holdings[feed]
+        void = kind == "void"
+        order.execute(
+            feed.datetime[0], quantity, value,
+            quantity, order.comminfo.getvaluesize(-quantity, holding.credit),
+            -entry.fees if void else commission,
             0, 0.0, 0.0,
             0.0, holding.dollars(holding.credit - value), 0, 0.0,
         )  # fmt: skip
-        order.addinfo(commission_dollars=to_cents(holding.commission))
+        order.addinfo(commission_dollars=to_cents(entry.fees + commission))
+        if void:
+            return None
+        pnl = float(self.book.realized_pnl - before)
+        order.addinfo(pnl_dollars=pnl)
+        return pnl
 
-    def _refuse(self, order: Any, why: str) -> None:
-        order.reject(self)
-        order.addinfo(why=why)
+    def _fill(
+        self,
+        order: Any,
+        feed: SpreadFeed,
+        side: Side,
+        kind: FillKind,
+        quantity: int,
+        net: float,
+        commission: float,
+    ) -> None:
+        """Book a fill; net: points received."""
+        fill = SpreadFilled(
+            kind=kind, order_id=f"{feed.name}:{side}", position_id=feed.name,
+            contract=feed.contract, side=side, qty=quantity, net=net, fees=commission,
+            ts=utc(feed.clock.now().ns), mode="replay",
+        )  # fmt: skip
+        self._book(booked(self.book, fill))
+
+    def _refuse(self, order: Any, quantity: int, kind: SkipKind | None, why: str) -> None:
+        if kind is SkipKind.MARGIN:
+            order.margin()
+        else:
+            order.reject(self)
+        order.addinfo(why=why, kind=kind)
+        side: Literal["buy", "sell"] = "buy" if order.isbuy() else "sell"
+        self.stream.publish(
+            OrderRefused(
+                at_ns=order.data.clock.now().ns,
+                instrument=order.data,
+                side=side,
+                quantity=quantity,
+                kind=kind,
+                reason=why,
+            )
+        )
 
 
-def copied(thing: Any) -> Any:
-    """A shallow copy, without asking how the thing wants to be copied."""
-    kind = type(thing)
-    other = object.__new__(kind)
-    other.__dict__.update(thing.__dict__)
-    return other
+def _told(order: Any) -> Any:
+    """An order that is done with, its fill marked as news: it can be told of without a copy."""
+    order.executed.markpending()
+    return order
+
+
+def name_of(data: Any) -> str:
+    """The name of what somebody wants traded."""
+    return str(getattr(data, "_name", data))
+
+
+def spread_of(data: Any) -> Spread | None:
+    """Its spread; None for anything else."""
+    return data.spread if isinstance(data, SpreadFeed) else None
 
 
 def beyond_margin(free: float, booked: float, width_dollars: float) -> bool:
     """Whether a spread would reserve more than is free and it brings in; dollars, numbers only."""
     return free + booked - width_dollars < -0.005
-
-
-def _mark(feed: SpreadFeed) -> float:
-    """Points the spread is marked at now."""
-    tick = feed.clock.now()
-    return float(feed.mark[tick.row if tick.day is feed.day else -1])

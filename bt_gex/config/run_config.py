@@ -28,11 +28,13 @@ class FillParams:
 
     entry_slippage, exit_slippage  share of the half-spread paid: 0 is mid, 1 the natural side
     commission                     dollars a contract, leg and side
+    latency_bars                   30-second bars from the decision on an entry to its fill
     """
 
     entry_slippage: Slippage = 1.0
     exit_slippage: Slippage = 1.0
     commission: Annotated[float, Ge(0), Le(1_000)] = 0.0
+    latency_bars: Annotated[int, Ge(0), Le(780)] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

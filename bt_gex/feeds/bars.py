@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from bt_gex.bars.series import LENGTH_NS, VALUES, BarSeries
 from bt_gex.errors import EngineError
-from bt_gex.feeds.lines import BulkFeed, bt_stamps
+from bt_gex.feeds.backtrader_internals import BulkFeed, bt_stamps
 from bt_gex.market.calendar import Stamps, sessions, utc
 
 

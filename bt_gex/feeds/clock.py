@@ -5,20 +5,27 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import backtrader as bt
 import numpy as np
 import numpy.typing as npt
 
 from bt_gex.errors import EngineError
-from bt_gex.feeds.lines import BulkFeed, bt_stamps
-from bt_gex.market.calendar import BAR_S
+from bt_gex.feeds.backtrader_internals import BulkFeed, bt_stamps
+from bt_gex.feeds.legs import SpreadFeed
+from bt_gex.market.calendar import BAR_S, Session
+from bt_gex.market.contracts import Leg, Spread
+from bt_gex.market.indexes import Index
 from bt_gex.sessions.day import Day
 
 
 class Tick(NamedTuple):
-    """Where the clock stands: a session and the row of its grid; the last row is the close."""
+    """Where the clock stands: a session and the row of its grid; the last row is the close.
+
+    It is the view of the market on this bar. `day` holds the whole session, later bars included:
+    it is for drivers and reports, not for a strategy.
+    """
 
     day: Day
     row: int
@@ -33,9 +40,42 @@ class Tick(NamedTuple):
         """Whether this is the closing tick, after the last bar: only settlements happen on it."""
         return self.row == len(self.day.grid) - 1
 
+    @property
+    def index_spec(self) -> Index:
+        return self.day.index
+
+    @property
+    def session(self) -> Session:
+        return self.day.session
+
+    @property
+    def has_data(self) -> bool:
+        return self.day.has_data
+
+    @property
+    def spot(self) -> float:
+        return float(self.day.spot[self.row])
+
+    @property
+    def vix(self) -> float:
+        return float(self.day.vix[self.row])
+
+    @property
+    def pin(self) -> float:
+        return float(self.day.pin[self.row])
+
+    def quote(self, leg: Leg) -> tuple[float, float]:
+        """Bid and ask of an option; NaN where it has no valid quote."""
+        quotes = self.day.leg(leg.strike, leg.right)
+        return float(quotes.bid[self.row]), float(quotes.ask[self.row])
+
+    def value(self, spread: Spread) -> float:
+        """What buying a spread back costs at mid, clamped to its width."""
+        return float(self.day.path_of(spread)[0][self.row])
+
 
 class Schedule:
-    """The ticks worth visiting: some known from the start, some asked for on the way."""
+    """The ticks to visit: some known from the start, some added on the way."""
 
     def __init__(self, ticks: Iterable[int]) -> None:
         self._ticks = sorted(set(ticks))
@@ -58,7 +98,8 @@ class ClockFeed(BulkFeed):
     vix, pin and `tick`, the number of the tick since the start. NaN is missing.
 
     days     the sessions in order, of one index
-    events   visit only the ticks of `schedule`, which the strategy sets in its start()
+    events   visit only the ticks of `schedule`, which the driver sets before the first one, see
+             `runs.schedule`
     """
 
     lines = ("vix", "pin", "tick")
@@ -104,7 +145,8 @@ class ClockFeed(BulkFeed):
         if self.p.events:
             if self.schedule is None:
                 raise EngineError(
-                    "a clock with events=True needs a strategy that sets its schedule"
+                    "a clock with events=True needs a schedule; add the analyzer "
+                    "bt_gex.runs.schedule.EventSchedule"
                 )
             tick = self.schedule.next_from(self._next_row)
             if tick is None:
@@ -131,6 +173,10 @@ class ClockFeed(BulkFeed):
             raise EngineError("the clock has not started; ask it from next()")
         return tick
 
+    def instrument(self, spread: Spread, name: str) -> SpreadFeed:
+        """A spread of the current session, to be traded under a name."""
+        return SpreadFeed(self, self.now().day, spread, name)
+
     def tick_now(self) -> Tick | None:
         """As `now`, the same object while the clock stands still; None before the first bar."""
         line = self._tick_line
@@ -141,14 +187,3 @@ class ClockFeed(BulkFeed):
             self._tick_number = number
             self._tick = Tick(self.p.days[self._day_of[number]], self._row_of[number])
         return self._tick
-
-
-def clock_of(strategy: Any) -> ClockFeed:
-    """The clock a strategy runs on: its first feed."""
-    feed = strategy.datas[0]
-    if not isinstance(feed, ClockFeed):
-        raise EngineError(
-            f"{type(strategy).__name__} needs a ClockFeed as its first feed, "
-            f"got {type(feed).__name__}"
-        )
-    return feed

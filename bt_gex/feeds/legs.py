@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import backtrader as bt
 import numpy as np
 import numpy.typing as npt
 
-from bt_gex.feeds.clock import ClockFeed
-from bt_gex.feeds.lines import BulkFeed, bt_stamps
+from bt_gex.feeds.backtrader_internals import BulkFeed, bt_stamps
 from bt_gex.market.calendar import BAR_S
-from bt_gex.market.contracts import Leg, Spread
+from bt_gex.market.contracts import Leg, Spread, SpreadContract
 from bt_gex.market.quotes import Prices
 from bt_gex.sessions.day import Day, LegQuotes
 
@@ -48,6 +47,32 @@ class OptionLegFeed(BulkFeed):
         }
 
 
+class Moment(Protocol):
+    """Where a clock stands: a session and the row of its grid."""
+
+    @property
+    def day(self) -> Day: ...
+    @property
+    def row(self) -> int: ...
+    @property
+    def ns(self) -> int: ...
+    @property
+    def is_close(self) -> bool: ...
+
+
+class Clock(Protocol):
+    """The feed that legs and spreads follow; a feed of backtrader's besides."""
+
+    lines: Any
+    p: Any
+    _tz: Any
+
+    def now(self) -> Moment: ...
+    def date2num(self, when: Any) -> float: ...
+    def num2date(self, number: float | None = None, **kwargs: Any) -> Any: ...
+    def __len__(self) -> int: ...
+
+
 class SlavedLine:
     """An array on the grid of one session, read where the clock stands: `line[0]` is now.
 
@@ -56,14 +81,15 @@ class SlavedLine:
 
     __slots__ = ("_clock", "_day", "_values")
 
-    def __init__(self, clock: ClockFeed, day: Day, values: Prices) -> None:
+    def __init__(self, clock: Clock, day: Day, values: Prices) -> None:
         self._clock, self._day, self._values = clock, day, values
 
     def __getitem__(self, ago: int) -> float:
         if ago > 0:
             raise IndexError("a bar of the future was asked for")
-        day, row = self._clock.now()
-        if day is not self._day or row + ago < 0:
+        now = self._clock.now()
+        row = now.row
+        if now.day is not self._day or row + ago < 0:
             return float("nan")
         return float(self._values[row + ago])
 
@@ -76,7 +102,7 @@ class LegFeed:
 
     __slots__ = ("ask", "bid", "leg", "mid", "quotes")
 
-    def __init__(self, clock: ClockFeed, day: Day, leg: Leg) -> None:
+    def __init__(self, clock: Clock, day: Day, leg: Leg) -> None:
         self.leg = leg
         self.quotes: LegQuotes = day.leg(leg.strike, leg.right)
         self.bid = SlavedLine(clock, day, self.quotes.bid)
@@ -90,13 +116,12 @@ class SpreadFeed:
     name    unique among the spreads traded: it is the trade's order id
     close   line: what it costs at mid to buy the spread back, clamped to [0, width]; points
     value   the same as an array on the session's grid, NaN where a leg has no valid quote
-    mark    value, carried forward over bars without one
     clamped where value had to be clamped
     """
 
     _compensate = None
 
-    def __init__(self, clock: ClockFeed, day: Day, spread: Spread, name: str) -> None:
+    def __init__(self, clock: Clock, day: Day, spread: Spread, name: str) -> None:
         self.clock, self.day, self.spread = clock, day, spread
         self._name = self._dataname = self.name = name
         self.legs = [LegFeed(clock, day, leg) for leg in spread.legs]
@@ -104,8 +129,24 @@ class SpreadFeed:
         self.close = SlavedLine(clock, day, self.value)
 
     @cached_property
-    def mark(self) -> Prices:
-        return carried_forward(self.value)
+    def contract(self) -> SpreadContract:
+        """What is booked."""
+        index = self.day.index
+        return SpreadContract(
+            index.option_root, self.day.session.day, self.spread, index.multiplier
+        )
+
+    def is_over(self) -> bool:
+        """Whether its session has come to the close."""
+        now = self.clock.now()
+        return now.is_close or now.day is not self.day
+
+    def marked_at(self) -> float:
+        """Points the spread is marked at now: the newest value; after its session the last one."""
+        now = self.clock.now()
+        row = now.row if now.day is self.day else len(self.value) - 1
+        value = float(self.value[row])
+        return value if value == value else float(carried_forward(self.value[: row + 1])[-1])
 
     # What backtrader's orders and trades ask of a feed, answered by the clock.
     @property
@@ -134,8 +175,9 @@ class SpreadFeed:
 
     def quotes(self) -> Sequence[tuple[Leg, float, float]]:
         """Each leg with its bid and ask now; NaN where it has no valid quote."""
-        day, row = self.clock.now()
-        if day is not self.day:
+        now = self.clock.now()
+        row = now.row
+        if now.day is not self.day:
             return [(feed.leg, math.nan, math.nan) for feed in self.legs]
         quotes = ((feed.leg, feed.quotes) for feed in self.legs)
         return [(leg, float(q.bid[row]), float(q.ask[row])) for leg, q in quotes]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import backtrader as bt
 import numpy as np
 
-from bt_gex.feeds.clock import ClockFeed, Tick, clock_of
+from bt_gex.feeds.clock import ClockFeed, Tick
 from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.market.contracts import make_spread
 from bt_gex.market.grid import round_to_grid
@@ -35,11 +35,11 @@ class Sells(bt.Strategy):
     """Sells a put spread below the index price where `wants` says so; held to the close."""
 
     def __init__(self) -> None:
-        self.clock = clock_of(self)
+        self.clock: ClockFeed = self.data
 
     def next(self) -> None:
         tick = self.clock.now()
-        price = self.clock.close[0]
+        price = tick.spot
         if not tick.is_close and price == price:
             self.look(tick, price)
 
@@ -52,7 +52,7 @@ class Sells(bt.Strategy):
         step = tick.day.index.strike_increment
         short = round_to_grid(price - 2 * step, step)
         name = f"planted-{tick.day.session.day}-{tick.row}"
-        return SpreadFeed(self.clock, tick.day, make_spread("PUT", (short, short - 2 * step)), name)
+        return self.clock.instrument(make_spread("PUT", (short, short - 2 * step)), name)
 
 
 class FutureQuote(Sells):
@@ -106,11 +106,13 @@ class AtTen(Sells):
 
     def look(self, tick: Tick, price: float) -> None:
         if tick.row == tick.day.session.bar_at(time(10, 0)):
-            feed = self.spread(tick, price)
-            self.open = feed if self.sell(data=feed, size=1).status == bt.Order.Completed else None
+            self.sell(data=self.spread(tick, price), size=1)
         elif self.open and self.open.close[0] <= self.getposition(self.open).price / 2:
             self.buy(data=self.open, size=1)
-            self.open = None
+
+    def notify_order(self, order: bt.Order) -> None:
+        if order.status == order.Completed:
+            self.open = order.data if order.issell() else None
 
 
 class AboveAverage(Sells):

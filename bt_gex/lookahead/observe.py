@@ -6,7 +6,7 @@ import inspect
 import io
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -14,15 +14,16 @@ from typing import Any, NamedTuple
 import backtrader as bt
 import numpy as np
 
-from bt_gex.analyzers.funnel import decision_record
 from bt_gex.config.run_config import RunConfig
-from bt_gex.feeds.clock import ClockFeed, clock_of
-from bt_gex.feeds.legs import SpreadFeed
+from bt_gex.feeds.view import MarketFeed, clock_of
 from bt_gex.lookahead.target import Target, line_of
+from bt_gex.market.contracts import Spread
 from bt_gex.runs.replay import build, no_collection
 from bt_gex.sessions.day import Day
 from bt_gex.strategies.gex import GexStrategy
 from bt_gex.trades.codec import to_json
+from bt_gex.trades.events import CancelSent, OrderSent
+from bt_gex.trades.records import Decision
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 UNSAID = ("index_symbol", "session", "timestamp")  # of a check; its instant says so
@@ -45,7 +46,7 @@ class Log:
     """
 
     until: int | None = None
-    clock: ClockFeed | None = None
+    clock: MarketFeed | None = None
     noted: list[Noted] = field(default_factory=list)
     over: bool = False
     error: str | None = None
@@ -86,7 +87,7 @@ def _wired(config: RunConfig, days: Sequence[Day], target: Target, log: Log) -> 
         cerebro.addstrategy(made)
     elif strategy is None:
         cerebro.addstrategy(RuleStrategy, rule=made, log=log)
-    cerebro.addanalyzer(Witness, log=log, _name="witness")
+    cerebro.addanalyzer(DecisionRecorder, log=log, _name="decisions")
     return cerebro
 
 
@@ -104,37 +105,18 @@ class RuleStrategy(bt.Strategy):
             self.p.log.note(f"rule says {shown(said)}")
 
 
-class Witness(bt.Analyzer):
+class DecisionRecorder(bt.Analyzer):
     """Writes down orders as the broker gets them, and checks as the Funnel does."""
 
     params = (("log", None),)
 
     def start(self) -> None:
-        broker = self.strategy.broker
-        for kind in ("buy", "sell"):
-            setattr(broker, kind, self._heard(kind, getattr(broker, kind)))
-        cancel = broker.cancel
-
-        def heard_cancel(order: Any) -> Any:
-            self.p.log.note(f"cancel {instrument(getattr(order, 'data', None))}")
-            return cancel(order)
-
-        broker.cancel = heard_cancel
-
-    def _heard(self, kind: str, send: Callable[..., Any]) -> Callable[..., Any]:
-        def heard(owner: Any, data: Any, size: float, *args: Any, **kwargs: Any) -> Any:
-            self.p.log.note(order_text(kind, data, size, kwargs))
-            return send(owner, data, size, *args, **kwargs)
-
-        return heard
-
-    def notify_check(self, tick: Any, decision: Any, order_id: str) -> None:
-        """Called by a GexStrategy after each check."""
-        record = to_json(decision_record(tick, decision, order_id))
-        said = [
-            f"{k} {shown(v)}" for k, v in record.items() if k not in UNSAID and v not in ("", [])
-        ]
-        self.p.log.note(f"check: {', '.join(said)}")
+        log, stream = self.p.log, self.strategy.broker.stream
+        stream.subscribe(OrderSent, lambda event: log.note(order_text(event)))
+        stream.subscribe(
+            CancelSent, lambda e: log.note(f"cancel {instrument_text(e.instrument, e.spread)}")
+        )
+        stream.subscribe(Decision, lambda record: log.note(check_text(record)))
 
     def next(self) -> None:
         log = self.p.log
@@ -146,20 +128,25 @@ class Witness(bt.Analyzer):
         self.p.log.over = True
 
 
-def order_text(kind: str, data: Any, size: float, terms: Mapping[str, Any]) -> str:
+def check_text(record: Decision) -> str:
+    """A check in words."""
+    said = to_json(record).items()
+    return "check: " + ", ".join(
+        f"{k} {shown(v)}" for k, v in said if k not in UNSAID and v not in ("", [])
+    )
+
+
+def order_text(event: OrderSent) -> str:
     """An order in words: what, how much, on which terms."""
-    text = f"{kind} {shown(size)} of {instrument(data)}"
-    if terms.get("price") is not None:
-        text += f" at {shown(terms['price'])}"
-    exectype = terms.get("exectype")
-    name = "Market" if exectype is None else bt.Order.ExecTypes[exectype]
-    return f"{text} ({name})"
+    text = f"{event.side} {shown(event.size)} of {instrument_text(event.instrument, event.spread)}"
+    if event.price is not None:
+        text += f" at {shown(event.price)}"
+    return f"{text} ({event.exectype})"
 
 
-def instrument(data: Any) -> str:
+def instrument_text(name: str, spread: Spread | None) -> str:
     """The name of what is traded; of a spread also its strikes."""
-    name = str(getattr(data, "_name", data))
-    return f"{name} [{data.spread.label}]" if isinstance(data, SpreadFeed) else name
+    return f"{name} [{spread.label}]" if spread else name
 
 
 def shown(value: Any) -> str:

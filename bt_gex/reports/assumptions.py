@@ -20,11 +20,17 @@ def assumptions(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         if account["sizing"] == "fixed"
         else "half Kelly on the trades before"
     )
+    latency = fills.get("latency_bars", 0)  # a run of an older version has none
+    when = (
+        f"{count(latency, 'bar')} after an entry's check, at once at exits"
+        if latency
+        else "at once"
+    )
     peaks = "competing peaks give their midpoint" if entry["use_competing_peaks"] else (
         "competing peaks are not looked at"
     )  # fmt: skip
     return [
-        ("Fills", f"Every leg fills at once, at mid plus {100 * fills['entry_slippage']:g} % of "
+        ("Fills", f"Every leg fills {when}, at mid plus {100 * fills['entry_slippage']:g} % of "
          f"its half-spread at entry and {100 * fills['exit_slippage']:g} % at exit, against the "
          "trader; all legs fill or none does. Size does not move the market."),
         ("Commission", f"{dollars(fills['commission'])} a contract, leg and side; none at "

@@ -24,12 +24,12 @@ from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.findings.doubts import warnings
 from bt_gex.market.calendar import Stamps, new_york
 from bt_gex.results.result import RunResult, versions
+from bt_gex.runs.schedule import EventSchedule
 from bt_gex.sessions.day import Day, load_day
 from bt_gex.sessions.identity import data_sha256
 from bt_gex.sizers.gex import FixedContracts, HalfKelly
 from bt_gex.stats.summary import funnel, max_drawdown_dollars, summarise
 from bt_gex.storage.arrow_arrays import column_of, to_arrow, to_numpy
-from bt_gex.strategies.delayed import DelayedGexStrategy
 from bt_gex.strategies.gex import GexStrategy
 from bt_gex.trades.codec import to_json
 from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade
@@ -82,15 +82,12 @@ def run(
     every_bar: bool = False,
     progress: Progress | None = None,
     keep: bool = True,
-    delay_bars: int = 0,
 ) -> Any:
     """Run the strategy over sessions of one index; returns it with its analyzers.
 
-    delay_bars  send each entry so many bars after its check
-
     keep  False releases each session's quotes when it is over, so that memory stays flat
     """
-    cerebro = build(config, days, every_bar, delay_bars=delay_bars)
+    cerebro = build(config, days, every_bar)
     if progress or not keep:
         cerebro.addanalyzer(SessionEnd, report=progress, total=len(days), keep=keep, _name="end")
     with no_collection():
@@ -115,33 +112,37 @@ def build(
     days: Sequence[Day],
     every_bar: bool = False,
     strategy: type[GexStrategy] | None = GexStrategy,
-    delay_bars: int = 0,
 ) -> bt.Cerebro:
     """A Cerebro with clock, broker, sizer, strategy and analyzers of a configuration.
 
-    strategy    None leaves it, and its sizer, to the caller
-    delay_bars  send each entry so many bars after its check
+    strategy  None leaves it, and its sizer, to the caller
     """
     cerebro = bt.Cerebro(stdstats=False)
     clock = ClockFeed(days=tuple(days), events=not every_bar)  # type: ignore[call-arg]
     cerebro.adddata(clock)
-    fills = HalfSpreadFill(
-        entry_slippage=config.fills.entry_slippage, exit_slippage=config.fills.exit_slippage
-    )
-    cerebro.setbroker(
-        SpreadBroker(cash=config.account.balance, fills=fills, commission=config.fills.commission)
-    )
+    cerebro.setbroker(SpreadBroker(**account_of(config)))
     if strategy is not None:
         sizer, params = sizer_of(config)
         cerebro.addsizer(sizer, **params)
-        rules = {"setup": config.setup, "entry": config.entry, "exit": config.exit}
-        if delay_bars:
-            cerebro.addstrategy(DelayedGexStrategy, delay_bars=delay_bars, **rules)
-        else:
-            cerebro.addstrategy(strategy, **rules)
+        cerebro.addstrategy(strategy, setup=config.setup, entry=config.entry, exit=config.exit)
     cerebro.addanalyzer(TradeReport, _name="trades")
     cerebro.addanalyzer(Funnel, _name="funnel")
+    if not every_bar:
+        cerebro.addanalyzer(EventSchedule, _name="schedule")
     return cerebro
+
+
+def account_of(config: RunConfig) -> dict[str, Any]:
+    """The terms of the broker of a configuration."""
+    fills = config.fills
+    return {
+        "cash": config.account.balance,
+        "fills": HalfSpreadFill(
+            entry_slippage=fills.entry_slippage, exit_slippage=fills.exit_slippage
+        ),
+        "commission": fills.commission,
+        "latency_bars": fills.latency_bars,
+    }
 
 
 def sizer_of(config: RunConfig) -> tuple[type[bt.Sizer], dict[str, Any]]:

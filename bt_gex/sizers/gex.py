@@ -6,8 +6,10 @@ from typing import Any
 
 import backtrader as bt
 
+from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.rules.gex.sizing import KellyParams, Size, fixed_size, half_kelly_size
+from bt_gex.trades.events import SpreadClosed, SpreadSettled
 
 
 class FixedContracts(bt.Sizer):
@@ -32,11 +34,17 @@ class HalfKelly(bt.Sizer):
     params = (("kelly", KellyParams()),)
 
     def __init__(self) -> None:
-        self._pnls: list[float] = []
+        self._pnls: list[float] = []  # of closed trades, dollars a contract
 
-    def notify_closed(self, pnl_per_contract: float) -> None:
-        """Take in a closed trade, dollars a contract; called by the strategy."""
-        self._pnls.append(pnl_per_contract)
+    def set(self, strategy: bt.Strategy, broker: bt.BrokerBase) -> None:
+        super().set(strategy, broker)
+        if isinstance(broker, SpreadBroker):
+            broker.stream.subscribe(SpreadClosed, self._closed)
+            broker.stream.subscribe(SpreadSettled, self._closed)
+
+    def _closed(self, event: SpreadClosed | SpreadSettled) -> None:
+        if event.pnl_dollars is not None:
+            self._pnls.append(event.pnl_dollars / event.quantity)
 
     def size(self, feed: SpreadFeed, credit: float) -> Size:
         """Contracts for selling the spread at a credit (points)."""

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import math
+from dataclasses import dataclass, fields, replace
 from datetime import time
-from typing import Any
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import backtrader as bt
-import numpy as np
 
 from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.errors import EngineError, UnknownName
-from bt_gex.feeds.clock import Tick, clock_of
-from bt_gex.feeds.legs import SpreadFeed
-from bt_gex.market.calendar import new_york
+from bt_gex.feeds.backtrader_internals import QuietStrategy
+from bt_gex.feeds.view import SpreadInstrument, View, clock_of
+from bt_gex.market.calendar import BAR_NS, Session, new_york, utc
 from bt_gex.market.contracts import Leg, Spread
 from bt_gex.rules.gex.entry import EntryDecision, Seen, decide_entry
-from bt_gex.rules.gex.exits import decide_exit, end_of_day_ns, exit_possible, profit_target
+from bt_gex.rules.gex.exits import decide_exit, end_of_day_ns
 from bt_gex.rules.gex.params import EntryParams, ExitParams, SetupParams, find_profile
 from bt_gex.rules.gex.sizing import Size
 from bt_gex.rules.settings import validated
-from bt_gex.sessions.day import Day
+from bt_gex.trades.events import EntryFacts
 from bt_gex.trades.reasons import SkipKind
+from bt_gex.trades.records import Decision
+from bt_gex.trades.values import known
 
 SECTIONS: tuple[tuple[str, type], ...] = (
     ("setup", SetupParams),
@@ -30,12 +32,41 @@ SECTIONS: tuple[tuple[str, type], ...] = (
 )
 
 
-class GexStrategy(bt.Strategy):
+class Check(NamedTuple):
+    """A check that became an order."""
+
+    view: View
+    decision: EntryDecision
+
+
+@dataclass(slots=True)
+class Held:
+    """An open spread. closing: an order to close it is under way."""
+
+    confidence: str
+    credit: float
+    quantity: int
+    filled_at: View
+    closing: bool = False
+
+
+@runtime_checkable
+class ExplainedSizer(Protocol):
+    """A sizer that also says why."""
+
+    def size(self, feed: SpreadInstrument, credit: float) -> Size:
+        """Contracts for selling the spread at a credit, points."""
+        ...
+
+
+class GexStrategy(QuietStrategy):
     """Sells a credit spread around the pin at the check times, and buys it back by the exit rules.
 
-    The first feed is a ClockFeed, the broker a SpreadBroker. Parameters: a profile's name, or
-    whole `setup`, `entry` and `exit` parameter sets, and any single parameter of those by its own
-    name, which wins (`stop_loss=0.15`), so that `optstrategy` can vary it.
+    The first feed offers a view of the market (`feeds.view`; ClockFeed does), the broker is a
+    SpreadBroker. Nothing is read but that view, and what became of an order is taken from
+    `notify_order`, whenever it comes. Parameters: a profile's name, or whole `setup`, `entry` and
+    `exit` parameter sets, and any single parameter of those by its own name, which wins
+    (`stop_loss=0.15`), so that `optstrategy` can vary it.
 
     On a bar the open spreads are looked at first, then a check is made: a spread closed on a bar
     frees its margin and its place on that bar.
@@ -62,15 +93,17 @@ class GexStrategy(bt.Strategy):
             ExitParams, given["exit"], "exit", self.p.exit or profile.exit
         )
         self.clock = clock_of(self)
-        self._tick: Tick | None = None
-        self._session: Any = None
-        self._listened_to: bool | None = None
+        self._view: View | None = None
+        self._session: Session | None = None
         self._checks: frozenset[int] = frozenset()
         self._end_of_day_ns = 0
-        self._open: dict[SpreadFeed, tuple[str, float]] = {}  # feed -> confidence, credit
+        self._sent: dict[
+            SpreadInstrument, Check
+        ] = {}  # entries that are neither filled nor refused
+        self._open: dict[SpreadInstrument, Held] = {}
 
     def _given(self, unknown: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """Single parameters by section; a name that is none is an error, not a shrug."""
+        """Single parameters by section. Raises UnknownName for a name that is none."""
         given: dict[str, dict[str, Any]] = {}
         for section, kind in SECTIONS:
             names = (field.name for field in fields(kind))
@@ -86,25 +119,8 @@ class GexStrategy(bt.Strategy):
             raise EngineError(
                 "GexStrategy trades through a SpreadBroker; call cerebro.setbroker(SpreadBroker())"
             )
-        if self.clock.p.events:
-            self.clock.visit(self._check_rows)
-
-    def _notify(self, qorders: Any = (), qtrades: Any = ()) -> None:
-        # Backtrader values the account on every bar to tell it to everybody, listened to or not.
-        if qorders or qtrades or self._account_is_told():
-            super()._notify(qorders, qtrades)
-
-    def _account_is_told(self) -> bool:
-        """Whether anybody listens to what the account holds: an analyzer, or a class over this."""
-        if self._listened_to is None:
-            plain = (bt.Strategy, bt.Analyzer)
-            hooks = ("notify_cashvalue", "notify_fund")
-            own = {getattr(kind, hook) for kind in plain for hook in hooks}
-            everybody = (self, *self.analyzers, *self._slave_analyzers)
-            self._listened_to = any(
-                getattr(type(one), hook) not in own for one in everybody for hook in hooks
-            )
-        return self._listened_to
+        sizer = self._sizer
+        self._explained_sizer = sizer if isinstance(sizer, ExplainedSizer) else None
 
     def prenext(self) -> None:
         # Backtrader holds next() back until every feed and indicator has a value; a check does not
@@ -112,142 +128,170 @@ class GexStrategy(bt.Strategy):
         self.next()
 
     def next(self) -> None:
-        tick = self.clock.tick_now()
-        if tick is self._tick or tick is None:
+        view = self.clock.tick_now()
+        if view is self._view or view is None:
             return  # another feed has moved, the clock has not
-        self._tick = tick
-        if tick.is_close:
+        self._view = view
+        if view.is_close:
             return
-        if tick.day.session is not self._session:
-            self._new_session(tick)
+        if view.session is not self._session:
+            self._new_session(view.session)
         if self._open:
-            self._manage(tick)
-        self._fill_orders(tick)
-        if tick.row in self._checks:
-            self._check(tick)
+            self._manage(view)
+        if view.row in self._checks and view.has_data:
+            self._check(view)
 
-    def _check_rows(self, day: Day) -> list[int]:
-        return check_rows(day, self.entry_params.times, self.exit_params)
+    def _new_session(self, session: Session) -> None:
+        self._session = session
+        self._end_of_day_ns = end_of_day_ns(session, self.exit_params)
+        self._checks = frozenset(check_rows(session, self.entry_params.times, self.exit_params))
 
-    def _new_session(self, tick: Tick) -> None:
-        self._session = tick.day.session
-        self._end_of_day_ns = end_of_day_ns(self._session, self.exit_params)
-        self._checks = frozenset(self._check_rows(tick.day))
-
-    def _manage(self, tick: Tick) -> None:
+    def _manage(self, view: View) -> None:
         """Ask the exit rules about every open spread that can be priced on this bar."""
-        now_ns = tick.ns
-        for feed, (confidence, credit) in list(self._open.items()):
+        now_ns = view.ns
+        for feed, held in list(self._open.items()):
             value = feed.close[0]
-            if value != value:
+            if value != value or held.closing or held.filled_at is view:
                 continue
             reason = decide_exit(
-                credit=credit,
+                credit=held.credit,
                 value=value,
                 now_ns=now_ns,
                 end_of_day_ns=self._end_of_day_ns,
-                confidence=confidence,
+                confidence=held.confidence,
                 params=self.exit_params,
             )
             if reason:
-                size = -self.broker.getposition(feed).size
-                self.buy(data=feed, size=size, reason=reason)
-            if feed in self._open:
-                self._plan_visit(feed, tick)
+                held.closing = True
+                self.buy(data=feed, size=held.quantity, reason=reason)
 
-    def _plan_visit(self, feed: SpreadFeed, tick: Tick) -> None:
-        """With an event clock: come back on the next bar on which this spread could be closed."""
-        if self.clock.schedule is None:
-            return
-        confidence, credit = self._open[feed]
-        possible = exit_possible(
-            credit,
-            feed.value,
-            int(np.searchsorted(tick.day.grid, self._end_of_day_ns)),
-            profit_target(confidence, self.exit_params),
-            self.exit_params,
-        )
-        rows = np.flatnonzero(possible[tick.row + 1 : -1])
-        if len(rows):
-            self.clock.wake(tick.row + 1 + int(rows[0]))
-
-    def _check(self, tick: Tick) -> None:
-        """Run the entry checks, send the order, and tell the analyzers what came of it."""
-        if not tick.day.has_data:
-            return
-        seen = Seen(self.clock.close[0], self.clock.vix[0], self.clock.pin[0])
-        feeds: dict[Spread, SpreadFeed] = {}
+    def _check(self, view: View) -> None:
+        """Run the entry checks, and send the order or report the skip."""
+        feeds: dict[Spread, SpreadInstrument] = {}
 
         def price(spread: Spread) -> float | Leg:
-            feeds[spread] = SpreadFeed(self.clock, tick.day, spread, order_id(tick, spread))
-            return self.broker.credit_of(feeds[spread])
+            feeds[spread] = self.clock.instrument(spread, order_id(view, spread))
+            credit: float | Leg = self.broker.credit_of(feeds[spread])
+            return credit
 
         def size(spread: Spread, credit: float) -> Size:
             return self._size(feeds[spread], credit)
 
         decision = decide_entry(
-            seen,
-            index=tick.day.index,
+            Seen(view.spot, view.vix, view.pin),
+            index=view.index_spec,
             setup_params=self.setup_params,
             entry_params=self.entry_params,
-            open_positions=self._taken(),
+            open_positions=len(self._open) + len(self._sent),
             price=price,
             size=size,
         )
-        if decision.action == "enter" and decision.spread and decision.setup:
-            decision = self._enter(feeds[decision.spread], decision)
-        name = feeds[decision.spread].name if decision.action == "enter" and decision.spread else ""
-        for analyzer in self.analyzers:
-            if hasattr(analyzer, "notify_check"):
-                analyzer.notify_check(tick, decision, name)
+        if decision.action == "enter" and decision.spread:
+            self._enter(feeds[decision.spread], Check(view, decision))
+        else:
+            self._report(view, decision, "")
 
-    def _taken(self) -> int:
-        """Places of `max_open` that are taken."""
-        return len(self._open)
-
-    def _fill_orders(self, tick: Tick) -> None:
-        """Send what was decided on an earlier bar; here orders are sent at once."""
-
-    def _enter(self, feed: SpreadFeed, decision: EntryDecision) -> EntryDecision:
-        """Sell the spread; a refusal by the broker becomes the reason of a skip."""
-        assert decision.setup
-        self._open[feed] = decision.setup.confidence, decision.credit
-        order = self.sell(data=feed, size=decision.quantity, decision=decision)
-        if order.status == order.Completed:
-            self._plan_visit(feed, self.clock.now())
-            return decision
-        del self._open[feed]
-        why = str(order.info.why)
-        kind = SkipKind.MARGIN if order.status == order.Margin else SkipKind.NO_QUOTE
-        return EntryDecision(
-            "skip", decision.seen, kind, why, decision.setup, decision.spread, decision.credit
+    def _enter(self, feed: SpreadInstrument, check: Check) -> None:
+        """Sell the spread; what becomes of the order comes to notify_order."""
+        self._sent[feed] = check
+        self.sell(
+            data=feed,
+            size=check.decision.quantity,
+            facts=facts_of(check.decision),
+            min_credit=self.entry_params.min_credit or 0.0,
         )
 
-    def _size(self, feed: SpreadFeed, credit: float) -> Size:
+    def _report(self, view: View, decision: EntryDecision, name: str) -> None:
+        self.broker.stream.publish(decision_record(view, decision, name))
+
+    def _size(self, feed: SpreadInstrument, credit: float) -> Size:
         """Ask the strategy's sizer; one of ours also says why."""
-        sizer: Any = self._sizer
-        if hasattr(sizer, "size"):
-            return sizer.size(feed, credit)
+        if self._explained_sizer:
+            return self._explained_sizer.size(feed, credit)
         quantity = int(self.getsizing(feed, isbuy=False))
-        return Size(quantity, f"{type(sizer).__name__} gives {quantity}")
+        return Size(quantity, f"{type(self._sizer).__name__} gives {quantity}")
 
-    def notify_order(self, order: Any) -> None:
-        if order.status != order.Completed or not order.isbuy():
+    def notify_order(self, order: bt.Order) -> None:
+        if order.alive():
             return
-        self._open.pop(order.data, None)
-        if hasattr(self._sizer, "notify_closed") and "pnl_dollars" in order.info:
-            self._sizer.notify_closed(order.info.pnl_dollars / order.executed.size)
+        if order.issell():
+            check = self._sent.pop(order.data, None)
+            if check is not None:
+                self._entry_ended(order, check)
+        elif order.status == order.Completed:
+            self._open.pop(order.data, None)
+        elif order.data in self._open:
+            self._open[order.data].closing = False
+
+    def _entry_ended(self, order: bt.Order, check: Check) -> None:
+        """An entry was filled, or refused: then the refusal is the reason of a skip."""
+        view, decision = check
+        assert decision.setup
+        if order.status == order.Completed:
+            credit = float(order.info.credit)
+            now = self.clock.now()
+            self._open[order.data] = Held(decision.setup.confidence, credit, decision.quantity, now)
+            filled = decision if credit == decision.credit else replace(decision, credit=credit)
+            self._report(view, filled, order.data.name)
+            return
+        refused = EntryDecision(
+            "skip",
+            decision.seen,
+            order.info.kind or SkipKind.NO_QUOTE,
+            order.info.why,
+            decision.setup,
+            decision.spread,
+            order.info.get("credit", math.nan),
+        )
+        self._report(view, refused, "")
 
 
-def check_rows(day: Day, times: tuple[time, ...], params: ExitParams) -> list[int]:
+def check_rows(session: Session, times: tuple[time, ...], params: ExitParams) -> list[int]:
     """Rows of a session's check times that lie before the end-of-day exit."""
-    rows = (day.session.bar_at(when) for when in times)
-    before_ns = end_of_day_ns(day.session, params)
-    return [row for row in rows if row is not None and day.grid[row] < before_ns]
+    rows = (session.bar_at(when) for when in times)
+    before_ns = end_of_day_ns(session, params) - session.open_ns
+    return [row for row in rows if row is not None and row * BAR_NS < before_ns]
 
 
-def order_id(tick: Tick, spread: Spread) -> str:
+def facts_of(decision: EntryDecision) -> EntryFacts:
+    """What a decision was made on, as it stands in the record of its trade."""
+    setup, seen = decision.setup, decision.seen
+    return EntryFacts(
+        direction=setup.direction if setup else None,
+        confidence=setup.confidence if setup else None,
+        distance=setup.distance if setup else None,
+        pin=seen.pin,
+        spot=seen.spot,
+        vix=seen.vix,
+    )
+
+
+def decision_record(view: View, decision: EntryDecision, name: str) -> Decision:
+    """The record of a check. Prices in points; name: the order id, empty on a skip."""
+    setup = decision.setup
+    return Decision(
+        index_symbol=view.index_spec.symbol,
+        session=view.session.day,
+        timestamp=utc(view.ns),
+        time_et=f"{new_york(view.ns):%H:%M}",
+        outcome="entry" if decision.action == "enter" else "skip",
+        kind=decision.kind.value if decision.kind else "",
+        reason=decision.reason,
+        pin=known(decision.seen.pin),
+        spot=known(decision.seen.spot),
+        vix=known(decision.seen.vix),
+        strategy=setup.strategy if setup else None,
+        strikes=setup.strikes if setup else (),
+        distance=setup.distance if setup else None,
+        width=decision.spread.width if decision.spread else None,
+        credit=None if math.isnan(decision.credit) else round(decision.credit, 10),
+        quantity=decision.quantity,
+        order_id=name,
+    )
+
+
+def order_id(view: View, spread: Spread) -> str:
     """Unique and the same in every run: SPX-20260112-093600-PUT-6950-6940 (New York time)."""
     strikes = "-".join(f"{strike:.10g}" for strike in spread.strikes)
-    moment = new_york(tick.ns)
-    return f"{tick.day.index.symbol}-{moment:%Y%m%d-%H%M%S}-{spread.strategy}-{strikes}"
+    moment = new_york(view.ns)
+    return f"{view.index_spec.symbol}-{moment:%Y%m%d-%H%M%S}-{spread.strategy}-{strikes}"

@@ -60,6 +60,7 @@ class Terms(NamedTuple):
     entry_slippage: float
     exit_slippage: float
     commission: float
+    latency: int
     balance: float
     quantity: int
     by_kelly: bool
@@ -70,10 +71,13 @@ class Terms(NamedTuple):
 class Trades(NamedTuple):
     """Trades in order of entry; room for one a check.
 
-    rows are of the session's grid; closing is the place in the order of closing, NEVER before
+    Behind the trades that were made stand, in the same order, the entries that are pending.
+    rows are of the session's grid, entry_row that of the fill; closing is the place in the order
+    of closing, NEVER before
     """
 
     session: Ints
+    check_row: Ints
     entry_row: Ints
     exit_row: Ints
     outcome: Ints

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,26 +14,29 @@ from bt_gex.analyzers.trades import closed_trade
 from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BadValue
 from bt_gex.feeds.clock import Tick
+from bt_gex.market.contracts import Spread
 from bt_gex.market.money import to_cents
 from bt_gex.rules.gex.entry import KINDS, NO_LIMIT, EntryDecision, Seen, setup_for
 from bt_gex.rules.gex.exits import EXIT_REASONS, end_of_day_ns
 from bt_gex.rules.gex.params import ExitParams
 from bt_gex.sessions.day import Day
 from bt_gex.stats.metrics import variant_metrics
-from bt_gex.strategies.gex import check_rows, order_id
+from bt_gex.strategies.gex import check_rows, facts_of, order_id
 from bt_gex.sweeps import kernel
 from bt_gex.sweeps.arrays import NEVER, Ints, Market, Terms, Trades
 from bt_gex.sweeps.compiler import compiled
 from bt_gex.sweeps.evaluate import SESSION_PNL
-from bt_gex.trades.reasons import ExitReason
+from bt_gex.trades.events import SpreadClosed, SpreadSettled
 from bt_gex.trades.records import SpreadTrade
 
 MOST_DOLLARS = 1e10  # of the balance: cents with eight decimals below them must fit 64 bits
-REASONS = {
-    **EXIT_REASONS,
-    kernel.SETTLED: ExitReason.SETTLEMENT,
-    kernel.UNRESOLVED: ExitReason.UNRESOLVED,
-}
+
+
+class Named(NamedTuple):
+    """What a trade was made in."""
+
+    name: str
+    spread: Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,7 @@ class CompiledRun:
 
     def _record(self, n: int) -> SpreadTrade:
         t, config = self.trades, self.config
-        day, row = self.engine.days[int(t.session[n])], int(t.entry_row[n])
+        day, row = self.engine.days[int(t.session[n])], int(t.check_row[n])
         seen = Seen(float(day.spot[row]), float(day.vix[row]), float(day.pin[row]))
         setup = setup_for(seen, config.index_facts, config.setup)
         spread = setup.spread
@@ -158,22 +161,40 @@ class CompiledRun:
         values, clamped = day.path_of(spread)
         unresolved = t.reason[n] == kernel.UNRESOLVED
         at_close = t.reason[n] in (kernel.SETTLED, kernel.UNRESOLVED)
+        instrument = Named(order_id(Tick(day, row), spread), spread)
+        quantity, exit_row = int(t.quantity[n]), int(t.exit_row[n])
+        at_ns, commission = int(day.grid[exit_row]), to_cents(float(t.commission[n]))
+        end: SpreadClosed | SpreadSettled
+        if at_close:
+            end = SpreadSettled(
+                at_ns=at_ns,
+                instrument=instrument,
+                quantity=quantity,
+                value=None if unresolved else float(t.exit_value[n]),
+                pnl_dollars=None if unresolved else int(t.pnl_cents[n]) / 100,
+                commission_dollars=commission,
+                source=day.settlement().source,
+            )
+        else:
+            end = SpreadClosed(
+                at_ns=at_ns,
+                instrument=instrument,
+                quantity=quantity,
+                value=float(t.exit_value[n]),
+                pnl_dollars=int(t.pnl_cents[n]) / 100,
+                commission_dollars=commission,
+                reason=EXIT_REASONS[int(t.reason[n])],
+                clamped=bool(t.clamped_exit[n]),
+            )
         return closed_trade(
-            order_id=order_id(Tick(day, row), spread),
             day=day,
             spread=spread,
-            decision=EntryDecision("enter", seen, setup=setup, spread=spread),
-            rows=(row, int(t.exit_row[n])),
+            rows=(int(t.entry_row[n]), exit_row),
             values=values,
             clamped=clamped,
             credit=float(t.credit[n]),
-            exit_value=None if unresolved else float(t.exit_value[n]),
-            quantity=int(t.quantity[n]),
-            pnl_dollars=None if unresolved else int(t.pnl_cents[n]) / 100,
-            commission_dollars=to_cents(float(t.commission[n])),
-            reason=REASONS[int(t.reason[n])],
-            settled=day.settlement().source if at_close else "",
-            clamped_exit=bool(t.clamped_exit[n]),
+            facts=facts_of(EntryDecision("enter", seen, setup=setup, spread=spread)),
+            end=end,
         )
 
 
@@ -234,6 +255,7 @@ def terms_of(config: RunConfig) -> Terms:
         entry_slippage=float(f.entry_slippage),
         exit_slippage=float(f.exit_slippage),
         commission=float(f.commission),
+        latency=f.latency_bars,
         balance=float(a.balance),
         quantity=a.quantity,
         by_kelly=a.sizing == "half-kelly",
@@ -251,7 +273,7 @@ def room_for(number: int) -> Trades:
 
 
 def _checks(days: Sequence[Day], times: tuple[time, ...], params: ExitParams) -> Checks:
-    rows = [check_rows(day, times, params) for day in days]
+    rows = [check_rows(day.session, times, params) for day in days]
     end = [int(np.searchsorted(day.grid, end_of_day_ns(day.session, params))) for day in days]
     return Checks(
         first=np.concatenate([[0], np.cumsum([len(one) for one in rows])]).astype(np.int64),

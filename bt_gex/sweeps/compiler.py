@@ -25,7 +25,8 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
     entry.missing_input, entry.refused_unpriced, entry.refused_credit, exits.exit_outcome,
     fills.filled, spread.beyond_margin,
     kernel.is_call, kernel.side_of, kernel.find_option, kernel.quotes_at, kernel.value_of,
-    kernel.price_of, kernel.close_until, kernel.enter, kernel.finish, kernel.leave,
+    kernel.price_of, kernel.close_until, kernel.enter, kernel.fill, kernel.drop,
+    kernel.finish, kernel.leave,
     kernel.simulate, kernel.marked_drawdown,
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""How much the fills decide: one configuration again and again, at other slippages and delays."""
+"""How much the fills decide: one configuration at other slippages and order latencies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def count_costs(
     use_cache: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Costs:
-    """Run the configuration of a result at every slippage and delay.
+    """Run the configuration of a result at every slippage and latency.
 
     Raises DataError when the data is not that of the result.
     """
@@ -46,9 +46,13 @@ def count_costs(
     steps = [(slippage, delay) for delay in delays for slippage in slippages]
     for number, (slippage, delay) in enumerate(steps):
         changed = config.with_settings(
-            {"fills.entry_slippage": slippage, "fills.exit_slippage": slippage}
+            {
+                "fills.entry_slippage": slippage,
+                "fills.exit_slippage": slippage,
+                "fills.latency_bars": delay,
+            }
         )
-        trades = run(changed, days, delay_bars=delay).analyzers.trades.records if days else []
+        trades = run(changed, days).analyzers.trades.records if days else []
         found = summarise(trades, balance=config.account.balance)
         rows.append(
             {

@@ -16,6 +16,7 @@ from bt_gex.market.quotes import CLAMP_TOLERANCE, clamp, payoff
 from bt_gex.rules.gex.entry import (
     MARGIN,
     NO_QUOTE,
+    SESSION_OVER,
     SIZE_ZERO,
     TOO_FAR,
     VIX_TOO_HIGH,
@@ -58,19 +59,38 @@ def simulate(
     bid, ask = np.empty(4), np.empty(4)
     kelly_closed = 0
     for session in range(len(market.first) - 1):
-        began = number
+        began, pending = number, 0
         last = market.first[session + 1] - market.first[session] - 1
-        for check in range(checks_first[session], checks_first[session + 1]):
-            row = checks[check]
+        check, after = checks_first[session], checks_first[session + 1]
+        while check < after or pending:
+            is_fill = pending > 0 and (check == after or trades.entry_row[number] <= checks[check])
+            if is_fill:  # it arrives before its bar's exits
+                row = trades.entry_row[number]
+                upto = row if terms.latency == 0 else row - 1
+            else:
+                row = checks[check]
+                upto = row
             cash, closed, kelly_closed = close_until(
-                trades, began, number, row, cash, closed, pnls, kelly_closed
+                trades, began, number, upto, cash, closed, pnls, kelly_closed
             )
-            kind = enter(
-                market, session, row, terms, trades, began, number, cash, pnls, kelly_closed,
-                bid, ask,
-            )  # fmt: skip
+            if not is_fill:
+                check += 1
+                kind = enter(
+                    market, session, row, terms, trades, began, number, pending, cash, pnls,
+                    kelly_closed, bid, ask,
+                )  # fmt: skip
+                if kind == 0 and row + terms.latency >= last:
+                    kind = SESSION_OVER
+                if kind:
+                    skips[kind] += 1
+                else:
+                    pending += 1
+                continue
+            kind = fill(market, session, terms, trades, began, number, cash, bid, ask)
+            pending -= 1
             if kind:
                 skips[kind] += 1
+                drop(trades, number, pending)
                 continue
             cash += trades.booked[number]
             leave(market, session, last, end_of_day[session], terms, trades, number, bid, ask)
@@ -120,13 +140,14 @@ def enter(
     trades: Trades,
     began: int,
     number: int,
+    pending: int,
     cash: float,
     pnls: Floats,
     kelly_closed: int,
     bid: Floats,
     ask: Floats,
 ) -> int:
-    """Make one check; a trade is written at `number`. Returns the kind of the skip, or 0."""
+    """Make one check; the entry is written behind the pending ones. The kind of the skip, or 0."""
     tick = market.first[session] + row
     spot, vix, pin = market.spot[tick], market.vix[tick], market.pin[tick]
     missing = missing_input(spot, vix, pin)
@@ -143,24 +164,24 @@ def enter(
         return TOO_FAR
     sides = abs(k1 - k0), abs(k3 - k2) if outcome == CONDOR else abs(k1 - k0)
     width = max(sides[0], sides[1])
-    open_now, reserved, held = 0, 0.0, 0.0
+    open_now, held = pending, 0.0
     for n in range(began, number):
         if trades.closing[n] == NEVER:
             open_now += 1
-            reserved += trades.width[n] * market.multiplier * trades.quantity[n]
             held += trades.booked[n]
     refused = refused_unpriced(min(sides[0], sides[1]), open_now, terms.max_open)
     if refused:
         return refused
-    trades.strikes[number, 0], trades.strikes[number, 1] = k0, k1
-    trades.strikes[number, 2], trades.strikes[number, 3] = k2, k3
-    trades.outcome[number] = outcome
+    place = number + pending
+    trades.strikes[place, 0], trades.strikes[place, 1] = k0, k1
+    trades.strikes[place, 2], trades.strikes[place, 3] = k2, k3
+    trades.outcome[place], trades.width[place] = outcome, width
     legs = 4 if outcome == CONDOR else 2
     for leg in range(legs):
-        trades.legs[number, leg] = find_option(
-            market, session, trades.strikes[number, leg], is_call(outcome, leg)
+        trades.legs[place, leg] = find_option(
+            market, session, trades.strikes[place, leg], is_call(outcome, leg)
         )
-    if not quotes_at(market, trades, number, row, legs, bid, ask):
+    if not quotes_at(market, trades, place, row, legs, bid, ask):
         return NO_QUOTE
     credit = price_of(legs, bid, ask, terms.entry_slippage, True)
     refused = refused_credit(credit, width, terms.min_credit)
@@ -175,15 +196,51 @@ def enter(
         )  # fmt: skip
         if quantity <= 0:
             return SIZE_ZERO
+    trades.session[place], trades.quantity[place] = session, quantity
+    trades.check_row[place], trades.entry_row[place] = row, row + terms.latency
+    return 0
+
+
+def fill(
+    market: Market,
+    session: int,
+    terms: Terms,
+    trades: Trades,
+    began: int,
+    number: int,
+    cash: float,
+    bid: Floats,
+    ask: Floats,
+) -> int:
+    """Fill the entry at `number` on its bar. Returns the kind of the skip, or 0."""
+    legs = 4 if trades.outcome[number] == CONDOR else 2
+    width, quantity = trades.width[number], trades.quantity[number]
+    if not quotes_at(market, trades, number, trades.entry_row[number], legs, bid, ask):
+        return NO_QUOTE
+    credit = price_of(legs, bid, ask, terms.entry_slippage, True)
+    refused = refused_credit(credit, width, terms.min_credit)
+    if refused:
+        return refused
+    reserved = 0.0
+    for n in range(began, number):
+        if trades.closing[n] == NEVER:
+            reserved += trades.width[n] * market.multiplier * trades.quantity[n]
     commission = quantity * terms.commission * legs
     booked = to_cents(credit * market.multiplier * quantity) - to_cents(commission)
     if beyond_margin(cash - reserved, booked, width * market.multiplier * quantity):
         return MARGIN
-    trades.session[number], trades.entry_row[number] = session, row
-    trades.credit[number], trades.width[number] = credit, width
-    trades.quantity[number], trades.booked[number] = quantity, booked
+    trades.credit[number], trades.booked[number] = credit, booked
     trades.commission[number], trades.closing[number] = commission, NEVER
     return 0
+
+
+def drop(trades: Trades, number: int, pending: int) -> None:
+    """Take out the entry at `number`; those pending behind it move up."""
+    for n in range(number, number + pending):
+        trades.session[n], trades.quantity[n] = trades.session[n + 1], trades.quantity[n + 1]
+        trades.check_row[n], trades.entry_row[n] = trades.check_row[n + 1], trades.entry_row[n + 1]
+        trades.outcome[n], trades.width[n] = trades.outcome[n + 1], trades.width[n + 1]
+        trades.strikes[n], trades.legs[n] = trades.strikes[n + 1], trades.legs[n + 1]
 
 
 def leave(

@@ -10,9 +10,8 @@ from typing import Any
 
 import backtrader as bt
 
-from bt_gex.brokers.fills import HalfSpreadFill
 from bt_gex.config.run_config import RunConfig
-from bt_gex.runs.replay import build, no_collection, sizer_of
+from bt_gex.runs.replay import account_of, build, no_collection, sizer_of
 from bt_gex.sessions.day import Day, LoadParams
 from bt_gex.strategies.gex import GexStrategy
 from bt_gex.sweeps.engines import BacktraderEngine
@@ -40,12 +39,7 @@ class VariantStrategy(GexStrategy):
 
     def start(self) -> None:
         config = self.config
-        self.broker.p.cash = config.account.balance
-        self.broker.p.commission = config.fills.commission
-        self.broker.p.fills = HalfSpreadFill(
-            entry_slippage=config.fills.entry_slippage, exit_slippage=config.fills.exit_slippage
-        )
-        self.broker.start()
+        self.broker.open_account(**account_of(config))
         kind, params = sizer_of(config)
         self._addsizer(kind, **params)
         super().start()

@@ -21,6 +21,7 @@ class SkipKind(StrEnum):
     CREDIT_BELOW_MINIMUM = "credit below minimum"
     MARGIN = "margin"
     SIZE_ZERO = "size zero"
+    SESSION_OVER = "session over"
 
 
 class ExitReason(StrEnum):

@@ -24,6 +24,7 @@ from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.errors import EngineError
 from bt_gex.feeds.clock import ClockFeed
 from bt_gex.runs.replay import load_days
+from bt_gex.runs.schedule import EventSchedule
 from bt_gex.sessions.day import Day
 from bt_gex.strategies.gex import GexStrategy
 from bt_gex.synthetic.blackbox import SynthConfig, write
@@ -112,7 +113,7 @@ def run_by_hand(clock: ClockFeed, strategy: type[GexStrategy] = GexStrategy) -> 
     cerebro.adddata(clock)
     cerebro.setbroker(SpreadBroker())
     cerebro.addstrategy(strategy)
-    for analyzer in (TradeReport, Funnel, Equity, *BY_FEED, bt.analyzers.SQN):
+    for analyzer in (TradeReport, Funnel, EventSchedule, Equity, *BY_FEED, bt.analyzers.SQN):
         cerebro.addanalyzer(analyzer)
     return cerebro.run()[0].analyzers
 

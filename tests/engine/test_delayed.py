@@ -1,4 +1,4 @@
-"""Entries that are sent late, and what a run costs at other fills; by hand."""
+"""Entries with a latency, and what a run costs at other fills; by hand."""
 
 from __future__ import annotations
 
@@ -31,13 +31,12 @@ def trades(path: Path, delay: int, **settings: Any) -> list[dict[str, Any]]:
     config = RunConfig(
         start=MONDAY,  # type: ignore[arg-type]
         end=MONDAY,  # type: ignore[arg-type]
-        settings={**AT_0936, **MID, **settings},
+        settings={**AT_0936, **MID, "fills.latency_bars": delay, **settings},
     )
     with Recording(path, use_cache=False) as recording:
         days = load_days(recording, config)
         found = [
-            run(config, days, every_bar, delay_bars=delay).analyzers.trades.records
-            for every_bar in (False, True)
+            run(config, days, every_bar).analyzers.trades.records for every_bar in (False, True)
         ]
     assert found[0] == found[1]
     records: list[dict[str, Any]] = found[0]
@@ -80,7 +79,7 @@ def test_an_order_is_not_sent_after_the_close(tmp_path: Path) -> None:
     late = {"entry.times": ["15:59"], "exit.end_of_day_minutes": 0}
     assert len(trades(path, 1, **late)) == 1
     assert trades(path, 2, **late) == []
-    assert trades(path, 800, **late) == []
+    assert trades(path, 780, **late) == []
 
 
 def test_an_order_under_way_takes_its_place(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_stamps_equal_those_of_backtrader() -> None:
     found = feed.bulk_lines()["datetime"]
     moments = [datetime(1999, 12, 31, 23, 59), datetime(2000, 1, 1), datetime(2000, 1, 1, 0, 1)]
     assert found.tolist() == [bt.date2num(moment) for moment in moments]
-    from bt_gex.feeds.lines import bt_stamps
+    from bt_gex.feeds.backtrader_internals import bt_stamps
 
     minutes = np.arange(ns("1998-01-02 09:30"), ns("2030-01-01 00:00"), 60 * NS * 997)
     theirs = [

@@ -36,6 +36,7 @@ MARKETS = (  # seed, index, dates
     (6, "NDX", RANGES[4]),
 )
 MORE: dict[str, tuple[Any, ...]] = {
+    "fills.latency_bars": (1, 2, 7, 60, 61, 300),
     "entry.times": ("09:36", "09:30,09:30:30,09:31,09:31:30", "10:00,12:00,12:30,15:00,15:29:30"),
     "account.sizing": ("half-kelly",),
     "account.balance": (400, 1_000, 5_000, 123_456.78),

@@ -1,4 +1,9 @@
-"""What the feeds share: stamps as backtrader keeps them, and filling its line buffers in bulk."""
+"""Everything that reaches into backtrader's internals, and what each of it gains.
+
+Stamps as backtrader keeps them, feeds whose line buffers are filled in bulk, a strategy that is not
+told the account on every bar, and a run without garbage collection. Measured on a month of SPX
+(20 sessions, 15,620 bars, 235 spreads), in processor time.
+"""
 
 from __future__ import annotations
 
@@ -114,6 +119,32 @@ class BulkFeed(bt.feed.DataBase):
                 "or call multiprocessing.set_start_method('fork') first"
             )
         return _from_key, (self._key,)
+
+
+class QuietStrategy(bt.Strategy):
+    """A strategy that is told cash and value of the account only where somebody listens.
+
+    Backtrader values the account on every bar to tell it to everybody, listened to or not.
+    Gains 5 of 139 ms with event bars, 40 of 260 ms when every bar is visited.
+    """
+
+    _listened_to: bool | None = None
+
+    def _notify(self, qorders: Any = (), qtrades: Any = ()) -> None:
+        if qorders or qtrades or self._account_is_told():
+            super()._notify(qorders, qtrades)
+
+    def _account_is_told(self) -> bool:
+        """Whether anybody listens to what the account holds: an analyzer, or a class over this."""
+        if self._listened_to is None:
+            plain = (bt.Strategy, bt.Analyzer)
+            hooks = ("notify_cashvalue", "notify_fund")
+            own = {getattr(kind, hook) for kind in plain for hook in hooks}
+            everybody = (self, *self.analyzers, *self._slave_analyzers)
+            self._listened_to = any(
+                getattr(type(one), hook) not in own for one in everybody for hook in hooks
+            )
+        return self._listened_to
 
 
 def _from_key(key: int) -> Any:
