@@ -1,8 +1,8 @@
-"""Everything that reaches into backtrader's internals, and what each of it gains.
+"""What reaches into backtrader's internals: each part stays only for what it gains.
 
-Stamps as backtrader keeps them, feeds whose line buffers are filled in bulk, a strategy that is not
-told the account on every bar, and a run without garbage collection. Measured on a month of SPX
-(20 sessions, 15,620 bars, 235 spreads), in processor time.
+Processor time on a month of SPX (20 sessions, 15,620 bars, 235 spreads), event bars / every bar:
+all together 139 / 260 ms; without the bulk preload 143 / 486, without the lean advance 136 / 307,
+without the lean advance_peek 143 / 284, with the account told on every bar 145 / 300.
 """
 
 from __future__ import annotations
