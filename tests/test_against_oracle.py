@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from oracle import nasty, semantics
+from typed_records import decisions_of, trades_of
 
 from bt_gex import RunConfig, RunResult, replay
 from bt_gex.blackbox.recording import Recording
@@ -55,9 +56,9 @@ def assert_same(ours: RunResult, theirs: Any) -> None:
         kind = next((name for name in ("margin", "no quote") if reason.startswith(name)), reason)
         return decision["timestamp"], decision["outcome"], kind
 
-    assert [told(d) for d in ours.decision_records] == [told(d) for d in theirs.decisions]
-    assert len(ours.trade_records) == len(theirs.trades)
-    for trade, oracle in zip(ours.trade_records, theirs.trades, strict=True):
+    assert [told(d) for d in decisions_of(ours)] == [told(d) for d in theirs.decisions]
+    assert len(trades_of(ours)) == len(theirs.trades)
+    for trade, oracle in zip(trades_of(ours), theirs.trades, strict=True):
         where = (trade["order_id"], trade, oracle)
         assert list(trade["strikes"]) == list(oracle["strikes"]), where
         for name in EXACT:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from bt_gex.results.folder import RunRecord
 from bt_gex.trades.codec import from_json, to_json
 from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade
 
@@ -25,3 +26,13 @@ def session_summary(values: Mapping[str, Any]) -> SessionSummary:
 def changed(trade: SpreadTrade, **values: Any) -> SpreadTrade:
     """The trade with some of its plain values replaced."""
     return spread_trade({**to_json(trade), **values})
+
+
+def trades_of(result: RunRecord) -> list[dict[str, Any]]:
+    """The trades of a run in plain values, as stored."""
+    return [to_json(trade) for trade in result.trade_records]
+
+
+def decisions_of(result: RunRecord) -> list[dict[str, Any]]:
+    """The checks of a run in plain values, as stored."""
+    return [to_json(decision) for decision in result.decision_records]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,9 +47,41 @@ class Filled(click.ParamType):
         return str(value)
 
 
+LOG_HANDLER = "bt-gex command"
 DATE = SessionDate()
 INDEX = IndexSymbol()
 FILLED = Filled()
+
+
+LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)  # by how often -v is given
+
+
+def log_to_stderr(verbose: int) -> None:
+    """Write the package's log to standard error: warnings, with -v what is done, -vv details."""
+    log = logging.getLogger("bt_gex")
+    log.setLevel(LEVELS[min(verbose, len(LEVELS) - 1)])
+    for handler in [h for h in log.handlers if h.name == LOG_HANDLER]:
+        log.removeHandler(handler)
+    handler = logging.StreamHandler()
+    handler.name = LOG_HANDLER
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    log.addHandler(handler)
+
+
+def verbose_option() -> click.Option:
+    """-v, which every verb takes."""
+
+    def heard(context: click.Context, param: click.Parameter, times: int) -> None:
+        if times:
+            log_to_stderr(times)
+
+    return click.Option(
+        ["-v", "--verbose"],
+        count=True,
+        expose_value=False,
+        callback=heard,
+        help="Log to standard error what is done; -vv in detail.",
+    )
 
 
 @contextmanager

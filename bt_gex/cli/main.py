@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import sys
 from typing import Any
 
 import click
 
+from bt_gex.cli.common import log_to_stderr, verbose_option
 from bt_gex.errors import BtGexError, UnknownName, UsageError
-from bt_gex.reports.charts.painter import Painter
 
 # verb -> module that defines a click command of that name; imported only when it is called.
 COMMANDS = {
@@ -48,36 +47,31 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        return getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        if not any(param.name == "verbose" for param in command.params):
+            command.params.append(verbose_option())
+        return command
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bt-gex")
-@click.option(
-    "-v", "--verbose", is_flag=True, help="Say on stderr what is noted while it works: -v show RUN."
-)
-def cli(verbose: bool) -> None:
+def cli() -> None:
     """Replay a recorded 0DTE option market through the live bot's own decisions.
 
     Example: bt-gex run --db blackbox.db --index SPX --start 2026-01-12 --end 2026-01-16
     """
-    if verbose:
-        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    log_to_stderr(0)
 
 
 def main(argv: list[str] | None = None) -> Any:
     """Entry point of the console script; never shows a traceback for an error of ours."""
-    # Only a process of our own may start another to help it. It loads matplotlib meanwhile, so the
-    # sooner the better.
-    words = sys.argv[1:] if argv is None else []
-    with Painter(aside=words[:1] == ["run"] and len(words) > 2) as painter:
-        sys.exit(_status(argv, painter))
+    sys.exit(_status(argv))
 
 
-def _status(argv: list[str] | None, painter: Painter) -> int:
+def _status(argv: list[str] | None) -> int:
     """Run a command; its exit status."""
     try:
-        status = cli.main(args=argv, standalone_mode=False, obj=painter)
+        status = cli.main(args=argv, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         status = error.exit_code

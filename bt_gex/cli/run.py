@@ -7,14 +7,19 @@ from collections.abc import Callable
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bt_gex.cli.common import DATE, FILLED, INDEX, cache_options, list_files, progress_bar
 from bt_gex.cli.settings import settings_of
 from bt_gex.errors import BadValue, BtGexError, UsageError
-from bt_gex.reports.charts.painter import Painter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from bt_gex.findings.finding import Finding
+    from bt_gex.results.result import RunResult
 
 
 @click.command(
@@ -48,9 +53,7 @@ from bt_gex.reports.charts.painter import Painter
 @cache_options
 @click.option("--report", is_flag=True, help="Also write report.html into the run's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary and trades as JSON.")
-@click.pass_context
 def run(
-    context: click.Context,
     database: str,
     indexes: tuple[str, ...],
     start: date | None,
@@ -85,8 +88,7 @@ def run(
     ]
     found_by = {"sweep": file.sweep} if file.sweep else {}
     how = {"every_bar": every_bar, "cache": cache_dir, "use_cache": not no_cache}
-    painter = context.find_object(Painter) or Painter(aside=False)
-    _run_all(database, configs, Path(out), how, found_by, report, as_json, painter)
+    _run_all(database, configs, Path(out), how, found_by, report, as_json)
 
 
 def _symbols(typed: tuple[str, ...], said: Any, own: dict[str, Any]) -> list[str]:
@@ -110,7 +112,6 @@ def _run_all(
     found_by: dict[str, Any],
     report: bool,
     as_json: bool,
-    painter: Painter,
 ) -> None:
     from bt_gex.blackbox.recording import Recording
     from bt_gex.findings.analysis import analyse
@@ -124,34 +125,36 @@ def _run_all(
         for config in configs:  # none of the runs begins when one of them cannot
             recording.require_index(config.index)
     console = make_console()
-    results = []
+    results: list[RunResult] = []
+    findings: list[list[Finding]] = []
     for config in configs:
         with progress_bar(f"replaying {config.index}") as progress:
             result = replay(database, config, progress=progress, **how)
         result = result.found_by(found_by or _known_sweep(out / result.run_id))
-        picture = painter.draw(equity_figure, result)
         place = out / result.run_id
-        result = result.save(out, {"equity.png": partial(_write, picture)})
-        analysis = analyse(result) if report or not as_json else None
-        if report and analysis:
+        result = result.save(out, {"equity.png": partial(_draw, equity_figure, result)})
+        analysis = analyse(result)
+        if report:
             from bt_gex.reports.html.page import html_report
 
             write_text(place / "report.html", html_report(result, analysis))
         results.append(result)
-        if analysis and not as_json:
-            print_report(result, console, [str(doubt) for doubt in analysis.doubts])
+        findings.append(analysis.findings)
+        if not as_json:
+            print_report(result, console, analysis.findings)
             list_files(result.folder)
     if len(results) > 1:
         from bt_gex.results.portfolio import combine, save_combined
 
-        summary, equity = combine(results)
-        extras = {"equity.png": partial(_write, painter.draw(combined_figure, results))}
-        folder = save_combined(results, summary, equity, out, extras)
+        combined, equity = combine(results)
+        extras = {"equity.png": partial(_draw, combined_figure, results)}
+        folder = save_combined(results, combined, equity, out, extras)
         if as_json:
             runs = [json.loads(result.to_json()) for result in results]
-            click.echo(json.dumps({"runs": runs, "combined": summary}, indent=1, allow_nan=False))
+            content = {"runs": runs, "combined": combined.to_json()}
+            click.echo(json.dumps(content, indent=1, allow_nan=False))
         else:
-            print_combined(results, summary, console)
+            print_combined(results, combined, findings, console)
             list_files(folder)
     elif as_json:
         click.echo(results[0].to_json(), nl=False)
@@ -174,5 +177,7 @@ def _known_sweep(place: Path) -> dict[str, Any]:
     return {"sweep": found} if found else {}
 
 
-def _write(picture: Callable[[], bytes], path: Path) -> None:
-    path.write_bytes(picture())
+def _draw(figure_of: Callable[[Any], Figure], subject: Any, path: Path) -> None:
+    from bt_gex.reports.charts.figures import png_bytes
+
+    path.write_bytes(png_bytes(figure_of(subject)))

@@ -27,7 +27,7 @@ def show(run_folder: Path, as_json: bool) -> None:
     if as_json:
         click.echo(result.to_json(), nl=False)
     else:
-        print_report(result, make_console(), [str(doubt) for doubt in analyse(result).doubts])
+        print_report(result, make_console(), analyse(result).findings)
 
 
 @click.command()

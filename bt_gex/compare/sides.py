@@ -28,9 +28,7 @@ def run_side(result: RunResult) -> Side:
         index=config["index"],
         settings=settings,
         decisions=result.decision_records,
-        sessions={
-            date.fromisoformat(row["session"]): row["status"] for row in result.summary["sessions"]
-        },
+        sessions={row.session: row.status for row in result.statistics.sessions},
         fingerprint=result.source.get("fingerprint"),
         market=_market(result),
     )

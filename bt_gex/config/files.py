@@ -18,6 +18,7 @@ from bt_gex.errors import BadValue, DataError, UnknownName
 from bt_gex.market.indexes import Index
 from bt_gex.rules.settings import hints
 from bt_gex.storage.schema import note_unknown
+from bt_gex.trades.codec import to_json
 
 log = logging.getLogger(__name__)
 
@@ -151,9 +152,9 @@ def sort_out(content: Mapping[Any, Any], also: Iterable[str] = ()) -> ConfigFile
             found.settings.update({f"{key}.{name}": setting for name, setting in named.items()})
         elif key == "sweep":
             if facts := _named(key, value):
-                from bt_gex.config.origin import found_by_sweep
+                from bt_gex.config.origin import FoundBy
 
-                found.sweep.update(found_by_sweep(facts))
+                found.sweep.update(to_json(FoundBy.from_json(facts)))
         elif key == "indexes":
             found.indexes.update(_named(key, value))
         elif key == "index_facts":  # as a run writes it

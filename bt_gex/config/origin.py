@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
-from typing_extensions import TypedDict
+from annotated_types import Ge, Le
 
-from bt_gex.storage.shapes import AtLeast0, Number, Share, validated
+from bt_gex.trades.codec import Json, from_json
+from bt_gex.trades.records import STRICT, Amount
 
 
-@with_config(ConfigDict(strict=True, extra="ignore"))
-class FoundBy(TypedDict):
-    """What a sweep writes into its best.yaml."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundBy:
+    """The sweep that found a configuration.
+
+    is_baseline              whether the best variant changed nothing
+    swept                    settings by dotted name
+    session_sharpe_variance  of the Sharpe ratios a session among the variants
+    edges                    swept settings whose best value is the first or last tried
+    """
+
+    __pydantic_config__ = STRICT
 
     name: str
-    variants: Annotated[int, Field(ge=1, le=10**9)]
+    variants: Annotated[int, Ge(1), Le(10**9)]
     is_baseline: bool
-    swept: list[str]
-    session_sharpe_variance: AtLeast0 | None
-    overfitting_probability: Share | None
-    best_total_pnl: Number | None
-    average_total_pnl: Number | None
-    edges: dict[str, str | bool | Number | None]
+    swept: tuple[str, ...]
+    session_sharpe_variance: Annotated[float | int, Ge(0)] | None
+    overfitting_probability: Annotated[float | int, Ge(0), Le(1)] | None
+    best_total_pnl: Amount | None
+    average_total_pnl: Amount | None
+    edges: Mapping[str, str | bool | Amount | None]
 
-
-FOUND_BY = TypeAdapter(FoundBy)
-
-
-def found_by_sweep(facts: Any) -> FoundBy:
-    """The facts a sweep writes into its best.yaml; further ones are left out. Raises BadValue."""
-    found: FoundBy = validated(FOUND_BY, facts, "sweep")
-    return found
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Json]) -> FoundBy:
+        """Read what a sweep has written; further keys are passed over. Raises BadValue."""
+        return from_json(cls, json.dumps(stored), "sweep")

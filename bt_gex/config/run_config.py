@@ -214,6 +214,22 @@ def setting_names() -> list[str]:
     return [f"{section}.{name}" for section, kind in SECTIONS.items() for name in hints(kind)]
 
 
+def setting_of(config: RunConfig, name: str) -> object:
+    """The value of a setting by its dotted name."""
+    section, _, rest = name.partition(".")
+    return getattr(getattr(config, section), rest)
+
+
+def setting_text(value: object) -> str:
+    """A setting as a person types it: none, true, 09:36, 10:00."""
+    found = plain_value(value)
+    if isinstance(found, list):
+        return ", ".join(setting_text(item) for item in found)
+    if found is None:
+        return "none"
+    return str(found).lower() if isinstance(found, bool) else str(found)
+
+
 def setting_defaults() -> dict[str, Any]:
     """Default by dotted name (profile standard)."""
     return {

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from bt_gex.config.files import config_of
-from bt_gex.config.run_config import setting_names
-from bt_gex.findings.diagnoses import diagnose
-from bt_gex.findings.doubts import GRAVEST_FIRST, Doubt, warnings
+from bt_gex.config.origin import FoundBy
+from bt_gex.config.run_config import RunConfig, setting_names, setting_of
+from bt_gex.findings.finding import GRAVEST_FIRST, Finding
+from bt_gex.findings.of_claim import findings_of_claim
+from bt_gex.findings.of_run import findings_of_run
 from bt_gex.results.costs import Costs
 from bt_gex.results.result import RunResult
 from bt_gex.stats import breakdown
-from bt_gex.stats.bootstrap import SessionFigures, bootstrap, session_figures
-from bt_gex.stats.sharpe import session_returns, sharpe_figures
+from bt_gex.stats.bootstrap import Bootstrap, SessionFigures, bootstrap, session_figures
+from bt_gex.stats.breakdown import BestAndWorst, FullProfits, Streaks
+from bt_gex.stats.sharpe import SharpeFigures, session_returns, sharpe_figures
+from bt_gex.stats.summary import Group
 from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
 
 
@@ -23,22 +26,22 @@ from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
 class Analysis:
     """Statistics of a run, ready to be shown; the sources of the formulas are in `stats`.
 
-    luck         intervals and odds by the bootstrap; None where there is too little to draw from
+    bootstrap    intervals and odds; None where there is too little to resample
     sharpe       figures by session
     breakdowns   groups of trades by name of the breakdown, then by group
-    doubts       the diagnoses, the gravest first
+    findings     the gravest first
     """
 
-    luck: dict[str, Any] | None
-    sharpe: dict[str, Any]
-    breakdowns: dict[str, dict[str, Any]]
-    streaks: dict[str, int]
+    bootstrap: Bootstrap | None
+    sharpe: SharpeFigures
+    breakdowns: Mapping[str, Mapping[str, Group]]
+    streaks: Streaks
     capture_rate: float | None
-    full_profits: dict[str, float | None]
-    best_and_worst: dict[str, Any]
-    doubts: list[Doubt]
+    full_profits: FullProfits
+    best_and_worst: BestAndWorst
+    findings: list[Finding]
     costs: Costs | None
-    sweep: dict[str, Any] | None
+    sweep: FoundBy | None
     changed: list[str]
 
 
@@ -49,54 +52,53 @@ def analyse(result: RunResult, costs: Costs | None = None) -> Analysis:
     """
     if costs is None and result.folder is not None:
         costs = Costs.load(result.folder)
-    trades, summary = result.trade_records, result.summary
-    sweep = result.source.get("sweep")
-    luck = bootstrap(sessions_of(result), balance=result.balance)
+    trades, config = result.trade_records, result.run_config
+    statistics = result.statistics
+    found_by = result.source.get("sweep")
+    sweep = FoundBy.from_json(found_by) if found_by else None
+    resampled = bootstrap(sessions_of(result), balance=result.balance)
     sharpe = sharpe_figures(
         session_returns(list(result.daily_pnl.values()), result.balance),
-        trials=sweep["variants"] if sweep else 1,
-        variance=sweep["session_sharpe_variance"] if sweep else None,
+        trials=sweep.variants if sweep else 1,
+        variance=sweep.session_sharpe_variance if sweep else None,
     )
-    changed = changed_settings(result)
-    own = warnings(
-        summary, summary["funnel"], summary["sessions"], summary["max_drawdown_mtm"], trades=trades
-    )
-    further = diagnose(
-        trades,
-        sessions=summary["sessions"],
-        luck=luck,
-        sharpe=sharpe,
-        costs=costs.rows if costs else (),
-        sweep=sweep,
-        changed=changed,
-        fills=result.config["fills"],
-        exits=result.config["exit"],
-    )
-    facts = result.config["index_facts"]
-    multiplier = float(facts["multiplier"])
+    changed = changed_settings(config)
+    findings = [
+        *findings_of_run(statistics, trades),
+        *findings_of_claim(
+            trades,
+            sessions=statistics.sessions,
+            bootstrap=resampled,
+            sharpe=sharpe,
+            costs=costs.at_once if costs else (),
+            sweep=sweep,
+            changed=changed,
+            fills=config.fills,
+            exits=config.exit,
+        ),
+    ]
+    index, setup = config.index_facts, config.setup
+    ends = (setup.near_pin_max, setup.moderate_max, setup.far_max)
     return Analysis(
-        luck=luck,
+        bootstrap=resampled,
         sharpe=sharpe,
         breakdowns={
-            "by_entry_time": summary["by_entry_time"],
-            "by_weekday": summary["by_weekday"],
-            "by_strategy": summary["by_strategy"],
-            "by_confidence": summary["by_confidence"],
-            "by_exit_reason": summary["by_exit_reason"],
+            **{name: statistics.groups[name] for name in SHOWN},
             "by_vix": breakdown.by_vix(trades),
-            "by_distance": breakdown.by_distance(
-                trades, result.config["setup"], float(facts["scale"])
-            ),
+            "by_distance": breakdown.by_distance(trades, [end * index.scale for end in ends]),
         },
         streaks=breakdown.streaks(trades),
-        capture_rate=breakdown.capture_rate(trades, multiplier),
+        capture_rate=breakdown.capture_rate(trades, index.multiplier),
         full_profits=breakdown.full_profits(trades),
-        best_and_worst=breakdown.best_and_worst(trades, summary["sessions"]),
-        doubts=sorted([*own, *further], key=lambda doubt: GRAVEST_FIRST.index(doubt.name)),
+        best_and_worst=breakdown.best_and_worst(trades, statistics.sessions),
+        findings=sorted(findings, key=lambda finding: GRAVEST_FIRST.index(finding.kind)),
         costs=costs,
         sweep=sweep,
         changed=changed,
     )
+
+
+SHOWN = ("by_entry_time", "by_weekday", "by_strategy", "by_confidence", "by_exit_reason")
 
 
 def sessions_of(result: RunResult) -> list[SessionFigures]:
@@ -107,20 +109,15 @@ def sessions_of(result: RunResult) -> list[SessionFigures]:
     found = []
     for session in result.daily_pnl:
         levels = equity[rows[session]]
-        trades = [t for t in result.trade_records if t["expiration"] == session]
+        trades = [t for t in result.trade_records if t.expiration.isoformat() == session]
         found.append(session_figures(trades, levels - start))
         start = int(levels[-1]) if len(levels) else start
     return found
 
 
-def changed_settings(result: RunResult) -> list[str]:
+def changed_settings(config: RunConfig) -> list[str]:
     """Settings of a run that are not its profile's defaults, by dotted name."""
-    config = config_of(result.config)
-    default = type(config)(start=config.start, end=config.end, profile=config.profile)
-    ours, theirs = config.resolved(), default.resolved()
-    return [name for name in setting_names() if _at(ours, name) != _at(theirs, name)]
-
-
-def _at(values: dict[str, Any], name: str) -> Any:
-    section, _, rest = name.partition(".")
-    return values[section][rest]
+    default = RunConfig(start=config.start, end=config.end, profile=config.profile)
+    return [
+        name for name in setting_names() if setting_of(config, name) != setting_of(default, name)
+    ]

@@ -21,6 +21,7 @@ NS = 1_000_000_000
 BAR_S = 30
 BAR_NS = BAR_S * NS
 EXCHANGE = "XNYS"
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")  # by date.weekday()
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 
 Stamps = npt.NDArray[np.int64]

@@ -84,8 +84,3 @@ def make_spread(strategy: Strategy, strikes: Sequence[float]) -> Spread:
         legs += [Leg(short, right, SHORT), Leg(long, right, LONG)]
         widths.append(abs(long - short))
     return Spread(strategy, tuple(strikes), tuple(legs), max(widths), min(widths))
-
-
-def occ_symbol(root: str, expiration: date, right: Right, strike: float) -> str:
-    """OCC option symbol without padding of the root: SPXW260112C06070000."""
-    return f"{root}{expiration:%y%m%d}{right}{round(strike * 1000):08d}"

@@ -2,57 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from bt_gex.config.run_config import RunConfig, plain_value
 from bt_gex.reports.words import count, dollars
 
 
-def assumptions(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+def assumptions(config: RunConfig) -> list[tuple[str, str]]:
     """Topic and assumption, the ones that move results most first."""
-    fills, exits, data = config["fills"], config["exit"], config["data"]
-    entry, account, setup = config["entry"], config["account"], config["setup"]
-    facts = config["index_facts"]
-    most_open = "any number" if entry["max_open"] is None else f"{entry['max_open']}"
-    least = "any above 0" if entry["min_credit"] is None else f"{entry['min_credit']:g} points"
+    fills, exits, data = config.fills, config.exit, config.data
+    entry, account, setup = config.entry, config.account, config.setup
+    most_open = "any number" if entry.max_open is None else f"{entry.max_open}"
+    least = "any above 0" if entry.min_credit is None else f"{entry.min_credit:g} points"
     size = (
-        f"{count(account['quantity'], 'contract')} a trade"
-        if account["sizing"] == "fixed"
+        f"{count(account.quantity, 'contract')} a trade"
+        if account.sizing == "fixed"
         else "half Kelly on the trades before"
     )
-    latency = fills.get("latency_bars", 0)  # a run of an older version has none
     when = (
-        f"{count(latency, 'bar')} after an entry's check, at once at exits"
-        if latency
+        f"{count(fills.latency_bars, 'bar')} after an entry's check, at once at exits"
+        if fills.latency_bars
         else "at once"
     )
-    peaks = "competing peaks give their midpoint" if entry["use_competing_peaks"] else (
+    peaks = "competing peaks give their midpoint" if entry.use_competing_peaks else (
         "competing peaks are not looked at"
     )  # fmt: skip
     return [
-        ("Fills", f"Every leg fills {when}, at mid plus {100 * fills['entry_slippage']:g} % of "
-         f"its half-spread at entry and {100 * fills['exit_slippage']:g} % at exit, against the "
+        ("Fills", f"Every leg fills {when}, at mid plus {100 * fills.entry_slippage:g} % of "
+         f"its half-spread at entry and {100 * fills.exit_slippage:g} % at exit, against the "
          "trader; all legs fill or none does. Size does not move the market."),
-        ("Commission", f"{dollars(fills['commission'])} a contract, leg and side; none at "
+        ("Commission", f"{dollars(fills.commission)} per contract, per leg, per side; none at "
          "settlement."),
         ("Stops and targets", "Looked at on the mid of the spread every 30 s from the bar after "
          "the entry; what happens between two quotes is not seen."),
-        ("Exits", f"Profit at {100 * exits['profit_target_high']:g} % (HIGH) or "
-         f"{100 * exits['profit_target_medium']:g} % (MEDIUM) of the credit, stop at a loss of "
-         f"{100 * exits['stop_loss']:g} %, emergency stop at {100 * exits['emergency_stop']:g} % "
-         f"of the credit, and {exits['end_of_day_minutes']:g} minutes before the close whatever "
+        ("Exits", f"Profit at {100 * exits.profit_target_high:g} % (HIGH) or "
+         f"{100 * exits.profit_target_medium:g} % (MEDIUM) of the credit, stop at a loss of "
+         f"{100 * exits.stop_loss:g} %, emergency stop at {100 * exits.emergency_stop:g} % "
+         f"of the credit, and {exits.end_of_day_minutes:g} minutes before the close whatever "
          "the price."),
         ("Settlement", "A spread without a quote to close on settles in cash at the close, on the "
          "newest index price; if that is older than 120 s, on put-call parity of the quotes, and "
          "else on the old price, flagged."),
-        ("Entries", f"Looked for at {', '.join(map(str, entry['times']))} New York, on what is "
+        ("Entries", f"Looked for at {', '.join(plain_value(entry.times))} New York, on what is "
          f"known at that instant; open spreads allowed: {most_open}; credit: {least}."),
-        ("Setup", f"No trade from VIX {setup['vix_threshold']:g} on, or more than "
-         f"{setup['far_max'] * facts['scale']:g} points from the pin; the pin is the first gamma "
-         f"peak, {peaks}."),
-        ("Age of data", f"A quote counts for {data['quote_max_age_s']:g} s, index price, VIX and "
-         f"peaks for {data['context_max_age_s']:g} s; nothing older is carried on."),
-        ("Account", f"Starts with {dollars(account['balance'])}; {size}. A spread reserves its "
+        ("Setup", f"No trade from VIX {setup.vix_threshold:g} on, or more than "
+         f"{setup.far_max * config.index_facts.scale:g} points from the pin; the pin is the first "
+         f"gamma peak, {peaks}."),
+        ("Age of data", f"A quote counts for {data.quote_max_age_s:g} s, index price, VIX and "
+         f"peaks for {data.context_max_age_s:g} s; nothing older is carried on."),
+        ("Account", f"Starts with {dollars(account.balance)}; {size}. A spread reserves its "
          "width less the credit; an order beyond that is refused."),
         ("Marks", "Open spreads are valued at mid, clamped to 0..width; a bar without a quote "
          "keeps the last value."),

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bt_gex.config.run_config import FILLS
+from bt_gex.config.run_config import FILLS, FillParams
 from bt_gex.errors import UnknownName
 from bt_gex.market.calendar import NEW_YORK
 from bt_gex.market.contracts import Spread, make_spread
-from bt_gex.rules.gex.exits import (
-    EMERGENCY_STOP,
-    EXIT_REASONS,
-    PROFIT_TARGET,
-    STOP_LOSS,
-    profit_target,
-)
+from bt_gex.rules.gex.exits import profit_target, stop_value
 from bt_gex.rules.gex.params import ExitParams
+from bt_gex.stats.breakdown import no_bid
+from bt_gex.stats.summary import most_frequent_first
+from bt_gex.trades.reasons import ExitReason
 from bt_gex.trades.records import SpreadTrade
 
 if TYPE_CHECKING:
     from bt_gex.results.result import RunResult
+    from bt_gex.results.statistics import RunStatistics
 
 NOTHING = "n/a"
 FLAGS = {
@@ -88,76 +85,79 @@ def count(amount: int, noun: str) -> str:
     return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
 
 
-def new_york_time(stamp: str) -> datetime:
-    """An ISO stamp with an offset on a New York clock."""
-    return datetime.fromisoformat(stamp).astimezone(NEW_YORK)
+def new_york_time(moment: datetime) -> datetime:
+    """An instant on New York's clock."""
+    return moment.astimezone(NEW_YORK)
 
 
 def find_trade(result: RunResult, order_id: str) -> SpreadTrade:
     """One trade of a result; raises UnknownName."""
-    known = {trade["order_id"]: trade for trade in result.trade_records}
+    known = {trade.order_id: trade for trade in result.trade_records}
     if order_id not in known:
         raise UnknownName("trade", order_id, known)
     return known[order_id]
 
 
-def spread_of(trade: Mapping[str, Any]) -> Spread:
+def spread_of(trade: SpreadTrade) -> Spread:
     """The legs of a trade."""
-    return make_spread(trade["strategy"], [float(strike) for strike in trade["strikes"]])
+    return make_spread(trade.strategy, [float(strike) for strike in trade.strikes])
+
+
+def flags_of(trade: SpreadTrade) -> list[str]:
+    """The flags of a trade, and what its quotes say besides."""
+    return [*trade.flags, *(["no_bid"] if no_bid(trade) else [])]
 
 
 def dates(result: RunResult) -> str:
     """`2026-01-12 to 2026-01-16`, or the one date."""
-    start, end = str(result.config["start"]), str(result.config["end"])
-    return start if start == end else f"{start} to {end}"
+    start, end = result.run_config.start, result.run_config.end
+    return f"{start}" if start == end else f"{start} to {end}"
 
 
-def fills(result: RunResult) -> str:
+def fills(params: FillParams) -> str:
     """How trades are filled, by its usual name where it has one."""
-    paid = result.config["fills"]["entry_slippage"], result.config["fills"]["exit_slippage"]
+    paid = params.entry_slippage, params.exit_slippage
     name = next((name for name, slippage in FILLS.items() if slippage == paid), None)
     words = f"{100 * paid[0]:g} % of the half-spread at entry, {100 * paid[1]:g} % at exit"
     return f"{name} ({words})" if name else words
 
 
-def thresholds(trade: Mapping[str, Any], result: RunResult) -> dict[str, float]:
+def thresholds(trade: SpreadTrade, params: ExitParams) -> dict[ExitReason, float]:
     """Spread values in points at which each rule closes a trade; none for a trade not by rules."""
-    if trade["confidence"] is None:
+    if trade.confidence is None:
         return {}
-    params = ExitParams(**result.config["exit"])
-    credit = trade["entry_credit"]
-    values = {
-        PROFIT_TARGET: credit * (1.0 - profit_target(trade["confidence"], params)),
-        STOP_LOSS: credit * (1.0 + params.stop_loss),
-        EMERGENCY_STOP: credit * (1.0 + params.emergency_stop),
+    credit = trade.entry_credit
+    return {
+        ExitReason.PROFIT_TARGET: credit * (1.0 - profit_target(trade.confidence, params)),
+        ExitReason.STOP_LOSS: stop_value(credit, params.stop_loss),
+        ExitReason.EMERGENCY_STOP: stop_value(credit, params.emergency_stop),
     }
-    return {EXIT_REASONS[outcome]: value for outcome, value in values.items()}
 
 
-def why_no_trades(summary: Mapping[str, Any]) -> str:
+def why_no_trades(statistics: RunStatistics) -> str:
     """What became of the checks when no trade came of them."""
-    sessions, funnel = summary["sessions"], summary["funnel"]
+    sessions, funnel = statistics.sessions, statistics.funnel
     if not sessions:
         return "the dates hold no session (weekends or holidays)"
-    if all(session["status"] == "no data" for session in sessions):
+    if all(session.status == "no data" for session in sessions):
         return f"no data for {count(len(sessions), 'session')}"
-    if not funnel["checks"]:
+    if not funnel.checks:
         return "no check was made"
-    if funnel["unresolved"]:
-        return f"{count(funnel['unresolved'], 'trade')} entered, none could be resolved"
-    kinds = sorted(funnel["skips_by_kind"].items(), key=lambda item: (-item[1], item[0]))
+    if funnel.unresolved:
+        return f"{count(funnel.unresolved, 'trade')} entered, none could be resolved"
+    kinds = list(most_frequent_first(funnel.skips_by_kind).items())
     named = ", ".join(f"{kind} ({times:,})" for kind, times in kinds[:3])
-    return f"{count(funnel['checks'], 'check')}, all skipped, most often: {named}"
+    return f"{count(funnel.checks, 'check')}, all skipped, most often: {named}"
 
 
 def verdict(result: RunResult) -> str:
     """The result in one line."""
-    summary = result.summary
-    head = f"{result.config['index']} {dates(result)}"
-    if not summary["total_trades"]:
-        return f"{head}: no trades - {why_no_trades(summary)}"
+    totals = result.statistics.totals
+    head = f"{result.index_symbol} {dates(result)}"
+    if not totals.total_trades:
+        return f"{head}: no trades - {why_no_trades(result.statistics)}"
     return (
-        f"{head}: {gain(summary['total_pnl'])} ({signed_pct(summary['return_pct'])}), "
-        f"{count(summary['total_trades'], 'trade')}, {summary['winners']:,} won, "
-        f"{summary['losers']:,} lost, drawdown {dollars(summary['max_drawdown_mtm'])} per bar"
+        f"{head}: {gain(totals.total_pnl)} ({signed_pct(totals.return_pct)}), "
+        f"{count(totals.total_trades, 'trade')}, {totals.winners:,} won, {totals.losers:,} lost, "
+        f"drawdown {dollars(result.statistics.max_drawdown_mtm)} per bar"
     )

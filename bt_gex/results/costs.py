@@ -66,6 +66,12 @@ class Costs:
         return break_even(sorted(points))
 
     @property
+    def at_once(self) -> list[tuple[float, float]]:
+        """Slippage and P&L in dollars of the runs without a delay, by slippage."""
+        rows = (row for row in self.rows if not row["delay_bars"])
+        return sorted((row["slippage"], row["total_pnl"]) for row in rows)
+
+    @property
     def delays(self) -> list[int]:
         """The delays tried, in bars."""
         return sorted({row["delay_bars"] for row in self.rows})

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import yaml
 
-from bt_gex.config.files import stored_config
+from bt_gex.config.files import config_of, stored_config
+from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BadValue, BtGexError, OutputError
 from bt_gex.results.migrations import RUN
 from bt_gex.results.option_omega import write_daily_returns, write_journal
@@ -22,8 +24,9 @@ from bt_gex.results.saved import (
     check_ticks,
     check_trades,
     read_source,
-    read_summary,
+    read_statistics,
 )  # fmt: skip
+from bt_gex.results.statistics import RunStatistics
 from bt_gex.storage.reading import (
     UNREADABLE,
     first_line,
@@ -33,7 +36,7 @@ from bt_gex.storage.reading import (
     read_table,
 )
 from bt_gex.storage.schema import KEY
-from bt_gex.trades.codec import from_json, to_json, to_table
+from bt_gex.trades.codec import Json, from_json, to_json, to_table
 from bt_gex.trades.records import Decision, SpreadTrade
 
 CONFIG, TRADES, DECISIONS = "config.yaml", "trades.json", "decisions.jsonl"
@@ -47,7 +50,7 @@ class RunRecord:
 
     config            every setting as it was used
     source            name and fingerprint of the data, versions of the software
-    summary           statistics, funnel, sessions, data quality, warnings
+    statistics        totals, groups, funnel, sessions, data quality; `summary` is its stored form
     trade_records, decision_records  in order of time
     equity_table      the account, one row a tick
     marks_table       value of each trade while it was open
@@ -57,25 +60,40 @@ class RunRecord:
     run_id: str
     config: dict[str, Any]
     source: dict[str, Any]
-    summary: dict[str, Any]
+    statistics: RunStatistics
     trade_records: list[SpreadTrade]
     decision_records: list[Decision]
     equity_table: pa.Table
     marks_table: pa.Table
     market_table: pa.Table
 
+    @cached_property
+    def run_config(self) -> RunConfig:
+        """The configuration it was run with. Raises UnknownName and BadValue."""
+        return config_of(self.config)
+
+    @property
+    def index_symbol(self) -> str:
+        """SPX, NDX, or another index of the configuration."""
+        return self.run_config.index
+
     @property
     def balance(self) -> float:
         """Dollars before the first trade."""
-        return float(self.config["account"]["balance"])
+        return self.run_config.account.balance
+
+    @cached_property
+    def summary(self) -> dict[str, Json]:
+        """The statistics in plain values, as stored."""
+        return self.statistics.to_json()
 
     @property
     def daily_pnl(self) -> dict[str, float]:
         """P&L in dollars by session, those with data; in order of time."""
         return {
-            str(row["session"]): float(row["trades_pnl_dollars"])
-            for row in self.summary["sessions"]
-            if row["status"] != "no data"
+            session.session.isoformat(): session.trades_pnl_dollars
+            for session in self.statistics.sessions
+            if session.status != "no data"
         }
 
     def to_json(self) -> str:
@@ -132,13 +150,14 @@ def _read(place: Path) -> RunRecord:
     tables = {name: read_table(place / f"{name}.parquet") for name in TABLES}
     for name, table in tables.items():
         check_table(name, table)
-    summary = read_summary(trades["summary"], records, float(config["account"]["balance"]), TRADES)
-    check_ticks(summary["sessions"], tables["equity"], tables["market"])
+    balance = float(config["account"]["balance"])
+    statistics = read_statistics(trades["summary"], records, balance, TRADES)
+    check_ticks(statistics.sessions, tables["equity"], tables["market"])
     return RunRecord(
         run_id=trades["run_id"],
         config=config,
         source=read_source(about, CONFIG),
-        summary=summary,
+        statistics=statistics,
         trade_records=records,
         decision_records=from_json(
             list[Decision], json.dumps(found["decisions"]), f"{DECISIONS}, check"

@@ -15,7 +15,8 @@ import pyarrow as pa
 from bt_gex.errors import BadValue, OutputError
 from bt_gex.results.migrations import COMBINED
 from bt_gex.results.result import RunResult
-from bt_gex.stats.summary import max_drawdown_dollars, summarise
+from bt_gex.results.statistics import Combined
+from bt_gex.stats.summary import SPREAD_GROUPINGS, grouped, max_drawdown_dollars, summarise
 from bt_gex.storage.atomic import Writer, write_folder
 from bt_gex.storage.reading import part, read_mapping, read_table
 from bt_gex.storage.schema import KEY
@@ -24,7 +25,7 @@ SUMMARY, EQUITY = "summary.json", "equity.parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Combined:
+class StoredSum:
     """A sum of runs as its folder holds it.
 
     runs    run ids
@@ -36,32 +37,33 @@ class Combined:
     equity: pa.Table
 
 
-def combine(results: Sequence[RunResult]) -> tuple[dict[str, Any], pd.DataFrame]:
+def combine(results: Sequence[RunResult]) -> tuple[Combined, pd.DataFrame]:
     """Statistics of all trades over the sum of the accounts, and the summed equity; dollars."""
-    balance = sum(float(result.config["account"]["balance"]) for result in results)
+    balance = sum(result.balance for result in results)
     trades = [trade for result in results for trade in result.trade_records]
     equity = combined_equity(results)
-    summary = summarise(trades, balance=balance)
-    summary["max_drawdown_mtm"] = max_drawdown_dollars([balance, *equity["total"]])
-    return summary, equity
+    combined = Combined(
+        totals=summarise(trades, balance=balance),
+        groups=grouped(trades, SPREAD_GROUPINGS),
+        max_drawdown_mtm=max_drawdown_dollars([balance, *equity["total"]]),
+    )
+    return combined, equity
 
 
 def combined_equity(results: Sequence[RunResult]) -> pd.DataFrame:
     """time, one column an account, and total; an account without a session keeps its value."""
-    columns = {
-        result.config["index"]: result.equity.set_index("time")["equity"] for result in results
-    }
+    columns = {result.index_symbol: result.equity.set_index("time")["equity"] for result in results}
     frame = pd.DataFrame(columns).sort_index().ffill()
     for result in results:
-        name = result.config["index"]
-        frame[name] = frame[name].fillna(float(result.config["account"]["balance"]))
+        name = result.index_symbol
+        frame[name] = frame[name].fillna(result.balance)
     frame["total"] = frame.sum(axis=1).round(2)
     return frame.rename_axis("time").reset_index()
 
 
 def save_combined(
     results: Sequence[RunResult],
-    summary: dict[str, Any],
+    combined: Combined,
     equity: pd.DataFrame,
     folder: Path,
     extras: Mapping[str, Writer],
@@ -70,7 +72,7 @@ def save_combined(
     content = {
         KEY: COMBINED.version,
         "runs": [result.run_id for result in results],
-        "summary": summary,
+        "summary": combined.to_json(),
     }
 
     def write(work: Path) -> None:
@@ -85,12 +87,12 @@ def save_combined(
 
 def name_of_sum(results: Sequence[RunResult]) -> str:
     """Name of the folder: the indexes, and a hash of the run ids."""
-    names = "+".join(result.config["index"].replace("/", "_") for result in results)
+    names = "+".join(result.index_symbol.replace("/", "_") for result in results)
     joined = " ".join(result.run_id for result in results)
     return f"{names}-{hashlib.sha256(joined.encode()).hexdigest()[:10]}"
 
 
-def read_combined(place: Path) -> Combined:
+def read_combined(place: Path) -> StoredSum:
     """Read the folder of a sum of runs. Raises OutputError."""
     try:
         stored = read_mapping(place / SUMMARY)
@@ -98,7 +100,7 @@ def read_combined(place: Path) -> Combined:
         runs = part(content, "runs", list, SUMMARY)
         if not all(isinstance(name, str) for name in runs):
             raise BadValue(f"{SUMMARY}: runs must be run ids, got {runs!r:.60}")
-        return Combined(
+        return StoredSum(
             runs=runs,
             summary=part(content, "summary", dict, SUMMARY),
             equity=read_table(place / EQUITY),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
@@ -91,7 +91,8 @@ class RunResult(RunRecord):
     def load(cls, folder: str | Path) -> RunResult:
         """Read a saved run again, also one of an earlier version. Raises OutputError."""
         place = Path(folder)
-        return cls(**vars(read_run(place)), folder=place)
+        run = read_run(place)
+        return cls(**{f.name: getattr(run, f.name) for f in fields(RunRecord)}, folder=place)
 
 
 def versions() -> dict[str, str]:

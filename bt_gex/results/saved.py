@@ -5,22 +5,21 @@ Whether the figures agree with each other is what `results.verify` looks at.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from bt_gex.config.origin import FoundBy
 from bt_gex.errors import BadValue
-from bt_gex.stats.summary import summarise
+from bt_gex.results.statistics import RunStatistics, totals_json
 from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
 from bt_gex.storage.schema import note_unknown
-from bt_gex.storage.shapes import MOST, AtLeast0, Count, Number, Share, validated
-from bt_gex.trades.codec import from_json
+from bt_gex.storage.shapes import MOST, validated
+from bt_gex.trades.codec import to_json
 from bt_gex.trades.records import SessionSummary, SpreadTrade
 
 LEGS = {"IC": 4, "CALL": 2, "PUT": 2}
@@ -46,70 +45,30 @@ class SavedSource(TypedDict, total=False):
     database: str
     fingerprint: str
     versions: dict[str, str]
-    sweep: FoundBy
-
-
-@with_config(ConfigDict(strict=True))
-class SavedFunnel(TypedDict):
-    """From checks to trades."""
-
-    bars: Count
-    checks: Count
-    entries: Count
-    skips: Count
-    success_rate: Share
-    skips_by_kind: dict[str, Count]
-    skips_by_reason: dict[str, Count]
-    unpriced_bars: Count
-    clamped: Count
-    unresolved: Count
-
-
-@with_config(ConfigDict(strict=True))
-class SavedGroup(TypedDict):
-    """Trades of one kind."""
-
-    count: Annotated[int, Field(ge=1)]
-    winners: Count
-    win_rate: Share
-    pnl: Number
-
-
-@with_config(ConfigDict(strict=True))
-class SavedSummary(TypedDict):
-    """What the summary says besides what follows from the trades."""
-
-    max_drawdown_mtm: AtLeast0
-    funnel: SavedFunnel
-    sessions: list[dict[str, Any]]
-    data_quality: dict[str, Count]
-    warnings: list[str]
 
 
 SOURCE = TypeAdapter(SavedSource)
-SUMMARY = TypeAdapter(SavedSummary)
-GROUPS = TypeAdapter(dict[str, SavedGroup])
-FIGURE: TypeAdapter[Any] = TypeAdapter(Number | None, config=ConfigDict(strict=True))
 
 
 def read_source(about: Mapping[str, Any], file: str) -> dict[str, Any]:
     """What a run says of its data and its settings. Raises BadValue."""
-    note_unknown(about, (*SavedSource.__annotations__, "run_id", "config", "schema_version"), file)
-    return dict(validated(SOURCE, dict(about), file))
+    note_unknown(
+        about, (*SavedSource.__annotations__, "sweep", "run_id", "config", "schema_version"), file
+    )
+    found = dict(validated(SOURCE, dict(about), file))
+    if "sweep" in about:
+        found["sweep"] = to_json(FoundBy.from_json(about["sweep"]))
+    return found
 
 
-def read_summary(
+def read_statistics(
     stored: Mapping[str, Any], trades: Sequence[SpreadTrade], balance: float, file: str
-) -> dict[str, Any]:
+) -> RunStatistics:
     """A stored summary; a statistic it lacks is computed from the trades. Raises BadValue."""
-    computed = summarise(trades, balance=balance)
-    own = validated(SUMMARY, dict(stored), f"{file}, summary")
-    from_json(list[SessionSummary], json.dumps(own["sessions"]), f"{file}, summary sessions")
-    for name, value in computed.items():
-        adapter = GROUPS if isinstance(value, dict) else FIGURE
-        validated(adapter, stored.get(name, value), f"{file}, summary {name}")
-    note_unknown(stored, [*computed, *own], f"{file}, summary")
-    return {**{name: stored.get(name, value) for name, value in computed.items()}, **own}
+    what = f"{file}, summary"
+    found = RunStatistics.from_json({**totals_json(trades, balance=balance), **stored}, what)
+    note_unknown(stored, found.to_json(), what)
+    return found
 
 
 def check_trades(trades: Sequence[SpreadTrade], file: str) -> None:
@@ -135,11 +94,11 @@ def check_table(name: str, table: pa.Table) -> None:
     note_unknown(table.column_names, COLUMNS[name], file)
 
 
-def check_ticks(sessions: Sequence[Mapping[str, Any]], equity: pa.Table, market: pa.Table) -> None:
+def check_ticks(sessions: Sequence[SessionSummary], equity: pa.Table, market: pa.Table) -> None:
     """Raise BadValue unless both tables have rows of each session with data, as many as the other:
     they are drawn over one axis. How many there must be is no matter of shape."""
     account, prices = (rows_by_name(table["session"]) for table in (equity, market))
-    for session in (row["session"] for row in sessions if row["status"] != "no data"):
+    for session in (row.session.isoformat() for row in sessions if row.status != "no data"):
         rows = [len(found.get(session, ())) for found in (account, prices)]
         if not rows[0] or rows[0] != rows[1]:
             raise BadValue(

@@ -28,10 +28,11 @@ from bt_gex.results.folder import CONFIG, TRADES, RunRecord, read_run
 from bt_gex.results.option_omega import write_daily_returns, write_journal
 from bt_gex.results.portfolio import combine, name_of_sum, read_combined
 from bt_gex.results.result import RunResult
-from bt_gex.stats.summary import funnel, max_drawdown_dollars, summarise
+from bt_gex.results.statistics import totals_json
+from bt_gex.stats.summary import funnel, max_drawdown_dollars
 from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
 from bt_gex.storage.reading import read_mapping, read_table
-from bt_gex.trades.codec import from_table
+from bt_gex.trades.codec import from_table, to_json
 from bt_gex.trades.records import SpreadTrade
 
 Faults = Iterator[str]
@@ -59,7 +60,7 @@ def verify_run(place: Path) -> Faults:
     yield from _sessions(run)
     yield from _decisions(run)
     for trade in run.trade_records:
-        yield from _trade(trade, float(run.config["index_facts"]["multiplier"]))
+        yield from _trade(trade, float(run.run_config.index_facts.multiplier))
     yield from _repeated(trade.order_id for trade in run.trade_records)
     yield from equity_faults(run.equity_table, run.trade_records, run.balance)
     yield from _marks(run)
@@ -81,18 +82,19 @@ def _ids(place: Path, run: RunRecord) -> Faults:
 
 
 def _summary(run: RunRecord) -> Faults:
-    computed = summarise(run.trade_records, balance=run.balance)
+    computed = totals_json(run.trade_records, balance=run.balance)
     equity = to_numpy(run.equity_table["equity"])
     computed["max_drawdown_mtm"] = max_drawdown_dollars(np.append(run.balance, equity))
     yield from differing(f"{TRADES}, summary", run.summary, computed)
-    rows = run.summary["sessions"]
-    bars = sum(row["bars"] for row in rows if row["status"] != "no data")
+    sessions = run.statistics.sessions
+    bars = sum(session.bars for session in sessions if session.status != "no data")
     ways = funnel(run.decision_records, run.trade_records, bars)
-    yield from differing(f"{TRADES}, funnel", run.summary["funnel"], ways)
+    stored = to_json(run.statistics.funnel)
+    yield from differing(f"{TRADES}, funnel", stored, to_json(ways))
     quality: Counter[str] = Counter()
-    for row in rows:
-        quality.update(row["quality"])
-    known = run.summary["data_quality"]
+    for session in sessions:
+        quality.update(session.quality)
+    known = run.statistics.data_quality
     yield from differing(f"{TRADES}, data_quality", known, {n: quality[n] for n in known})
 
 
@@ -100,7 +102,7 @@ def _sessions(run: RunRecord) -> Faults:
     """Each session's row against trades, checks and ticks."""
     trades = _grouped((str(trade.expiration), trade) for trade in run.trade_records)
     checks = _grouped((str(one.session), one) for one in run.decision_records)
-    rows = {row["session"]: row for row in run.summary["sessions"]}
+    rows = {session.session.isoformat(): session for session in run.statistics.sessions}
     for name in sorted({*trades, *checks} - {*rows}):
         yield f"{TRADES}: session {name} is not among the sessions of the summary"
     for name, row in rows.items():
@@ -110,10 +112,15 @@ def _sessions(run: RunRecord) -> Faults:
             "entries": sum(1 for one in checks.get(name, ()) if one.outcome == "entry"),
             "trades_pnl_dollars": round(sum(pnls), 2) + 0.0,
         }
-        yield from differing(f"{TRADES}, session {name}", row, made)
-        if (row["status"] == "traded") != bool(pnls):
-            yield f"{TRADES}, session {name}: status is {row['status']}, trades {len(pnls)}"
-    ticks = {n: row["bars"] + 1 for n, row in rows.items() if row["status"] != "no data"}
+        yield from differing(f"{TRADES}, session {name}", to_json(row), made)
+        if (row.status == "traded") != bool(pnls):
+            yield f"{TRADES}, session {name}: status is {row.status}, trades {len(pnls)}"
+    ticks = {name: row.bars + 1 for name, row in rows.items() if row.status != "no data"}
+    yield from _ticks(run, ticks)
+
+
+def _ticks(run: RunRecord, ticks: Mapping[str, int]) -> Faults:
+    """The rows of the tables against the ticks of each session."""
     for file, table in (("equity", run.equity_table), ("market", run.market_table)):
         found = {name: len(at) for name, at in rows_by_name(table["session"]).items()}
         for name in sorted({*ticks, *found}):
@@ -254,9 +261,9 @@ def verify_costs(place: Path, run: RunRecord) -> Faults:
     stored = read_mapping(place / COSTS_FILE)
     computed = costs.as_dict()
     yield from differing(COSTS_FILE, stored, {n: v for n, v in computed.items() if n != "rows"})
-    fills = run.config["fills"]
-    own = fills["entry_slippage"]
-    if own == fills["exit_slippage"] and own in costs.slippages and 0 in costs.delays:
+    fills = run.run_config.fills
+    own = fills.entry_slippage
+    if own == fills.exit_slippage and own in costs.slippages and 0 in costs.delays:
         row = costs.at(own, 0)
         same = {name: run.summary[name] for name in row if name in run.summary}
         yield from differing(f"{COSTS_FILE}, slippage {own:g} without a delay", row, same)
@@ -277,7 +284,7 @@ def verify_sum(place: Path) -> Faults:
     results = [RunResult.load(place.parent / name) for name in combined.runs]
     if place.resolve().name != name_of_sum(results):
         yield f"{place.name}: the folder of these runs is named {name_of_sum(results)}"
-    summary, equity = combine(results)
-    yield from differing("summary.json", combined.summary, summary)
+    found, equity = combine(results)
+    yield from differing("summary.json", combined.summary, found.to_json())
     if not combined.equity.to_pandas().equals(equity):
         yield "equity.parquet: is not the sum of the accounts of the runs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,18 +22,26 @@ from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.config.run_config import RunConfig
 from bt_gex.feeds.clock import ClockFeed
 from bt_gex.feeds.legs import SpreadFeed
-from bt_gex.findings.doubts import warnings
+from bt_gex.findings.of_run import findings_of_run
 from bt_gex.market.calendar import Stamps, new_york
 from bt_gex.results.result import RunResult, versions
+from bt_gex.results.statistics import RunStatistics
 from bt_gex.runs.schedule import EventSchedule
 from bt_gex.sessions.day import Day, load_day
 from bt_gex.sessions.identity import data_sha256
 from bt_gex.sizers.gex import FixedContracts, HalfKelly
-from bt_gex.stats.summary import funnel, max_drawdown_dollars, summarise
+from bt_gex.stats.summary import (
+    SPREAD_GROUPINGS,
+    funnel,
+    grouped,
+    max_drawdown_dollars,
+    summarise,
+)
 from bt_gex.storage.arrow_arrays import column_of, to_arrow, to_numpy
 from bt_gex.strategies.gex import GexStrategy
-from bt_gex.trades.codec import to_json
 from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 UTC_TIME = pa.timestamp("ns", "UTC")
@@ -189,25 +198,26 @@ def assemble(
     balance = config.account.balance
     equity = equity_table(played, marks, balance)
     bars = sum(day.session.bars for day in played)
-    summary = summarise(trades, balance=balance)
-    summary["max_drawdown_mtm"] = max_drawdown_dollars(
-        np.append(balance, to_numpy(equity["equity"]))
+    sessions = tuple(session_summaries(days, decisions, trades, marks))
+    statistics = RunStatistics(
+        totals=summarise(trades, balance=balance),
+        groups=grouped(trades, SPREAD_GROUPINGS),
+        max_drawdown_mtm=max_drawdown_dollars(np.append(balance, to_numpy(equity["equity"]))),
+        funnel=funnel(decisions, trades, bars),
+        sessions=sessions,
+        data_quality={
+            name: sum(session.quality.get(name, 0) for session in sessions)
+            for name in sorted({name for session in sessions for name in session.quality})
+        },
     )
-    summary["funnel"] = funnel(decisions, trades, bars)
-    sessions = list(session_summaries(days, decisions, trades, marks))
-    rows = summary["sessions"] = [to_json(session) for session in sessions]
-    summary["data_quality"] = {
-        name: sum(session.quality.get(name, 0) for session in sessions)
-        for name in sorted({name for session in sessions for name in session.quality})
-    }
-    doubts = warnings(summary, summary["funnel"], rows, summary["max_drawdown_mtm"], trades=trades)
-    summary["warnings"] = [str(doubt) for doubt in doubts]
+    for finding in findings_of_run(statistics, trades):
+        log.info("%s %s: %s", config.index, finding.kind, finding.text)
     fingerprint = fingerprint_of(days)
     return RunResult(
         run_id=config.run_id(fingerprint),
         config=config.resolved(),
         source={"database": database, "fingerprint": fingerprint, "versions": versions()},
-        summary=summary,
+        statistics=statistics,
         trade_records=trades,
         decision_records=decisions,
         equity_table=equity,
@@ -290,7 +300,6 @@ def session_summaries(
         name = day.session.day
         own = [trade for trade in trades if trade.expiration == name]
         looked = sum(lengths[trade.order_id] for trade in own)
-        unpriced = sum(trade.unpriced_bars for trade in own)
         yield SessionSummary(
             session=name,
             status="traded" if own else "no trades" if day.has_data else "no data",
@@ -298,10 +307,16 @@ def session_summaries(
             entries=len(own),
             trades_pnl_dollars=round(sum(trade.pnl_dollars or 0.0 for trade in own), 2) + 0.0,
             bars=day.session.bars,
-            priced_pct=round(100.0 * (1 - unpriced / looked), 2) if looked else None,
+            priced_pct=_priced_pct(own, looked),
             notes=tuple(_notes(day)),
             quality={key: count for key, count in sorted(day.counts.items()) if count},
         )
+
+
+def _priced_pct(trades: Sequence[SpreadTrade], bars: int) -> float | None:
+    """Share of the bars with an open trade on which it could be priced, percent."""
+    unpriced = sum(trade.unpriced_bars for trade in trades)
+    return round(100.0 * (1 - unpriced / bars), 2) if bars else None
 
 
 def _notes(day: Day) -> Iterator[str]:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from bt_gex.stats.summary import Record
+from bt_gex.stats.summary import pnl_cents, resolved
+from bt_gex.trades.records import Trade
 
 Cents = npt.NDArray[np.int64]
 PATHS = 10_000
@@ -50,6 +51,38 @@ class SessionFigures:
     marked: Course
 
 
+Interval = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bootstrap:
+    """Bootstrap intervals and odds of a record; dollars.
+
+    block_sessions  sessions drawn together
+    coverage        share of the paths within an interval; None as a bound: infinite, None for an
+                    interval: no path has a value
+    *_quantiles     values by share of the paths that do not exceed them
+    probability_of_losing_pct  share of the paths that ever lost so many percent of the balance
+    """
+
+    sessions: int
+    paths: int
+    seed: int
+    block_sessions: int
+    coverage: float
+    total_pnl: Interval
+    return_pct: Interval
+    win_rate: Interval | None
+    profit_factor: Interval | None
+    max_drawdown: Interval
+    max_drawdown_mtm: Interval
+    final_balance_quantiles: dict[str, float]
+    max_drawdown_quantiles: dict[str, float]
+    max_drawdown_mtm_quantiles: dict[str, float]
+    probability_of_loss: float
+    probability_of_losing_pct: dict[str, float]
+
+
 def course_of(levels: npt.ArrayLike) -> Course:
     """From the account's levels in cents, counted from the session's start."""
     path = np.concatenate([[0], np.asarray(levels, dtype=np.int64)])
@@ -57,12 +90,9 @@ def course_of(levels: npt.ArrayLike) -> Course:
     return Course(int(path[-1]), int(path.max()), int(path.min()), fall)
 
 
-def session_figures(trades: Sequence[Record], marked_levels: npt.ArrayLike) -> SessionFigures:
+def session_figures(trades: Sequence[Trade], marked_levels: npt.ArrayLike) -> SessionFigures:
     """Of one session's trades, unresolved ones left out, and of its account marked per bar."""
-    closes = sorted(
-        (t for t in trades if t["pnl_dollars"] is not None), key=lambda t: str(t["timestamp_exit"])
-    )
-    pnls = np.array([round(t["pnl_dollars"] * 100) for t in closes], dtype=np.int64)
+    pnls = np.array([pnl_cents(trade) for trade in resolved(trades)], dtype=np.int64)
     return SessionFigures(
         trades=len(pnls),
         winners=int((pnls > 0).sum()),
@@ -80,7 +110,7 @@ def bootstrap(
     paths: int = PATHS,
     seed: int = SEED,
     block: int | None = None,
-) -> dict[str, Any] | None:
+) -> Bootstrap | None:
     """Intervals and odds of a record; None with fewer than two sessions or without a trade.
 
     balance  dollars at the start of every path
@@ -90,8 +120,7 @@ def bootstrap(
     if number < 2 or not any(session.trades for session in sessions):
         return None
     length = block or max(1, round(number ** (1 / 3)))
-    found = figures_of(draws(number, length, paths, seed), sessions, balance)
-    return {"sessions": number, "paths": paths, "seed": seed, "block_sessions": length, **found}
+    return figures_of(draws(number, length, paths, seed), sessions, balance, seed, length)
 
 
 def draws(number: int, block: int, paths: int, seed: int) -> npt.NDArray[np.int64]:
@@ -103,8 +132,12 @@ def draws(number: int, block: int, paths: int, seed: int) -> npt.NDArray[np.int6
 
 
 def figures_of(
-    rows: npt.NDArray[np.int64], sessions: Sequence[SessionFigures], balance: float
-) -> dict[str, Any]:
+    rows: npt.NDArray[np.int64],
+    sessions: Sequence[SessionFigures],
+    balance: float,
+    seed: int,
+    block_sessions: int,
+) -> Bootstrap:
     """What paths of sessions, given by their numbers, come to."""
     start = round(balance * 100)
     trades, winners, won, lost = (
@@ -118,22 +151,26 @@ def figures_of(
         factor = np.where(lost > 0, won / lost, np.where(won > 0, np.inf, np.nan))
         rate = winners / trades
     final = (start + total) / 100
-    return {
-        "coverage": COVERAGE,
-        "total_pnl": interval(total / 100),
-        "return_pct": interval(100 * total / start),
-        "win_rate": interval(rate[traded]),
-        "profit_factor": interval(factor[~np.isnan(factor)]),
-        "max_drawdown": interval(fall / 100),
-        "max_drawdown_mtm": interval(marked_fall / 100),
-        "final_balance_quantiles": quantiles(final),
-        "max_drawdown_quantiles": quantiles(fall / 100),
-        "max_drawdown_mtm_quantiles": quantiles(marked_fall / 100),
-        "probability_of_loss": float((total < 0).mean()),
-        "probability_of_losing_pct": {
+    return Bootstrap(
+        sessions=len(sessions),
+        paths=len(rows),
+        seed=seed,
+        block_sessions=block_sessions,
+        coverage=COVERAGE,
+        total_pnl=_bounds(total / 100),
+        return_pct=_bounds(100 * total / start),
+        win_rate=interval(rate[traded]),
+        profit_factor=interval(factor[~np.isnan(factor)]),
+        max_drawdown=_bounds(fall / 100),
+        max_drawdown_mtm=_bounds(marked_fall / 100),
+        final_balance_quantiles=quantiles(final),
+        max_drawdown_quantiles=quantiles(fall / 100),
+        max_drawdown_mtm_quantiles=quantiles(marked_fall / 100),
+        probability_of_loss=float((total < 0).mean()),
+        probability_of_losing_pct={
             str(pct): float((lowest <= -start * pct / 100).mean()) for pct in LOSSES_PCT
         },
-    }
+    )
 
 
 def walk(rows: npt.NDArray[np.int64], courses: Sequence[Course]) -> tuple[Cents, Cents, Cents]:
@@ -153,12 +190,14 @@ def walk(rows: npt.NDArray[np.int64], courses: Sequence[Course]) -> tuple[Cents,
     return level, worst, lowest
 
 
-def interval(values: npt.NDArray[np.float64]) -> list[float | None] | None:
+def interval(values: npt.NDArray[np.float64]) -> Interval | None:
     """Bounds of the middle COVERAGE of the values; None as a bound: infinite. None: no values."""
-    if not len(values):
-        return None
+    return _bounds(values) if len(values) else None
+
+
+def _bounds(values: npt.NDArray[np.float64]) -> Interval:
     side = (1.0 - COVERAGE) / 2
-    return [_finite(quantile(values, share)) for share in (side, 1.0 - side)]
+    return _finite(quantile(values, side)), _finite(quantile(values, 1.0 - side))
 
 
 def quantiles(values: npt.NDArray[np.float64]) -> dict[str, float]:

@@ -65,11 +65,7 @@ def overfitting(pnls: npt.ArrayLike, blocks: int = BLOCKS) -> Overfitting | None
     counts = np.array([len(part) for part in parts], dtype=np.float64)
     sums = np.array([table[part].sum(axis=0) for part in parts])
     squares = np.array([(table[part] ** 2).sum(axis=0) for part in parts])
-    # A split and its mirror image take the same two tables; each pair is looked at once.
-    chosen = [rows for rows in combinations(range(blocks), blocks // 2) if rows[0] == 0]
-    member = np.zeros((len(chosen), blocks))
-    for split, rows in enumerate(chosen):
-        member[split, list(rows)] = 1.0
+    member = _halves(blocks)
     poor = losing = 0
     ratios: list[tuple[Numbers, Numbers]] = []
     step = max(1, CELLS // variants)
@@ -94,6 +90,18 @@ def overfitting(pnls: npt.ArrayLike, blocks: int = BLOCKS) -> Overfitting | None
         sessions=sessions,
         variants=variants,
     )
+
+
+def _halves(blocks: int) -> Numbers:
+    """Every split of the blocks: a row a split, 1 for each block that is chosen on.
+
+    A split and its mirror image take the same two tables, so one of each pair is here.
+    """
+    chosen = [rows for rows in combinations(range(blocks), blocks // 2) if rows[0] == 0]
+    member = np.zeros((len(chosen), blocks))
+    for split, rows in enumerate(chosen):
+        member[split, list(rows)] = 1.0
+    return member
 
 
 def _sharpe(sums: Numbers, squares: Numbers, counts: Numbers) -> Numbers:

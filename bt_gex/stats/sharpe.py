@@ -15,7 +15,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -104,32 +103,49 @@ def _spread(found: Moments) -> float | None:
     return s2 if s2 > 0.0 else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharpeFigures:
+    """All of the above of one record; None where there is none."""
+
+    sessions: int | None
+    sharpe_a_session: float | None
+    sharpe_annualised: float | None
+    skewness: float | None
+    kurtosis: float | None
+    probabilistic_sharpe: float | None
+    min_track_record_sessions: float | None
+    trials: int
+    expected_best_sharpe_a_session: float | None
+    deflated_sharpe: float | None
+
+
 def sharpe_figures(
     returns: Sequence[float] | None, *, trials: int = 1, variance: float | None = None
-) -> dict[str, Any]:
-    """All of the above of one record.
+) -> SharpeFigures:
+    """All figures of one record.
 
     returns   a session; None where the account was ever used up
     trials    variants that were tried before this one was chosen
     variance  of the ratios a session among them; None where it is not known
     """
     found = moments(returns) if returns is not None else None
-    known = found is not None
-    deflated = deflated_sharpe(found, trials, variance) if found and variance is not None else None
-    return {
-        "sessions": len(returns) if returns is not None else None,
-        "sharpe_a_session": found.sharpe if found else None,
-        "sharpe_annualised": annualised(found.sharpe) if found else None,
-        "skewness": found.skewness if found else None,
-        "kurtosis": found.kurtosis if found else None,
-        "probabilistic_sharpe": probabilistic_sharpe(found) if found else None,
-        "min_track_record_sessions": min_track_record(found) if found else None,
-        "trials": trials,
-        "expected_best_sharpe_a_session": expected_best_sharpe(trials, variance)
-        if known and variance is not None
+    picked = found is not None and variance is not None
+    return SharpeFigures(
+        sessions=len(returns) if returns is not None else None,
+        sharpe_a_session=found.sharpe if found else None,
+        sharpe_annualised=annualised(found.sharpe) if found else None,
+        skewness=found.skewness if found else None,
+        kurtosis=found.kurtosis if found else None,
+        probabilistic_sharpe=probabilistic_sharpe(found) if found else None,
+        min_track_record_sessions=min_track_record(found) if found else None,
+        trials=trials,
+        expected_best_sharpe_a_session=expected_best_sharpe(trials, variance or 0.0)
+        if picked
         else None,
-        "deflated_sharpe": deflated,
-    }
+        deflated_sharpe=deflated_sharpe(found, trials, variance)
+        if found and variance is not None
+        else None,
+    )
 
 
 def session_sharpes(pnls: npt.ArrayLike, balance: float) -> npt.NDArray[np.float64]:

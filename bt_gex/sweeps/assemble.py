@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from bt_gex.config.ids import SEMANTICS_VERSION
 from bt_gex.config.run_config import plain_value
-from bt_gex.findings.diagnoses import ASSUMED
+from bt_gex.findings.of_claim import ASSUMED, stop_is_idle
 from bt_gex.results.option_omega import JournalRow, journal_rows
 from bt_gex.runs.replay import market_table, run
 from bt_gex.stats.objectives import find_objective, rank
@@ -270,7 +270,7 @@ def edges_of(plan: Plan, winner: Variant | None) -> dict[str, Any]:
     if winner is None:
         return {}
     exits = config_of(plan.base, winner).exit
-    idle = {"exit.stop_loss"} if exits.stop_loss >= exits.emergency_stop else set()
+    idle = {"exit.stop_loss"} if stop_is_idle(exits) else set()
     return {
         setting: plain_value(winner.settings[setting])
         for setting, values in plan.grid.items()

@@ -16,10 +16,12 @@ from bt_gex.errors import BadValue
 from bt_gex.feeds.clock import Tick
 from bt_gex.market.contracts import Spread
 from bt_gex.market.money import to_cents
+from bt_gex.market.quotes import Prices
 from bt_gex.rules.gex.entry import KINDS, NO_LIMIT, EntryDecision, Seen, setup_for
 from bt_gex.rules.gex.exits import EXIT_REASONS, end_of_day_ns
 from bt_gex.rules.gex.params import ExitParams
 from bt_gex.sessions.day import Day
+from bt_gex.sessions.rows import LegKey
 from bt_gex.stats.metrics import variant_metrics
 from bt_gex.strategies.gex import check_rows, facts_of, order_id
 from bt_gex.sweeps import kernel
@@ -202,16 +204,7 @@ def dense(days: Sequence[Day]) -> Market:
     """All quotes of all options of the sessions as arrays on their grids."""
     lengths = [len(day.grid) for day in days]
     options = [day.options() for day in days]
-    quoted = sum(length * len(keys) for length, keys in zip(lengths, options, strict=True))
-    bid, ask = np.empty(quoted), np.empty(quoted)
-    first: list[int] = []
-    place = 0
-    for day, keys, length in zip(days, options, lengths, strict=True):
-        for key in keys:
-            quotes = day.quotes_of(key)
-            bid[place : place + length], ask[place : place + length] = quotes.bid, quotes.ask
-            first.append(place)
-            place += length
+    bid, ask, quote_first = _quotes(days, options)
     option_first = np.concatenate([[0], np.cumsum([len(keys) for keys in options])])
     calls = [sum(1 for _, right in keys if right == "C") for keys in options]
     index = days[0].index
@@ -223,7 +216,7 @@ def dense(days: Sequence[Day]) -> Market:
         option_first=option_first.astype(np.int64),
         puts_first=(option_first[:-1] + np.array(calls)).astype(np.int64),
         strikes=np.array([strike for keys in options for strike, _ in keys], dtype=np.float64),
-        quote_first=np.array(first, dtype=np.int64),
+        quote_first=quote_first,
         bid=bid,
         ask=ask,
         settlement=np.array([day.settlement().price for day in days], dtype=np.float64),
@@ -231,6 +224,22 @@ def dense(days: Sequence[Day]) -> Market:
         scale=float(index.scale),
         multiplier=index.multiplier,
     )
+
+
+def _quotes(
+    days: Sequence[Day], options: Sequence[Sequence[LegKey]]
+) -> tuple[Prices, Prices, Ints]:
+    """Bids and asks of all options one after the other, and where each begins."""
+    lengths = [len(day.grid) for day, keys in zip(days, options, strict=True) for _ in keys]
+    ends = np.cumsum(lengths, dtype=np.int64)
+    first = np.concatenate([[0], ends[:-1]]).astype(np.int64) if lengths else ends
+    quoted = int(ends[-1]) if lengths else 0
+    bid, ask = np.empty(quoted), np.empty(quoted)
+    every = ((day, key) for day, keys in zip(days, options, strict=True) for key in keys)
+    for (day, key), place, length in zip(every, first.tolist(), lengths, strict=True):
+        quotes = day.quotes_of(key)
+        bid[place : place + length], ask[place : place + length] = quotes.bid, quotes.ask
+    return bid, ask, first
 
 
 def terms_of(config: RunConfig) -> Terms:

@@ -22,7 +22,8 @@ from bt_gex.sweeps import kernel
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
     money.units_of, money.rounded, money.to_cents, quotes.clamp, quotes.payoff, grid.round_to_grid,
     setup.spread_width, setup.choose, sizing.kelly_of, sizing.half_kelly_contracts,
-    entry.missing_input, entry.refused_unpriced, entry.refused_credit, exits.exit_outcome,
+    entry.missing_input, entry.refused_unpriced, entry.refused_credit, exits.stop_value,
+    exits.exit_outcome,
     fills.filled, spread.beyond_margin,
     kernel.is_call, kernel.side_of, kernel.find_option, kernel.quotes_at, kernel.value_of,
     kernel.price_of, kernel.close_until, kernel.enter, kernel.fill, kernel.drop,

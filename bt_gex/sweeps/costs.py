@@ -58,7 +58,7 @@ def count_costs(
             {
                 "slippage": slippage,
                 "delay_bars": delay,
-                **{name: found[name] for name in FIGURES},
+                **{name: getattr(found, name) for name in FIGURES},
             }
         )
         if progress:

@@ -13,9 +13,11 @@ from bt_gex.config.run_config import RunConfig
 from bt_gex.runs.replay import run
 from bt_gex.sessions.day import Day
 from bt_gex.stats.metrics import variant_metrics
-from bt_gex.stats.summary import funnel, max_drawdown_dollars
+from bt_gex.stats.summary import funnel, max_drawdown_dollars, pnl_cents, resolved
+from bt_gex.trades.records import Decision, SpreadTrade
 
 Metrics = dict[str, Any]
+FUNNEL_METRICS = ("checks", "entries", "unpriced_bars", "clamped")
 SESSION_PNL = "session_pnl_cents"  # the one metric that is no number: P&L of each session with data
 
 
@@ -36,33 +38,32 @@ def measure(config: RunConfig, days: Sequence[Day], strategy: Any) -> Metrics:
 def metrics_of(
     config: RunConfig,
     days: Sequence[Day],
-    trades: Sequence[dict[str, Any]],
+    trades: Sequence[SpreadTrade],
     marks: Sequence[Marks],
-    decisions: Sequence[dict[str, Any]],
+    decisions: Sequence[Decision],
 ) -> Metrics:
     """Metrics of trades (in order of entry) over sessions."""
-    closed = sorted(trades, key=lambda trade: str(trade["timestamp_exit"]))
-    pnls = [trade["pnl_dollars"] for trade in closed if trade["pnl_dollars"] is not None]
+    pnls = [pnl_cents(trade) for trade in resolved(trades)]
     balance = config.account.balance
     bars = sum(day.session.bars for day in days)
     checks = funnel(decisions, trades, bars)
     return {
         **variant_metrics(
-            np.round(np.array(pnls, dtype=np.float64) * 100).astype(np.int64),
+            np.array(pnls, dtype=np.int64),
             unresolved=len(trades) - len(pnls),
             balance=balance,
             max_drawdown_mtm=marked_drawdown(days, marks, balance),
         ),
-        **{name: checks[name] for name in ("checks", "entries", "unpriced_bars", "clamped")},
+        **{name: getattr(checks, name) for name in FUNNEL_METRICS},
         SESSION_PNL: session_pnl_cents(days, trades),
     }
 
 
-def session_pnl_cents(days: Sequence[Day], trades: Sequence[dict[str, Any]]) -> list[int]:
+def session_pnl_cents(days: Sequence[Day], trades: Sequence[SpreadTrade]) -> list[int]:
     """P&L of each session in order; unresolved trades count as nothing."""
-    cents = dict.fromkeys((day.session.day.isoformat() for day in days), 0)
+    cents = dict.fromkeys((day.session.day for day in days), 0)
     for trade in trades:
-        cents[trade["expiration"]] += round((trade["pnl_dollars"] or 0.0) * 100)
+        cents[trade.expiration] += pnl_cents(trade)
     return list(cents.values())
 
 

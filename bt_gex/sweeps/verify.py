@@ -12,9 +12,10 @@ import numpy as np
 from bt_gex.config.ids import SEMANTICS_VERSION
 from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BtGexError
+from bt_gex.results.statistics import totals_json
 from bt_gex.results.verify import Faults, csv_faults, differing, equity_faults
 from bt_gex.stats.objectives import find_objective, rank
-from bt_gex.stats.summary import max_drawdown_dollars, summarise
+from bt_gex.stats.summary import max_drawdown_dollars
 from bt_gex.storage.arrow_arrays import to_numpy
 from bt_gex.sweeps.assemble import comparable, edges_of, luck_of, summary_of
 from bt_gex.sweeps.plan import Plan, make_plan, read_plan
@@ -95,7 +96,7 @@ def _kept_trades(
     if row is None:
         yield f"trades/{name}.parquet: no variant of {ROWS} has this id"
         return
-    found = summarise(trades, balance=1.0)
+    found = totals_json(trades, balance=1.0)
     same = {key: found[key] for key in ("total_trades", "total_pnl", "winners", "unresolved")}
     yield from differing(f"{ROWS}, {row['label']}, trades/{name}.parquet", row, same)
     yield from csv_faults(place / "trades" / f"{name}.csv", csv_columns(trades))
@@ -181,7 +182,7 @@ def verify_walkforward(place: Path) -> Faults:
         return
     balance = plan.base.account.balance
     yield from equity_faults(result.equity, result.trades, balance)
-    out = summarise(result.trades, balance=balance)
+    out = totals_json(result.trades, balance=balance)
     marked = np.append(balance, to_numpy(result.equity["equity"]))
     out["max_drawdown_mtm"] = max_drawdown_dollars(marked)
     yield from differing(f"{SUMMARY}, out_of_sample", result.summary.out_of_sample, out)
@@ -203,7 +204,7 @@ def _windows(result: WalkForward) -> Faults:
     """Each window against the trades of its test sessions."""
     for window in result.windows:
         trades = [t for t in result.trades if _is_tested(window, str(t.expiration))]
-        made = summarise(trades, balance=1.0)
+        made = totals_json(trades, balance=1.0)
         what = f"{SUMMARY}, window from {window.test_start}"
         if window.out_of_sample_pnl is not None:
             same = {

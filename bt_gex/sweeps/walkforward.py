@@ -17,10 +17,11 @@ from bt_gex.blackbox.recording import Recording
 from bt_gex.errors import BadValue
 from bt_gex.results.option_omega import JournalRow, journal_rows
 from bt_gex.results.result import versions
+from bt_gex.results.statistics import totals_json
 from bt_gex.runs.replay import equity_table, market_table, run
 from bt_gex.sessions.day import Day
 from bt_gex.stats.objectives import find_objective, rank
-from bt_gex.stats.summary import max_drawdown_dollars, summarise
+from bt_gex.stats.summary import max_drawdown_dollars
 from bt_gex.storage.arrow_arrays import column_of
 from bt_gex.sweeps.engines import Sessions, make_engine, prepare
 from bt_gex.sweeps.plan import Plan, Variant, config_of, plan_to_yaml
@@ -160,7 +161,7 @@ def _assemble(
         windows=len(windows),
         **{f.name: getattr(judged, f.name) for f in fields(Judgement)},
         out_of_sample={
-            **summarise(trades, balance=balance),
+            **totals_json(trades, balance=balance),
             "max_drawdown_mtm": max_drawdown_dollars([balance, *dollars]),
         },
     )
@@ -210,21 +211,27 @@ def judge(windows: Sequence[WindowResult], swept: Iterable[str]) -> Judgement:
     won = [w for w in windows if w.out_of_sample_pnl is not None]
     inside = _a_session([(w.in_sample_pnl, w.train_sessions) for w in won])
     outside = _a_session([(w.out_of_sample_pnl, w.test_sessions) for w in won])
-    known = [w for w in won if w.average_variant_pnl is not None]
-    stability = {name: _favourite([w.settings[name] for w in won]) for name in swept} if won else {}
     return Judgement(
         in_sample_a_session=_cents(inside),
         out_of_sample_a_session=_cents(outside),
         efficiency=_efficiency(inside, outside),
         profitable_windows=sum(1 for w in won if _dollars(w.out_of_sample_pnl) > 0),
-        average_variant_pnl=_sum([w.average_variant_pnl for w in known]),
-        beat_average_windows=sum(
-            1 for w in known if _dollars(w.out_of_sample_pnl) > _dollars(w.average_variant_pnl)
-        ),
+        average_variant_pnl=_sum([w.average_variant_pnl for w in won]),
+        beat_average_windows=sum(1 for w in won if _beats_average(w)),
         baseline_pnl=_sum([w.baseline_pnl for w in won]),
         winners=len({w.variant_id for w in won}),
-        stability=stability,
+        stability=_stability(won, swept),
     )
+
+
+def _beats_average(window: WindowResult) -> bool:
+    average = window.average_variant_pnl
+    return average is not None and _dollars(window.out_of_sample_pnl) > average
+
+
+def _stability(won: Sequence[WindowResult], swept: Iterable[str]) -> dict[str, Favourite]:
+    """By setting the value that was picked most often; none where nothing was picked."""
+    return {name: _favourite([w.settings[name] for w in won]) for name in swept if won}
 
 
 def _a_session(windows: Sequence[tuple[float | None, int]]) -> float | None:
@@ -265,7 +272,7 @@ def stitched_equity(played: Sequence[Played], balance: float) -> pa.Table:
     for one in played:
         table = equity_table(one.days, one.marks, start)
         parts.append(table.append_column("test_start", _names(one, table.num_rows)))
-        start = round(start + sum(t["pnl_dollars"] or 0.0 for t in one.trades), 2)
+        start = round(start + sum(trade.pnl_dollars or 0.0 for trade in one.trades), 2)
     return pa.concat_tables(parts)
 
 

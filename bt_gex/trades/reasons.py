@@ -42,6 +42,13 @@ MISSING_DATA = (
     SkipKind.NO_PEAK,
     SkipKind.NO_QUOTE,
 )
+NO_SETUP = (
+    SkipKind.NO_INDEX_PRICE,
+    SkipKind.NO_VIX,
+    SkipKind.NO_PEAK,
+    SkipKind.VIX_TOO_HIGH,
+    SkipKind.TOO_FAR,
+)  # a check that came to no setup
 
 
 class TradeFlag(StrEnum):

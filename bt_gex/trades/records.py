@@ -7,10 +7,10 @@ dollars, instants are aware and UTC; None is not known. Their JSON and Arrow for
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
 
 from annotated_types import Ge, Gt, Le, MinLen
 
@@ -35,25 +35,6 @@ Instant = Annotated[datetime, _Aware]
 
 # Read by pydantic where a record is read from JSON.
 STRICT: Mapping[str, object] = {"strict": True, "allow_inf_nan": False}
-
-
-class _Readable(Mapping[str, Any]):
-    """Reading a record by key, while the parts that do so are converted."""
-
-    __slots__ = ()
-
-    def __getitem__(self, key: str) -> Any:
-        from bt_gex.trades.codec import plain
-
-        if key not in self.__dataclass_fields__:  # type: ignore[attr-defined]
-            raise KeyError(key)
-        return plain(getattr(self, key))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.__dataclass_fields__)  # type: ignore[attr-defined]
-
-    def __len__(self) -> int:
-        return len(self.__dataclass_fields__)  # type: ignore[attr-defined]
 
 
 class Trade(Protocol):
@@ -89,7 +70,7 @@ class LegQuotes(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpreadTrade(_Readable):
+class SpreadTrade:
     """A credit spread from its sale to its end.
 
     strikes           short before long, a condor's calls before its puts
@@ -139,7 +120,7 @@ class SpreadTrade(_Readable):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision(_Readable):
+class Decision:
     """A check of the entry rules and what came of it.
 
     time_et   HH:MM, New York
@@ -170,7 +151,7 @@ class Decision(_Readable):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionSummary(_Readable):
+class SessionSummary:
     """What was checked and traded in a session, and how good its data was.
 
     trades_pnl_dollars  of the resolved trades

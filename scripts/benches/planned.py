@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 from bt_gex import RunConfig, replay
 from bt_gex.market.contracts import make_spread
+from bt_gex.trades.records import SpreadTrade
 
 Trade = dict[str, Any]
 
@@ -27,15 +27,15 @@ def planned_trades(database: str, start: str, end: str, settings: str = "{}") ->
     return [planned(record) for record in result.trade_records]
 
 
-def planned(record: Mapping[str, Any]) -> Trade:
+def planned(trade: SpreadTrade) -> Trade:
     """What a baseline needs to know of one trade."""
     return {
-        "session": record["expiration"],
-        "entry": record["timestamp_entry"],
-        "exit": record["timestamp_exit"],
-        "quantity": record["quantity"],
-        "pnl": record["pnl_dollars"],
-        "legs": [list(leg) for leg in make_spread(record["strategy"], record["strikes"]).legs],
+        "session": trade.expiration.isoformat(),
+        "entry": trade.timestamp_entry.isoformat(),
+        "exit": trade.timestamp_exit.isoformat(),
+        "quantity": trade.quantity,
+        "pnl": trade.pnl_dollars,
+        "legs": [list(leg) for leg in make_spread(trade.strategy, trade.strikes).legs],
     }
 
 

@@ -20,7 +20,7 @@ import pytest
 from defects.handmade_market import Market, put_spread
 from typed import call
 
-from bt_gex.cli.main import main
+from bt_gex.cli.main import COMMANDS, main
 from bt_gex.storage import atomic
 
 DAY = ("--start", "2026-01-12", "--end", "2026-01-12")
@@ -350,11 +350,10 @@ def test_an_output_nobody_can_write_to(run: Run, place: Path) -> None:
 
 def test_a_mistyped_command(run: Run) -> None:
     assert run("shwo")[::2] == (2, "error: unknown command 'shwo'; did you mean show?\n")
-    assert run("zzz", "--help")[::2] == (
-        2,
-        "error: unknown command 'zzz'; known: cache, compare, costs, inspect, lookahead, plot, "
-        "report, run and 6 more\n",
-    )
+    status, _, err = run("zzz", "--help")
+    assert status == 2
+    assert err.startswith("error: unknown command 'zzz'; known: cache, compare, costs, ")
+    assert err.endswith(f" and {len(COMMANDS) - 8} more\n")
 
 
 def spoil(name: str, **changes: Any) -> Callable[[Path], None]:
@@ -387,9 +386,9 @@ DAMAGE = {
     "null": (write("trades.json", b"null"), "trades.json: must hold values by name"),
     "deep": (write("trades.json", b"[" * 100_000), "recursion"),
     "no key": (write("trades.json", b'{"run_id": "x"}'), "trades.json: summary is missing in it"),
-    "no funnel": (spoil("summary", funnel=None), "summary funnel: Field required"),
+    "no funnel": (spoil("summary", funnel=None), "summary funnel: Input should be an object"),
     "word": (spoil("summary", total_pnl="much"), "summary total_pnl: Input should be a valid"),
-    "sessions": (spoil("summary", sessions=5), "summary sessions: Input should be a valid list"),
+    "sessions": (spoil("summary", sessions=5), "summary sessions: Input should be a valid array"),
     "NaN": (spoil("summary", total_pnl=float("nan")), "NaN is not a number"),
     "no credit": (spoil("trades", entry_credit=None), "trade 0.entry_credit: Field required"),
     "credit": (

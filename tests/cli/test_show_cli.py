@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from record_fakes import fake_decision, statistics_of
 from reports.report_fakes import arrow
-from typed_records import spread_trade
+from typed_records import session_summary, spread_trade
 
 from bt_gex.cli.main import cli, main
 from bt_gex.config.run_config import RunConfig
 from bt_gex.results.result import RunResult
-from bt_gex.stats.summary import funnel, summarise
 from bt_gex.trades.codec import to_json
 
 ORDER = "SPX-2026-01-12-100000-6955-6945"
@@ -57,10 +56,10 @@ TRADE = spread_trade(
 )
 
 
-SESSION: dict[str, Any] = {
+SESSION = session_summary({
     "session": "2026-01-12", "status": "traded", "checks": 1, "entries": 1, "bars": 10,
     "trades_pnl_dollars": -45.0, "priced_pct": 100.0, "notes": [], "quality": {},
-}  # fmt: skip
+})  # fmt: skip
 
 
 @pytest.fixture
@@ -68,18 +67,17 @@ def folder(tmp_path: Path) -> Path:
     """A saved run of one trade."""
     times = pd.date_range("2026-01-12 15:00", periods=11, freq="30s", tz="UTC", unit="ns")
     money = dict.fromkeys(("equity", "cash", "margin_dollars", "closed_equity"), 25_000.0)
-    summary = summarise([TRADE], balance=25_000.0) | {
-        "max_drawdown_mtm": 45.0,
-        "funnel": funnel([{"outcome": "entry"}], [TRADE], 780),
-        "sessions": [SESSION],
-        "data_quality": {},
-        "warnings": [],
-    }
+    statistics = statistics_of(
+        [TRADE],
+        decisions=[fake_decision(outcome="entry")],
+        sessions=[SESSION],
+        max_drawdown_mtm=45.0,
+    )
     result = RunResult(
         run_id="SPX-test",
         config=RunConfig(start=date(2026, 1, 12), end=date(2026, 1, 12)).resolved(),
         source={},
-        summary=summary,
+        statistics=statistics,
         trade_records=[TRADE],
         decision_records=[],
         equity_table=arrow(

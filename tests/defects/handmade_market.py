@@ -20,6 +20,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import create_engine
+from typed_records import decisions_of, trades_of
 
 from bt_gex.blackbox import schema
 from bt_gex.config.run_config import RunConfig
@@ -209,7 +210,7 @@ class Market:
 
 def only_trade(result: RunResult) -> dict[str, Any]:
     """The one trade of a run."""
-    (trade,) = result.trade_records
+    (trade,) = trades_of(result)
     return trade
 
 
@@ -221,10 +222,10 @@ def left(trade: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def reasons(result: RunResult) -> list[str]:
     """What became of each check, in order: the reason of a skip, or `entry`."""
-    return [check["reason"] or "entry" for check in result.decision_records]
+    return [check["reason"] or "entry" for check in decisions_of(result)]
 
 
 def entry_clocks(result: RunResult) -> list[str]:
     """New York times of the entries."""
-    moments = (datetime.fromisoformat(t["timestamp_entry"]) for t in result.trade_records)
+    moments = (datetime.fromisoformat(t["timestamp_entry"]) for t in trades_of(result))
     return [f"{moment.astimezone(NEW_YORK):%m-%d %H:%M:%S}" for moment in moments]

@@ -30,6 +30,7 @@ from handmade_market import (
     put_spread,
     reasons,
 )
+from typed_records import trades_of
 
 import bt_gex
 from bt_gex import get_gex_trade_setup
@@ -175,7 +176,7 @@ def test_D6_one_trade_at_each_check_time_and_no_more(known: Market) -> None:
     known.quotes("09:31", "15:59", put_spread(1.2, 0.05))
     result = known.run()
     assert entry_clocks(result) == [f"01-12 {clock}:00" for clock in TWELVE]
-    assert {tuple(t["strikes"]) for t in result.trade_records} == {(5980, 5975)}
+    assert {tuple(t["strikes"]) for t in trades_of(result)} == {(5980, 5975)}
 
 
 def test_D7_only_the_peak_of_rank_1_is_the_pin(known: Market) -> None:
@@ -263,7 +264,7 @@ def test_D12_pin_and_vix_are_those_of_the_check(market: Market) -> None:
     market.pin("09:50", 6010)
     market.quotes("09:31", "15:59", {**put_spread(1.2), (5970, "put"): (0.8, 0.8)})
     result = market.run({"entry.times": ["09:36", "10:00"], **MID})
-    one, two = result.trade_records
+    one, two = trades_of(result)
     assert (one["pin"], one["vix_entry"], one["strikes"]) == (6000, 12, [5980, 5975])
     # distance −20: MEDIUM, min(6010−25, 5990−12) = 5978 → 5980, width 10 at VIX 16
     assert (two["pin"], two["vix_entry"], two["strikes"]) == (6010, 16, [5980, 5970])
@@ -294,7 +295,7 @@ def test_D15_credits_are_those_of_the_quotes(known: Market) -> None:
     known.quotes("09:31", "09:45", put_spread(0.35))
     known.quotes("09:46", "15:59", put_spread(3.60))
     result = known.run({"entry.times": ["09:36", "10:00"], **MID})
-    assert [t["entry_credit"] for t in result.trade_records] == pytest.approx([0.35, 3.60])
+    assert [t["entry_credit"] for t in trades_of(result)] == pytest.approx([0.35, 3.60])
 
 
 def test_D16_a_trade_without_a_result_is_no_loser(
@@ -308,7 +309,7 @@ def test_D16_a_trade_without_a_result_is_no_loser(
     known.quotes("10:16", "10:20", put_spread(0.5))
     known.quotes("10:21", "15:00", put_spread(1.2))
     result = known.run({"entry.times": ["09:36", "11:00"], **MID})
-    won, open_ = result.trade_records
+    won, open_ = trades_of(result)
     assert left(won) == ("Profit Target", "10:16:00", 0.5, 70.0)
     assert (open_["pnl_dollars"], open_["exit_value"]) == (None, None)
     assert "unresolved" in open_["flags"]
@@ -451,7 +452,7 @@ def test_D22_kelly_in_a_run_that_only_loses(known: Market) -> None:
     """Every trade stops out a bar after its entry: eleven losses, no win, never an error."""
     known.quotes("09:31", "15:59", put_spread(1.2, 0.1))
     result = known.run({"account.sizing": "half-kelly"})
-    assert [t["quantity"] for t in result.trade_records] == [1] * 12
+    assert [t["quantity"] for t in trades_of(result)] == [1] * 12
     assert result.summary["total_pnl"] == -480.0
 
 
@@ -484,7 +485,7 @@ def test_D27_a_trade_never_crosses_into_the_next_session(known: Market) -> None:
     known.on("2026-01-13").known_all_day()
     known.quotes("09:30", "15:59", put_spread(4.0))
     result = known.run({**AT_0936, **MID}, start=MONDAY, end="2026-01-13")
-    first, second = result.trade_records
+    first, second = trades_of(result)
     # Monday's spread ends on Monday: its index price of 15:31 is stale, but 5990 it was
     assert left(first) == ("Expiration Settlement", "16:00:00", 0.0, 120.0)
     assert first["timestamp_exit"] == "2026-01-12T21:00:00+00:00"

@@ -32,6 +32,7 @@ from handmade_market import (
     put_spread,
     reasons,
 )
+from typed_records import decisions_of, trades_of
 
 import bt_gex
 from bt_gex.blackbox.schema import metadata
@@ -199,8 +200,8 @@ def test_T9_no_emergency_exit_on_the_entry_bar(known: Market) -> None:
     # credit 1.5 − 0.5 = 1.0, value 1.5 ≥ 1.4 at once, for every trade of the day
     known.quotes("09:31", "15:59", put_spread(1.5, 0.25))
     result = known.run()
-    assert {t["exit_reason"] for t in result.trade_records} == {"Emergency Stop"}
-    assert {t["time_alive_minutes"] for t in result.trade_records} == {0.5}
+    assert {t["exit_reason"] for t in trades_of(result)} == {"Emergency Stop"}
+    assert {t["time_alive_minutes"] for t in trades_of(result)} == {0.5}
 
 
 # ------------------------------------------------------------------------------- T10-T13: when
@@ -209,7 +210,7 @@ def test_T9_no_emergency_exit_on_the_entry_bar(known: Market) -> None:
 def test_T10_the_twelve_check_times_and_no_other(known: Market) -> None:
     known.quotes("09:30", "15:59", put_spread(1.2))
     result = known.run(MID)
-    assert [check["time_et"] for check in result.decision_records] == TWELVE
+    assert [check["time_et"] for check in decisions_of(result)] == TWELVE
     assert entry_clocks(result) == [f"01-12 {clock}:00" for clock in TWELVE]
 
 
@@ -229,14 +230,14 @@ def test_T11_no_entry_from_the_end_of_day_on(
     market.known_all_day()
     market.quotes("09:31", "15:59", put_spread(1.2))
     result = market.run({"entry.times": times, **MID})
-    assert [check["time_et"] for check in result.decision_records] == made
-    assert all(t["time_alive_minutes"] > 0 for t in result.trade_records)
+    assert [check["time_et"] for check in decisions_of(result)] == made
+    assert all(t["time_alive_minutes"] > 0 for t in trades_of(result))
 
 
 def test_T11_the_end_of_day_setting_moves_the_last_entry(known: Market) -> None:
     known.quotes("09:31", "15:59", put_spread(1.2))
     result = known.run({**MID, "exit.end_of_day_minutes": 90})
-    assert [check["time_et"] for check in result.decision_records] == TWELVE[:10]  # before 14:30
+    assert [check["time_et"] for check in decisions_of(result)] == TWELVE[:10]  # before 14:30
 
 
 def three_days(market: Market) -> None:
@@ -278,7 +279,7 @@ def test_T13_a_long_range_is_not_cut_short(market: Market) -> None:
     # 2025-07-03 closes at 13:00
     assert result.summary["funnel"]["bars"] == 780 * (len(days) - 1) + 420
     assert result.summary["funnel"]["bars"] > 100_000
-    assert {check["session"] for check in result.decision_records} == set(days)
+    assert {check["session"] for check in decisions_of(result)} == set(days)
 
 
 # ------------------------------------------------------------------------------- T14-T18: the end
@@ -309,7 +310,7 @@ def test_T15_no_check_trades_twice(known: Market) -> None:
     known.quotes("09:31", "15:59", put_spread(1.2))
     twice = known.run({"entry.times": ["09:36", "09:36", "09:36:00"], **MID})
     assert entry_clocks(twice) == ["01-12 09:36:00"]
-    names = [t["order_id"] for t in known.run(MID).trade_records]
+    names = [t["order_id"] for t in trades_of(known.run(MID))]
     assert len(set(names)) == len(names) == 12
 
 
@@ -519,7 +520,7 @@ def test_T22_names_say_what_was_traded_and_never_change(known: Market) -> None:
     known.quotes("09:31", "15:59", put_spread(1.2))
     settings = {"entry.times": ["09:36", "10:00"], **MID}
     one, two = known.run(settings), known.run(settings)
-    assert [t["order_id"] for t in one.trade_records] == [
+    assert [t["order_id"] for t in trades_of(one)] == [
         "SPX-20260112-093600-PUT-5980-5975",
         "SPX-20260112-100000-PUT-5980-5975",
     ]
@@ -599,7 +600,7 @@ def test_T24b_total_pnl_is_the_sum_of_all_days(market: Market) -> None:
         market.quotes("09:31", "10:00", put_spread(1.2))
         market.quotes("10:01", "15:59", put_spread(value))
     result = market.run({**AT_0936, **MID}, start="2026-01-09", end=TUESDAY)
-    assert [t["pnl_dollars"] for t in result.trade_records] == [70.0, -30.0, 60.0]
+    assert [t["pnl_dollars"] for t in trades_of(result)] == [70.0, -30.0, 60.0]
     assert result.summary["total_pnl"] == 100.0
     assert result.summary["final_balance"] == 25_100.0
     assert result.equity["equity"].iloc[-1] == 25_100.0
@@ -642,7 +643,7 @@ def test_T27_units(market: Market) -> None:
         market.quotes("09:31", "10:00", put_spread(1.2))
         market.quotes("10:01", "15:59", put_spread(value))
     result = market.run({**AT_0936, **MID}, start=MONDAY, end=TUESDAY)
-    won, lost = result.trade_records
+    won, lost = trades_of(result)
     # names that end in _pct or _percent are percents, the others fractions
     assert (won["pnl_percent"], lost["pnl_percent"]) == (58.33, -16.67)
     assert result.summary["win_rate"] == 0.5
@@ -663,9 +664,9 @@ def test_T28_each_session_starts_anew_also_over_a_change_of_the_clocks(market: M
     assert entry_clocks(result) == [
         f"{day} {clock}:00" for day in ("03-06", "03-09") for clock in TWELVE
     ]
-    entries = [t["timestamp_entry"] for t in result.trade_records]
+    entries = [t["timestamp_entry"] for t in trades_of(result)]
     assert (entries[0], entries[12]) == ("2026-03-06T14:36:00+00:00", "2026-03-09T13:36:00+00:00")
-    exits = {t["timestamp_exit"] for t in result.trade_records}
+    exits = {t["timestamp_exit"] for t in trades_of(result)}
     assert exits == {"2026-03-06T20:30:00+00:00", "2026-03-09T19:30:00+00:00"}
     assert [row["checks"] for row in result.summary["sessions"]] == [12, 12]
 

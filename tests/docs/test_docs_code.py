@@ -87,7 +87,7 @@ def test_the_code_of_the_backtrader_page_trades(
     assert len(found["trades"]) > 10
     assert "trades a tick worse" in out
     noon = found["strategy"].analyzers.tradereport.get_analysis()
-    assert [trade["order_id"] for trade in noon] == ["noon-2026-01-12", "noon-2026-01-13"]
+    assert [trade.order_id for trade in noon] == ["noon-2026-01-12", "noon-2026-01-13"]
     assert found["cerebro"].broker.getcash() < 25_000.0
 
 

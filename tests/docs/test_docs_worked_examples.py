@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from defects.handmade_market import AT_0936, MID, Market, left, only_trade, put_spread
+from typed_records import decisions_of, trades_of
 
 from bt_gex.market.money import rounded, to_cents
 
@@ -31,7 +32,7 @@ def known(market: Market) -> Market:
 
 def seen(market: Market, settings: dict[str, Any]) -> list[tuple[Any, Any, Any]]:
     """Index price, VIX and pin of each check."""
-    checks = market.run(settings).decision_records
+    checks = decisions_of(market.run(settings))
     return [(check["spot"], check["vix"], check["pin"]) for check in checks]
 
 
@@ -95,7 +96,7 @@ def test_a_spread_closed_on_a_bar_frees_place_and_margin_on_it(
     """At 10:00 the first spread is bought back for 0.50 (+70); the next one needs 450 dollars."""
     known.quotes("09:31", "09:59", put_spread(1.2))
     known.quotes("10:00", "15:59", put_spread(0.5))
-    one, two = known.run({**TWO_CHECKS, **MID, **limit}).trade_records
+    one, two = trades_of(known.run({**TWO_CHECKS, **MID, **limit}))
     assert left(one)[:2] == ("Profit Target", "10:00:00")
     assert one["timestamp_exit"] == two["timestamp_entry"]
 
@@ -113,7 +114,7 @@ def test_a_spread_reserves_what_it_can_lose(
 ) -> None:
     known.quotes("09:31", "15:59", put_spread(1.2))
     costs = {"account.balance": balance, "fills.commission": commission}
-    first, second = known.run({**TWO_CHECKS, **MID, **costs}).decision_records
+    first, second = decisions_of(known.run({**TWO_CHECKS, **MID, **costs}))
     assert (first["outcome"], second["reason"]) == ("entry", why)
     assert second["kind"] == ("margin" if why else "")
 

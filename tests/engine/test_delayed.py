@@ -16,6 +16,7 @@ from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import DataError, OutputError
 from bt_gex.runs.replay import load_days, replay, run
 from bt_gex.sweeps.costs import Costs, count_costs
+from bt_gex.trades.codec import to_json
 
 
 def market(folder: Path, *quotes: tuple[str, str, float]) -> Path:
@@ -39,8 +40,7 @@ def trades(path: Path, delay: int, **settings: Any) -> list[dict[str, Any]]:
             run(config, days, every_bar).analyzers.trades.records for every_bar in (False, True)
         ]
     assert found[0] == found[1]
-    records: list[dict[str, Any]] = found[0]
-    return records
+    return [to_json(trade) for trade in found[0]]
 
 
 def test_a_late_order_fills_at_the_quotes_of_its_bar(tmp_path: Path) -> None:

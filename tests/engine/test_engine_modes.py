@@ -146,7 +146,7 @@ def test_standard_analyzers_count_a_spread_as_one_trade(days: tuple[Day, ...]) -
     records = strategy.analyzers.tradereport.records
     standard = strategy.analyzers.standard.get_analysis()
     assert standard.total.closed == len(records)
-    assert standard.pnl.net.total == pytest.approx(sum(r["pnl_dollars"] for r in records), abs=0.1)
+    assert standard.pnl.net.total == pytest.approx(sum(r.pnl_dollars for r in records), abs=0.1)
     ours = strategy.analyzers.drawdown.get_analysis()["marked"]
     # backtrader's analyzer, as ours, looks at the account on every bar.
     assert strategy.analyzers.bt_drawdown.get_analysis().max.moneydown == pytest.approx(ours)
@@ -174,15 +174,15 @@ def test_broker_agrees_with_the_trade_records_on_every_bar(days: tuple[Day, ...]
     for ns, cash, value, open_spreads in strategy.analyzers.watch.seen:
         balance, received, marked, count = 25_000.0, 0.0, 0.0, 0
         for trade in report.records:
-            mark = marks[trade["order_id"]]
+            mark = marks[trade.order_id]
             entered, left = int(mark.stamps[0]), int(mark.stamps[-1])
             if left <= ns:
-                balance += trade["pnl_dollars"]
+                balance += trade.pnl_dollars
             elif entered <= ns:
-                legs = 4 if trade["strategy"] == "IC" else 2
-                dollars = 100 * trade["quantity"]
-                received += trade["entry_credit"] * dollars
-                received -= COMMISSION * legs * trade["quantity"]
+                legs = 4 if trade.strategy == "IC" else 2
+                dollars = 100 * trade.quantity
+                received += trade.entry_credit * dollars
+                received -= COMMISSION * legs * trade.quantity
                 known = [v for t, v in zip(mark.stamps, mark.values, strict=True) if t <= ns]
                 marked -= [v for v in known if v == v][-1] * dollars
                 count += 1
@@ -352,19 +352,19 @@ def test_orders_fill_and_are_notified_on_their_own_bar(days: tuple[Day, ...]) ->
     assert sold.executed.price == pytest.approx(quotes[0].bid[100] - quotes[1].ask[100])
     assert bought.executed.price == pytest.approx(quotes[0].ask[200] - quotes[1].bid[200])
     (trade,) = strategy.analyzers.tradereport.records
-    assert trade["exit_reason"] == "by hand"
+    assert trade.exit_reason == "by hand"
     expected = (sold.executed.price - bought.executed.price) * 300
-    assert trade["pnl_dollars"] == pytest.approx(expected, abs=0.005)
+    assert trade.pnl_dollars == pytest.approx(expected, abs=0.005)
 
 
 def test_what_is_left_open_is_settled_at_the_close(days: tuple[Day, ...]) -> None:
     strategy = run_manual(days, {100: lambda s: s.sell(data=s.feed, size=1)}, commission=1.0)
     (trade,) = strategy.analyzers.tradereport.records
-    assert trade["exit_reason"] == "Expiration Settlement"
-    assert trade["timestamp_exit"] == "2026-01-12T21:00:00+00:00"
-    assert trade["commission_dollars"] == 2.0  # two legs in, none out
+    assert trade.exit_reason == "Expiration Settlement"
+    assert trade.timestamp_exit.isoformat() == "2026-01-12T21:00:00+00:00"
+    assert trade.commission_dollars == 2.0  # two legs in, none out
     assert strategy.notified[-1] == (780, "Completed")
-    assert strategy.broker.getcash() == pytest.approx(25_000 + trade["pnl_dollars"])
+    assert strategy.broker.getcash() == pytest.approx(25_000 + trade.pnl_dollars)
 
 
 def test_refusals_say_why(days: tuple[Day, ...]) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 from oracle.clock import SECOND, Session, from_datetime, instant, sessions, utc
 from oracle.nasty import Nasty, make
+from typed_records import decisions_of, trades_of
 
 from bt_gex.config.run_config import RunConfig
 from bt_gex.results.result import RunResult
@@ -91,7 +92,7 @@ class World:
             found += [(session, check + off) for off in (-1, 0, 1, 30 * SECOND)]
             found.append((session, session.open + (2 * n + 3) * 1801 * SECOND))
             found.append((session, session.close - (0, 1, 45 * SECOND)[n % 3]))
-        for trade in self.result.trade_records[::4]:
+        for trade in trades_of(self.result)[::4]:
             at = microseconds(trade["timestamp_exit"])
             session = next(s for s in self.sessions if s.open <= at <= s.close)
             found += [(session, at - 1), (session, at)]
@@ -148,10 +149,10 @@ def cut(world: World, copy: Path, session: Session, t: int, how: str) -> None:
 
 def known_at(result: RunResult, session: Session, t: int) -> Iterator[Any]:
     """Everything a run says about a session up to t."""
-    for check in result.decision_records:
+    for check in decisions_of(result):
         if check["session"] == session.date and microseconds(check["timestamp"]) <= t:
             yield check
-    for trade in result.trade_records:
+    for trade in trades_of(result):
         if trade["expiration"] == session.date and microseconds(trade["timestamp_entry"]) <= t:
             closed = microseconds(trade["timestamp_exit"]) <= t
             names = tuple(trade) if closed else ENTRY
@@ -172,12 +173,12 @@ def account_at(result: RunResult, session: Session, t: int) -> list[list[float]]
 
 
 def test_the_market_is_worth_the_test(world: World) -> None:
-    trades = world.result.trade_records
+    trades = trades_of(world.result)
     assert len(world.sessions) == 5
     assert len({trade["expiration"] for trade in trades}) >= 4
     assert len(trades) >= 12
     assert {t["exit_reason"] for t in trades} >= {"Profit Target", "Stop Loss", "Emergency Stop"}
-    assert {check["outcome"] for check in world.result.decision_records} == {"entry", "skip"}
+    assert {check["outcome"] for check in decisions_of(world.result)} == {"entry", "skip"}
     assert len(world.instants()) >= 30
 
 

@@ -1,41 +1,12 @@
-"""Option legs, the spreads made of them, OCC symbols."""
+"""Option legs and the spreads made of them."""
 
 from __future__ import annotations
 
-from datetime import date
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bt_gex.errors import UnknownName
-from bt_gex.market.contracts import LONG, SHORT, Leg, Right, make_spread, occ_symbol
+from bt_gex.market.contracts import LONG, SHORT, Leg, make_spread
 from bt_gex.market.indexes import BUILT_IN, NDX, SPX, Index, find_index
-
-DAY = date(2026, 1, 12)
-
-
-@pytest.mark.parametrize(
-    ("root", "right", "strike", "symbol"),
-    [
-        # root + YYMMDD + C/P + strike · 1000 in eight digits
-        ("SPXW", "C", 6070, "SPXW260112C06070000"),
-        ("SPXW", "P", 5975.0, "SPXW260112P05975000"),
-        ("NDXP", "C", 21600, "NDXP260112C21600000"),
-        ("SPY", "P", 602.5, "SPY260112P00602500"),
-        ("XSP", "C", 0.5, "XSP260112C00000500"),
-        ("X", "P", 57.29, "X260112P00057290"),  # 57.29 · 1000 is 57289.999… in floats
-    ],
-)
-def test_occ_symbol(root: str, right: Right, strike: float, symbol: str) -> None:
-    assert occ_symbol(root, DAY, right, strike) == symbol
-
-
-@given(st.integers(1, 99_999_999))
-def test_the_strike_of_an_occ_symbol_reads_back(thousandths: int) -> None:
-    symbol = occ_symbol("SPXW", DAY, "C", thousandths / 1000)
-    assert int(symbol[-8:]) == thousandths
-    assert len(symbol) == 4 + 6 + 1 + 8
 
 
 def test_condor() -> None:

@@ -8,11 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from report_fakes import CONFIG, UNRESOLVED, no_trades, two_trades
+from record_fakes import NO_DATA
+from report_fakes import CONFIG, SESSIONS, UNRESOLVED, no_trades, two_trades, with_statistics
 from rich.console import Console
 
 from bt_gex.reports.console.run import make_console, print_combined, print_report
 from bt_gex.reports.words import dollars, gain, number, ratio
+from bt_gex.results.result import RunResult
+from bt_gex.results.statistics import Combined
 
 
 def printed(show: Callable[[Console], Any]) -> str:
@@ -21,8 +24,8 @@ def printed(show: Callable[[Console], Any]) -> str:
     return file.getvalue()
 
 
-def report(result: Any) -> str:
-    return printed(lambda console: print_report(result, console))
+def report(result: RunResult) -> str:
+    return printed(lambda console: print_report(result, console, [NO_DATA]))
 
 
 def words(text: str) -> list[str]:
@@ -40,7 +43,7 @@ class TestReport:
     def test_says_what_it_rests_on(self) -> None:
         text = " ".join(words(report(two_trades())))
         assert "fills natural (100 % of the half-spread at entry, 100 % at exit)" in text
-        assert "commission $0.00 a contract, leg and side" in text
+        assert "commission $0.00 per contract, per leg, per side" in text
         assert "balance at start $25,000.00" in text
         assert "run SPX-20260112-20260113-a1b2c3, not saved" in text
 
@@ -75,13 +78,17 @@ class TestReport:
         lines = words(report(two_trades()))
         assert lines[-2:] == [
             "1 warning",
-            "! 1 of 2 sessions (50.0 %) had no data (2026-01-13): it covers less.",
+            f"! {NO_DATA.text} {NO_DATA.next_step}",
         ]
+
+    def test_without_findings_there_are_no_warnings(self) -> None:
+        text = printed(lambda console: print_report(two_trades(), console, []))
+        assert "warning" not in text
 
     def test_warnings_are_yellow_on_a_terminal(self) -> None:
         file = io.StringIO()
         console = Console(file=file, force_terminal=True, color_system="standard", width=100)
-        print_report(two_trades(), console)
+        print_report(two_trades(), console, [NO_DATA])
         last = file.getvalue().splitlines()[-1]
         assert "\x1b[33m" in last
 
@@ -98,15 +105,15 @@ class TestReport:
         file = io.StringIO()
         console = make_console(file)
         console.width = width
-        print_report(two_trades(), console)
+        print_report(two_trades(), console, [NO_DATA])
         assert "…" not in file.getvalue()
         together = "".join(file.getvalue().split())
         assert "SPX61ptsfrompin[zone]toofar,skip(limit:50pts)" in together
         assert "(2026-01-13):itcoversless." in together
 
     def test_unresolved_trades_are_named(self) -> None:
-        result = two_trades()
-        result.summary["unresolved"] = 1
+        one = replace(two_trades().statistics.totals, unresolved=1)
+        result = with_statistics(two_trades(), totals=one)
         assert "Unresolved 1 trade, outside all figures" in words(report(result))
 
 
@@ -122,26 +129,30 @@ class TestNoTrades:
         assert "Statistics" not in lines
 
     def test_dates_without_sessions(self) -> None:
-        result = no_trades()
-        result.summary["sessions"] = []
+        result = with_statistics(no_trades(), sessions=())
         assert "no trades - the dates hold no session (weekends or holidays)" in report(result)
 
     def test_sessions_without_data(self) -> None:
-        result = no_trades()
-        result.summary["sessions"] = [result.summary["sessions"][1]] * 3
+        result = with_statistics(no_trades(), sessions=SESSIONS[1:] * 3)
         assert "no trades - no data for 3 sessions" in report(result)
 
     def test_nothing_but_unresolved_trades(self) -> None:
-        result = replace(no_trades(), trade_records=[UNRESOLVED])
-        result.summary["funnel"] |= {"entries": 1, "unresolved": 1}
+        funnel = replace(no_trades().statistics.funnel, entries=1, unresolved=1)
+        result = with_statistics(no_trades(), funnel=funnel)
+        result = replace(result, trade_records=[UNRESOLVED])
         assert "no trades - 1 trade entered, none could be resolved" in report(result)
 
 
 def test_combined_has_a_row_for_each_index_and_a_total() -> None:
     ndx = replace(no_trades(), config=CONFIG | {"index": "NDX"})
     spx = two_trades()
-    total = spx.summary | {"return_pct": 0.34}
-    lines = words(printed(lambda console: print_combined([spx, ndx], total, console)))
+    total = Combined(
+        totals=replace(spx.statistics.totals, return_pct=0.34),
+        groups=spx.statistics.groups,
+        max_drawdown_mtm=60.0,
+    )
+    found = [[NO_DATA], []]
+    lines = words(printed(lambda console: print_combined([spx, ndx], total, found, console)))
     assert lines[0] == "SPX + NDX 2026-01-12 to 2026-01-13: +$170.00 with 2 trades"
     assert "SPX 2 1 50.0 % +$170.00 +0.68 % 4.78 $60.00" in lines
     assert "NDX 0 0 n/a $0.00 +0.00 % n/a $0.00" in lines
@@ -150,7 +161,7 @@ def test_combined_has_a_row_for_each_index_and_a_total() -> None:
         "NDX: no trades - 12 checks, all skipped, most often: too far from pin (9), no quote (3)"
         in lines
     )
-    assert "! SPX: 1 of 2 sessions (50.0 %) had no data (2026-01-13): it covers less." in lines
+    assert lines[-2:] == ["1 warning", f"! SPX: {NO_DATA.text} {NO_DATA.next_step}"]
 
 
 class TestNumbers:

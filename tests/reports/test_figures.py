@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from report_fakes import CONFIG, UNRESOLVED, equity, marks, no_trades, two_trades
+from report_fakes import CONFIG, UNRESOLVED, equity, marks, no_trades, two_trades, with_statistics
 from typed_records import changed
 
 from bt_gex.errors import OutputError, UnknownName
@@ -112,8 +112,8 @@ class TestEquity:
         )
 
     def test_no_sessions_draws_all_the_same(self) -> None:
-        nothing = replace(no_trades(), equity_table=two_trades().equity_table.slice(0, 0))
-        nothing.summary["sessions"] = []
+        nothing = with_statistics(no_trades(), sessions=())
+        nothing = replace(nothing, equity_table=nothing.equity_table.slice(0, 0))
         figure = equity_figure(nothing)
         assert "the dates hold no session" in panels(figure)[0].texts[0].get_text()
         png_bytes(figure)

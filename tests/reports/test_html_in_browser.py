@@ -98,7 +98,7 @@ def dollars(text: str) -> float:
 
 def test_all_trades_are_there_in_order_of_entry(opened: Any, result: RunResult) -> None:
     assert [dollars(text) for text in column(opened, PNL)] == [
-        trade["pnl_dollars"] for trade in result.trade_records
+        trade.pnl_dollars for trade in result.trade_records
     ]
     assert column(opened, 0) == sorted(column(opened, 0))
 
@@ -118,7 +118,7 @@ def test_a_heading_sorts_and_sorts_back(opened: Any) -> None:
 
 
 def test_filters_narrow_the_table_and_its_sum(opened: Any, result: RunResult) -> None:
-    lost = [t for t in result.trade_records if t["pnl_dollars"] < 0]
+    lost = [t for t in result.trade_records if (t.pnl_dollars or 0.0) < 0]
     assert 0 < len(lost) < len(result.trade_records)
     choose = (
         "const s = document.querySelector(`select[name=${arguments[0]}]`); s.value = arguments[1];"
@@ -127,10 +127,10 @@ def test_filters_narrow_the_table_and_its_sum(opened: Any, result: RunResult) ->
     opened.execute_script(choose, "outcome", "lost")
     assert len(column(opened, PNL)) == len(lost)
     words = opened.execute_script("return document.getElementById('shown').textContent")
-    total = sum(round(t["pnl_dollars"] * 100) for t in lost)
+    total = sum(round((t.pnl_dollars or 0.0) * 100) for t in lost)
     said = f"together -${abs(total) / 100:,.2f}"
     assert words == f"{len(lost)} of {len(result.trade_records)} trades, 0 won, {said}"
-    reason = lost[0]["exit_reason"]
+    reason = lost[0].exit_reason
     opened.execute_script(choose, "reason", reason)
     assert set(column(opened, REASON)) == {reason}
     click(opened, "#filters button[type=reset]")
@@ -139,19 +139,22 @@ def test_filters_narrow_the_table_and_its_sum(opened: Any, result: RunResult) ->
 
 
 def test_a_losing_trade_unfolds_to_its_story(opened: Any, result: RunResult) -> None:
-    trade = min(result.trade_records, key=lambda t: t["pnl_dollars"])
-    row = f"document.getElementById('trade-{trade['order_id']}')"
+    trade = min(result.trade_records, key=lambda t: t.pnl_dollars or 0.0)
+    pin, pnl = trade.pin, trade.pnl_dollars
+    assert pin is not None
+    assert pnl is not None
+    row = f"document.getElementById('trade-{trade.order_id}')"
     opened.execute_script(f"{row}.click()")
     text = opened.execute_script(f"return {row}.nextSibling.innerText")
     for said in (
-        f"{trade['pin']:,.2f}",
+        f"{pin:,.2f}",
         "The index stood",
         "What would close it",
         "Stop Loss",
-        f"({trade['exit_reason']})",
-        f"commission = -${abs(trade['pnl_dollars']):,.2f}",
-        trade["order_id"],
-        *(f"{strike:g}" for strike in trade["strikes"]),
+        f"({trade.exit_reason})",
+        f"commission = -${abs(pnl):,.2f}",
+        trade.order_id,
+        *(f"{strike:g}" for strike in trade.strikes),
     ):
         assert said in text
     drawn = opened.execute_script(
@@ -164,7 +167,7 @@ def test_a_losing_trade_unfolds_to_its_story(opened: Any, result: RunResult) -> 
 
 
 def test_a_link_opens_a_trade(browser: Any, page: str, result: RunResult) -> None:
-    browser.get(f"{page}#trade-{result.trade_records[3]['order_id']}")
+    browser.get(f"{page}#trade-{result.trade_records[3].order_id}")
     browser.refresh()
     assert browser.execute_script("return document.querySelectorAll('.detail').length") == 1
 

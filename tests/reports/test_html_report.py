@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from defects.handmade_market import MID, MONDAY, TWELVE, Market, put_spread
+from record_fakes import FOUND_BY
 
 from bt_gex.blackbox.writer import new_file
 from bt_gex.config.run_config import RunConfig
@@ -27,6 +28,7 @@ from bt_gex.results.costs import Costs
 from bt_gex.results.result import RunResult
 from bt_gex.runs.replay import replay
 from bt_gex.synthetic.blackbox import SynthConfig, write
+from bt_gex.trades.codec import to_json
 
 TUESDAY = "2026-01-13"
 VOID = {"meta", "link", "input", "br", "hr", "img"}
@@ -199,9 +201,9 @@ def agrees_with_the_trades(result: RunResult, page: Page) -> None:
     assert [row["credit"] for row in rows] == [t["entry_credit"] for t in trades]
 
     output = StringIO()
-    print_report(result, make_console(output))
+    print_report(result, make_console(output), [])
     if cents:
-        assert f"{result.config['index']} " in output.getvalue()
+        assert f"{result.index_symbol} " in output.getvalue()
         assert f": {pnl} (" in output.getvalue().splitlines()[0]
         shown = " ".join(output.getvalue().split())
         assert f"Drawdown at closes ${worst // 100:,}.{worst % 100:02}" in shown
@@ -225,17 +227,13 @@ def test_costs_are_in_the_report(runs: dict[str, Callable[[], RunResult]]) -> No
 
 
 def test_a_sweep_is_named(runs: dict[str, Callable[[], RunResult]]) -> None:
-    sweep = {
-        "name": "SPX-sweep-x", "variants": 400, "is_baseline": False, "swept": ["exit.stop_loss"],
-        "session_sharpe_variance": 0.04, "overfitting_probability": 0.62,
-        "best_total_pnl": 900.0, "average_total_pnl": -20.0, "edges": {"exit.stop_loss": 0.4},
-    }  # fmt: skip
-    result = runs["both"]().found_by({"sweep": sweep})
+    sweep = replace(FOUND_BY, overfitting_probability=0.62, edges={"exit.stop_loss": 0.4})
+    result = runs["both"]().found_by({"sweep": to_json(sweep)})
     page = Page(html_report(result, analyse(result)))
     assert "Probability of overfitting 62.0 %" in page.texts["luck"]
     assert "SPX-sweep-x best +$900.00, average variant -$20.00" in page.texts["luck"]
-    assert "an average variant beats it out of sample" in page.texts["doubt-overfit_winner"]
-    assert "exit.stop_loss 0.4" in page.texts["doubt-edge"]
+    assert "62 %" in page.texts["finding-overfit_winner"]
+    assert "exit.stop_loss 0.4" in page.texts["finding-edge"]
 
 
 def test_names_cannot_break_the_page(runs: dict[str, Callable[[], RunResult]]) -> None:
@@ -259,23 +257,17 @@ def test_a_year_of_trades_stays_under_three_megabytes(
 
     one = runs["one trade"]()
     trade = one.trade_records[0]
-    trades = [{**trade, "order_id": f"{trade['order_id']}-{n}"} for n in range(2_900)]
+    trades = [replace(trade, order_id=f"{trade.order_id}-{n}") for n in range(2_900)]
     values = np.round(np.random.default_rng(1).uniform(0.3, 4.0, (2_900, 300)) / 0.0125) * 0.0125
     stamps = np.repeat(np.array(["2026-01-12T15:00"], dtype="datetime64[ns]"), values.size)
     marks = pa.table(
         {
-            "order_id": np.repeat([t["order_id"] for t in trades], 300),
+            "order_id": np.repeat([t.order_id for t in trades], 300),
             "time": pa.array(stamps).cast(pa.timestamp("ns", "UTC")),
             "value": values.ravel(),
         }
     )
-    year = RunResult(
-        **{
-            **{name: getattr(one, name) for name in one.__dataclass_fields__},
-            "trade_records": trades,
-            "marks_table": marks,
-        }
-    )
+    year = replace(one, trade_records=trades, marks_table=marks)
     size = len(html_report(year, analyse(year)).encode())
     assert 1_000_000 < size < 3_000_000
 
@@ -309,9 +301,9 @@ def test_a_synthetic_session_from_end_to_end(tmp_path: Path) -> None:
     data = json.loads(page.scripts[0])
     rows = [dict(zip(FIELDS, row, strict=True)) for row in data["trades"]]
     for row, trade in zip(rows, result.trade_records, strict=True):
-        assert len(row["legs"]) == len(trade["strikes"])
+        assert len(row["legs"]) == len(trade.strikes)
         if row["bars"] is None:
-            assert len(row["path"]) == round(2 * trade["time_alive_minutes"]) + 1
+            assert len(row["path"]) == round(2 * trade.time_alive_minutes) + 1
         signs = [-1, 1] * (len(row["legs"]) // 2)
         bought_back = sum(
             (leg[2] if sign > 0 else leg[3]) * -sign
@@ -321,9 +313,9 @@ def test_a_synthetic_session_from_end_to_end(tmp_path: Path) -> None:
             (leg[1] if sign > 0 else leg[0]) * -sign
             for sign, leg in zip(signs, row["legs"], strict=True)
         )
-        assert sold == pytest.approx(trade["entry_credit"])  # at natural fills
-        if "clamped_exit" not in trade["flags"]:
-            assert bought_back == pytest.approx(trade["exit_value"])
+        assert sold == pytest.approx(trade.entry_credit)  # at natural fills
+        if "clamped_exit" not in trade.flags:
+            assert bought_back == pytest.approx(trade.exit_value)
 
 
 def test_gaps_in_the_quotes_are_noted(make: Make) -> None:
@@ -334,6 +326,6 @@ def test_gaps_in_the_quotes_are_noted(make: Make) -> None:
         market.quotes("11:10", "15:59", put_spread(1.2))
 
     result = make(torn)
-    (row,) = result.summary["sessions"]
-    assert row["notes"] == ["1 gap in the quotes, longest 600 s from 11:00:00"]
-    assert row["notes"][0] in Page(html_report(result, analyse(result))).texts["data"]
+    (session,) = result.statistics.sessions
+    assert session.notes == ("1 gap in the quotes, longest 600 s from 11:00:00",)
+    assert session.notes[0] in Page(html_report(result, analyse(result))).texts["data"]

@@ -105,7 +105,8 @@ def test_an_unknown_trade_gets_a_suggestion() -> None:
 
 
 def test_the_sample_is_consistent() -> None:
-    assert (LOST["entry_credit"] - LOST["exit_value"]) * 100 == pytest.approx(LOST["pnl_dollars"])
+    assert LOST.exit_value is not None
+    assert (LOST.entry_credit - LOST.exit_value) * 100 == pytest.approx(LOST.pnl_dollars)
 
 
 def test_a_leg_without_a_bid_is_named() -> None:

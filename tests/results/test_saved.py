@@ -18,11 +18,12 @@ import yaml
 from reports.report_fakes import two_trades
 
 from bt_gex.config.files import read_config
-from bt_gex.config.origin import found_by_sweep
+from bt_gex.config.origin import FoundBy
 from bt_gex.errors import BadValue, OutputError
 from bt_gex.results.costs import Costs
 from bt_gex.results.result import RunResult
 from bt_gex.storage.atomic import write_bytes
+from bt_gex.trades.codec import to_json
 
 SWEEP: dict[str, Any] = {
     "name": "s", "variants": 3, "is_baseline": False, "swept": ["exit.stop_loss"],
@@ -189,9 +190,10 @@ def test_tables(folder: Path, name: str, edit: Callable[[pa.Table], pa.Table], s
     ],
 )
 def test_what_a_sweep_says_of_itself(change: dict[str, Any], says: str, tmp_path: Path) -> None:
-    assert found_by_sweep(SWEEP | {"of_a_later_version": 1}) == SWEEP
+    later = SWEEP | {"of_a_later_version": 1}
+    assert to_json(FoundBy.from_json(later)) == SWEEP
     with pytest.raises(BadValue, match=says):
-        found_by_sweep(SWEEP | change)
+        FoundBy.from_json(SWEEP | change)
     lacking = {k: v for k, v in SWEEP.items() if k not in change}
     (tmp_path / "best.yaml").write_text(yaml.safe_dump({"sweep": lacking or 3}), "utf-8")
     with pytest.raises(BadValue, match="sweep"):
@@ -260,10 +262,9 @@ def edit_summary(folder: Path, **changes: Any) -> None:
         ({"total_pnl": "9e5"}, "summary total_pnl"),
         ({"by_strategy": {"PUT": 0}}, "summary by_strategy PUT"),
         ({"max_win": 10**400}, ""),
-        ({"funnel": {}}, "summary funnel.bars"),
+        ({"funnel": {}}, "summary funnel bars"),
         ({"sessions": [{}]}, "summary sessions 0.session"),
-        ({"data_quality": {"crossed": "x"}}, "data_quality.crossed"),
-        ({"warnings": "none"}, ""),
+        ({"data_quality": {"crossed": "x"}}, "data_quality crossed"),
         ({"max_drawdown_mtm": math.nan}, "NaN is not a number"),
     ],
 )
@@ -331,7 +332,7 @@ def test_what_is_not_known_is_passed_over_with_a_note(
     path = folder / "marks.parquet"
     table = pq.read_table(path)
     pq.write_table(table.append_column("delta", pa.nulls(len(table), pa.float64())), path)
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", "bt_gex"):
         found = RunResult.load(folder)
     assert (found.config, found.source) == (before.config, before.source)
     assert (found.summary, found.trade_records) == (before.summary, before.trade_records)

@@ -263,6 +263,6 @@ def test_what_was_noted_is_said_with_v(folder: Path, capfd: pytest.CaptureFixtur
     import subprocess
     import sys
 
-    words = [sys.executable, "-m", "bt_gex.cli.main", "-v", "verify", str(folder)]
+    words = [sys.executable, "-m", "bt_gex.cli.main", "verify", str(folder), "-v"]
     assert subprocess.run(words, check=False).returncode == 0
     assert "schema_version 1, migrated to 2" in capfd.readouterr().err

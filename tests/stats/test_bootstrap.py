@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from record_fakes import fake_trade
 
 from bt_gex.stats.bootstrap import (
     Course,
@@ -21,6 +21,7 @@ from bt_gex.stats.bootstrap import (
     session_figures,
     walk,
 )
+from bt_gex.trades.records import SpreadTrade
 
 
 def session(*pnls: int) -> SessionFigures:
@@ -39,16 +40,16 @@ def test_course_of_an_account() -> None:
 def test_all_paths_of_two_sessions() -> None:
     """+$100 and -$50 drawn twice: 200, 50, 50, -100; the account falls by 0, 50, 50, 100."""
     rows = np.array(list(product([0, 1], repeat=2)))
-    found = figures_of(rows, [session(10_000), session(-5_000)], 1_000.0)
-    assert found["total_pnl"] == [-100.0, 200.0]
-    assert found["max_drawdown"] == [0.0, 100.0]
-    assert found["return_pct"] == [-10.0, 20.0]
-    assert found["win_rate"] == [0.0, 1.0]
-    assert found["profit_factor"] == [0.0, None]  # 0, 2, 2 and without a loss: no bound
-    assert found["final_balance_quantiles"]["0.5"] == 1_050.0
-    assert found["probability_of_loss"] == 0.25
+    found = figures_of(rows, [session(10_000), session(-5_000)], 1_000.0, 1, 1)
+    assert found.total_pnl == (-100.0, 200.0)
+    assert found.max_drawdown == (0.0, 100.0)
+    assert found.return_pct == (-10.0, 20.0)
+    assert found.win_rate == (0.0, 1.0)
+    assert found.profit_factor == (0.0, None)  # 0, 2, 2 and without a loss: no bound
+    assert found.final_balance_quantiles["0.5"] == 1_050.0
+    assert found.probability_of_loss == 0.25
     # Lowest levels: 0, 0 (up first), -50, -100 of $1,000.
-    assert found["probability_of_losing_pct"] == {"5": 0.5, "10": 0.25, "20": 0.0, "50": 0.0}
+    assert found.probability_of_losing_pct == {"5": 0.5, "10": 0.25, "20": 0.0, "50": 0.0}
 
 
 def test_a_fall_reaches_over_sessions() -> None:
@@ -97,22 +98,20 @@ def test_draws_are_blocks_in_a_circle_and_repeatable() -> None:
 
 def test_the_drawn_come_near_all_that_can_be_drawn() -> None:
     sessions = [session(3_000, -1_000), session(-2_500), session(500), session(-200, 900)]
-    everything = figures_of(np.array(list(product(range(4), repeat=4))), sessions, 5_000.0)
+    everything = figures_of(np.array(list(product(range(4), repeat=4))), sessions, 5_000.0, 1, 1)
     found = bootstrap(sessions, balance=5_000.0, block=1)
     assert found is not None
-    assert found["paths"] == 10_000
-    assert found["probability_of_loss"] == pytest.approx(
-        everything["probability_of_loss"], abs=0.02
-    )
+    assert found.paths == 10_000
+    assert found.probability_of_loss == pytest.approx(everything.probability_of_loss, abs=0.02)
     for name in ("total_pnl", "max_drawdown", "win_rate"):
-        assert found[name] == everything[name]
+        assert getattr(found, name) == getattr(everything, name)
 
 
 def test_block_is_the_cube_root_of_the_sessions() -> None:
     found = bootstrap([session(100, -50)] * 27, balance=100.0)
     assert found is not None
-    assert found["block_sessions"] == 3
-    assert found["total_pnl"] == [13.5, 13.5]  # all the same
+    assert found.block_sessions == 3
+    assert found.total_pnl == (13.5, 13.5)  # all the same
 
 
 @pytest.mark.parametrize("sessions", [[], [session(100)], [session(), session()]])
@@ -123,17 +122,17 @@ def test_nothing_to_draw_from(sessions: list[SessionFigures]) -> None:
 def test_all_winners_have_no_bound_and_no_fall() -> None:
     found = bootstrap([session(100), session(200)], balance=1_000.0)
     assert found is not None
-    assert found["profit_factor"] == [None, None]
-    assert found["max_drawdown"] == [0.0, 0.0]
-    assert found["probability_of_loss"] == 0.0
+    assert found.profit_factor == (None, None)
+    assert found.max_drawdown == (0.0, 0.0)
+    assert found.probability_of_loss == 0.0
 
 
 def test_figures_of_a_session() -> None:
-    def trade(pnl: float | None, closed: str) -> dict[str, Any]:
-        return {"pnl_dollars": pnl, "timestamp_exit": closed}
+    def trade(pnl: float | None, closed: str) -> SpreadTrade:
+        return fake_trade(pnl_dollars=pnl, timestamp_exit=f"2026-01-12T{closed}:00+00:00")
 
     found = session_figures(
-        [trade(2.0, "2026-01-12T16:00"), trade(-3.5, "2026-01-12T15:00"), trade(None, "17:00")],
+        [trade(2.0, "16:00"), trade(-3.5, "15:00"), trade(None, "17:00")],
         [-100, -400, -150],
     )
     assert found == SessionFigures(

@@ -30,9 +30,9 @@ def test_moments_by_hand() -> None:
 def test_no_ratio_without_deviation_or_with_too_few(returns: list[float]) -> None:
     assert sharpe.moments(returns) is None
     figures = sharpe.sharpe_figures(returns)
-    assert figures["sharpe_annualised"] is None
-    assert figures["probabilistic_sharpe"] is None
-    assert figures["min_track_record_sessions"] is None
+    assert figures.sharpe_annualised is None
+    assert figures.probabilistic_sharpe is None
+    assert figures.min_track_record_sessions is None
 
 
 def test_a_small_deviation_on_a_huge_account_is_one() -> None:
@@ -112,8 +112,10 @@ def test_the_ratios_of_many_accounts_are_those_of_each() -> None:
 def test_figures_with_and_without_a_sweep() -> None:
     returns = [0.01, -0.005, 0.02, 0.0, 0.004, -0.001]
     alone = sharpe.sharpe_figures(returns)
-    assert alone["deflated_sharpe"] is None
+    assert alone.deflated_sharpe is None
     chosen = sharpe.sharpe_figures(returns, trials=50, variance=0.04)
-    assert chosen["probabilistic_sharpe"] == alone["probabilistic_sharpe"]
-    assert chosen["deflated_sharpe"] < chosen["probabilistic_sharpe"]
-    assert sharpe.sharpe_figures(None)["sessions"] is None
+    assert chosen.probabilistic_sharpe == alone.probabilistic_sharpe
+    assert chosen.deflated_sharpe is not None
+    assert chosen.probabilistic_sharpe is not None
+    assert chosen.deflated_sharpe < chosen.probabilistic_sharpe
+    assert sharpe.sharpe_figures(None).sessions is None

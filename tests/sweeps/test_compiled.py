@@ -81,7 +81,7 @@ def test_the_same_as_a_replay(market: tuple[RunConfig, list[Day]]) -> None:
         ours, strategy = engine.run(config), run(config, days)
         theirs = strategy.analyzers.trades.records
         assert ours.records() == theirs, changes
-        skips = Counter(r["kind"] for r in strategy.analyzers.funnel.records if r["kind"])
+        skips = Counter(r.kind for r in strategy.analyzers.funnel.records if r.kind)
         assert ours.skips_by_kind() == dict(skips), changes
         assert ours.metrics() == evaluate(config, days), changes
         traded += len(theirs)
@@ -96,7 +96,7 @@ def test_every_way_out_and_every_refusal_has_been_compared(
     """Across the choices above the markets give exits and skips of most kinds."""
     base, days = market
     engine = CompiledEngine(days)
-    reasons = {trade["exit_reason"] for trade in engine.run(base).records()}
+    reasons = {trade.exit_reason for trade in engine.run(base).records()}
     assert len(reasons) >= 2
 
 

@@ -110,7 +110,7 @@ class TestWalkForward:
 
     def test_the_account_goes_on_from_window_to_window(self, walked: WalkForward) -> None:
         equity = walked.equity.to_pandas()
-        total = sum(trade["pnl_dollars"] for trade in walked.trades)
+        total = sum(trade.pnl_dollars or 0.0 for trade in walked.trades)
         assert equity["closed_equity"].iloc[-1] == pytest.approx(25_000 + total)
         assert len(equity) == 3 * 781
         assert equity["time"].is_monotonic_increasing

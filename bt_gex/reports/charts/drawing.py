@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from bt_gex.market.calendar import NS, Stamps, instant_ns, new_york
 from bt_gex.reports.words import count, dollars, gain
 from bt_gex.stats.summary import drawdown_dollars
+from bt_gex.trades.records import Trade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,28 +97,25 @@ def no_axis(axes: Axes) -> None:
     axes.set_yticks([0.0])
 
 
-def nanoseconds(moments: Iterable[str]) -> Stamps:
-    """Instants as nanoseconds since 1970 UTC, from ISO 8601."""
-    found = [instant_ns(datetime.fromisoformat(moment)) for moment in moments]
-    return np.array(found, dtype=np.int64)
+def nanoseconds(moments: Iterable[datetime]) -> Stamps:
+    """Instants as nanoseconds since 1970 UTC."""
+    return np.array([instant_ns(moment) for moment in moments], dtype=np.int64)
 
 
-def outcome(trade: Mapping[str, Any]) -> str:
+def outcome(trade: Trade) -> str:
     """Which of OUTCOMES a trade is."""
-    pnl = trade["pnl_dollars"]
+    pnl = trade.pnl_dollars
     if pnl is None:
         return "unresolved"
     return "won" if pnl > 0 else "lost" if pnl < 0 else "even"
 
 
-def mark_exits(
-    axes: Axes, trades: Sequence[Mapping[str, Any]], stamps: Rows, heights: Numbers
-) -> None:
+def mark_exits(axes: Axes, trades: Sequence[Trade], stamps: Rows, heights: Numbers) -> None:
     """A marker for each trade at its exit; many trades stand in a strip at the foot."""
     crowd = len(trades) > CROWD
     axes.margins(y=0.15 if crowd else 0.05)
     for strip, (name, (marker, colour)) in enumerate(OUTCOMES.items()):
-        exits = [t["timestamp_exit"] for t in trades if outcome(t) == name]
+        exits = [t.timestamp_exit for t in trades if outcome(t) == name]
         if not exits:
             continue
         found = np.searchsorted(stamps, nanoseconds(exits))

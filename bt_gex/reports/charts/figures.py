@@ -45,7 +45,7 @@ LINES = (
 def equity_figure(result: RunResult) -> Figure:
     """The account bar by bar and at closes, each trade at its exit, and the drawdown below."""
     figure, top, bottom = drawing.two_panels("account ($)", "drawdown ($)")
-    drawing.title(top, verdict(result), f"fills {fills(result)}")
+    drawing.title(top, verdict(result), f"fills {fills(result.run_config.fills)}")
     equity = result.equity_table
     start = float(result.config["account"]["balance"])
     top.axhline(start, color=drawing.GREY, linewidth=0.8, linestyle=":", label="start")
@@ -67,7 +67,7 @@ def equity_figure(result: RunResult) -> Figure:
     else:
         drawing.no_axis(bottom)
     if not result.trade_records:
-        drawing.say(top, f"no trades: {why_no_trades(result.summary)}")
+        drawing.say(top, f"no trades: {why_no_trades(result.statistics)}")
     drawing.legend(top)
     return figure
 
@@ -78,12 +78,12 @@ def combined_figure(results: Sequence[RunResult]) -> Figure:
 
     figure, top, bottom = drawing.two_panels("profit and loss ($)", "drawdown\nof the total ($)")
     equity = combined_equity(results)
-    starts = {str(r.config["index"]): float(r.config["account"]["balance"]) for r in results}
+    starts = {result.index_symbol: result.balance for result in results}
     total = equity["total"].to_numpy(np.float64) - sum(starts.values())
     made = gain(total[-1] if len(total) else 0.0)
     trades = sum(len(result.trade_records) for result in results)
     what = f"{' + '.join(starts)} {dates(results[0])}: {made} with {count(trades, 'trade')}"
-    drawing.title(top, what, f"fills {fills(results[0])}")
+    drawing.title(top, what, f"fills {fills(results[0].run_config.fills)}")
     top.axhline(0.0, color=drawing.GREY, linewidth=0.8, linestyle=":")
     rows = np.arange(len(equity))
     for (name, start), (colour, line) in zip(starts.items(), cycle(LINES), strict=False):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bt_gex.market.calendar import WEEKDAYS
 from bt_gex.reports.charts import drawing
 from bt_gex.reports.charts.drawing import (
     BLUE,
@@ -20,8 +21,8 @@ from bt_gex.reports.charts.drawing import (
     VERMILION,
 )
 from bt_gex.reports.words import count, dates, dollars, fills, gain, percent
-from bt_gex.stats.breakdown import resolved, time_by_weekday
-from bt_gex.stats.summary import WEEKDAYS, drawdown_dollars
+from bt_gex.stats.breakdown import time_by_weekday
+from bt_gex.stats.summary import drawdown_dollars, resolved
 from bt_gex.storage.arrow_arrays import to_numpy
 
 if TYPE_CHECKING:
@@ -49,13 +50,16 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 def head(result: RunResult, what: str) -> tuple[str, str]:
     """The two lines over a picture."""
-    return f"{result.config['index']} {dates(result)}: {what}", f"fills {fills(result)}"
+    return (
+        f"{result.index_symbol} {dates(result)}: {what}",
+        f"fills {fills(result.run_config.fills)}",
+    )
 
 
 def drawdown_figure(result: RunResult) -> Figure:
     """How far the account stood below its highest value, marked per bar and at closes."""
     figure, axes = new_figure(11, 4.5)
-    worst, closed = result.summary["max_drawdown_mtm"], result.summary["max_drawdown"]
+    worst, closed = result.statistics.max_drawdown_mtm, result.statistics.totals.max_drawdown
     drawing.title(axes, *head(result, f"drawdown, worst {dollars(worst)} marked per bar"))
     axes.set_ylabel("drawdown ($)")
     axes.yaxis.set_major_formatter(lambda amount, _: drawing.axis_dollars(amount))
@@ -84,7 +88,7 @@ def drawdown_figure(result: RunResult) -> Figure:
 def calendar_figure(result: RunResult) -> Figure:
     """P&L of each session in its week, gains blue and losses brown."""
     pnls = {date.fromisoformat(day): pnl for day, pnl in result.daily_pnl.items()}
-    days = [date.fromisoformat(str(row["session"])) for row in result.summary["sessions"]]
+    days = [date.fromisoformat(str(row.session)) for row in result.statistics.sessions]
     first = min(days, default=date.fromisoformat(str(result.config["start"])))
     monday = first - timedelta(days=first.weekday())
     weeks = ((max(days, default=first) - monday).days // 7) + 1
@@ -92,7 +96,7 @@ def calendar_figure(result: RunResult) -> Figure:
     for day, pnl in pnls.items():
         table[day.weekday(), (day - monday).days // 7] = pnl
     figure, axes = new_figure(max(6.5, min(13.0, 2.0 + 0.75 * weeks)), 3.8)
-    total = gain(result.summary["total_pnl"])
+    total = gain(result.statistics.totals.total_pnl)
     drawing.title(axes, *head(result, f"P&L by session ($), {total} in all"))
     _coloured_table(figure, axes, table, "P&L of the session ($)")
     axes.set_yticks(range(len(TRADING_DAYS)), TRADING_DAYS)
@@ -125,12 +129,12 @@ def entry_times_figure(result: RunResult) -> Figure:
     for row, when in enumerate(times):
         for column, day in enumerate(columns):
             if day in cells[when]:
-                table[row, column] = cells[when][day]["pnl"]
+                table[row, column] = cells[when][day].pnl
     _coloured_table(figure, axes, table, "P&L ($)")
 
     def words(row: int, column: int) -> str:
         cell = cells[times[row]][columns[column]]
-        return f"{gain(cell['pnl']).removesuffix('.00')} ({cell['count']})"
+        return f"{gain(cell.pnl).removesuffix('.00')} ({cell.count})"
 
     _amounts(axes, table, words)
     axes.set_yticks(range(len(times)), times)
@@ -162,8 +166,8 @@ def mae_mfe_figure(result: RunResult) -> Figure:
             own = [trade for trade in done if drawing.outcome(trade) == kind]
             if own:
                 axes.scatter(
-                    [trade[name] for trade in own],
-                    [trade["pnl_dollars"] for trade in own],
+                    [getattr(trade, name) for trade in own],
+                    [trade.pnl_dollars for trade in own],
                     marker=marker, color=colour, s=22, alpha=0.7, linewidths=0.0,
                     rasterized=len(done) > drawing.MOST_MARKS,
                     label=f"{kind} ({len(own):,})",
@@ -187,7 +191,7 @@ def distribution_figure(result: RunResult) -> Figure:
     axes.set_xlabel("P&L of the trade ($)")
     axes.set_ylabel("trades")
     axes.xaxis.set_major_formatter(lambda amount, _: drawing.axis_dollars(amount))
-    pnls = np.array([trade["pnl_dollars"] for trade in resolved(result.trade_records)])
+    pnls = np.array([trade.pnl_dollars for trade in resolved(result.trade_records)])
     if not len(pnls):
         drawing.say(axes, "no trade with a P&L")
         return figure
@@ -239,7 +243,7 @@ def costs_figure(result: RunResult, costs: Costs) -> Figure:
         if first <= 0
         else "still a profit at the worst fill tried"
     )
-    what = f"{result.config['index']} {dates(result)}: {words}"
+    what = f"{result.index_symbol} {dates(result)}: {words}"
     drawing.title(axes, what, "slippage at entry and exit alike")
     for delay, (colour, line, marker) in zip(costs.delays, DELAY_STYLES, strict=False):
         rows = [costs.at(slippage, delay) for slippage in costs.slippages]

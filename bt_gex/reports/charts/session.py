@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from bt_gex.reports.charts import drawing
 from bt_gex.reports.charts.drawing import BLUE, GREEN, GREY, OUTCOMES, PURPLE, SKY, VERMILION
 from bt_gex.reports.words import count, fills, gain, spread_of
 from bt_gex.storage.arrow_arrays import to_numpy
+from bt_gex.trades.records import Decision, SpreadTrade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,16 +28,16 @@ RIGHTS = {"C": (VERMILION, "call"), "P": (GREEN, "put")}
 
 def session_figure(result: RunResult, session: str) -> Figure:
     """One session on one time axis. Raises UnknownName when it is none of the result."""
-    known = [str(row["session"]) for row in result.summary["sessions"]]
+    known = [str(row.session) for row in result.statistics.sessions]
     if session not in known:
         raise UnknownName("session", session, known)
-    trades = [trade for trade in result.trade_records if trade["expiration"] == session]
+    trades = [trade for trade in result.trade_records if trade.expiration.isoformat() == session]
     figure, top, bottom = drawing.two_panels("index price (points)", "P&L of the\nsession ($)")
     top.yaxis.set_major_formatter("{x:,.0f}")
     pnl = result.daily_pnl.get(session)
     made = "no data" if pnl is None else f"{gain(pnl)} with {count(len(trades), 'trade')}"
-    head = f"{result.config['index']} {session}: {made}"
-    drawing.title(top, head, f"fills {fills(result)}")
+    head = f"{result.index_symbol} {session}: {made}"
+    drawing.title(top, head, f"fills {fills(result.run_config.fills)}")
     market, account = (
         _rows(table, session) for table in (result.market_table, result.equity_table)
     )
@@ -65,11 +67,11 @@ def _rows(table: Any, session: str) -> dict[str, Any]:
     return {name: to_numpy(table[name])[own] for name in table.column_names if name != "session"}
 
 
-def _strikes(axes: Axes, trades: Sequence[Mapping[str, Any]], stamps: Any) -> None:
+def _strikes(axes: Axes, trades: Sequence[SpreadTrade], stamps: Any) -> None:
     """A line at each strike while it was held: thick what was sold, thin what was bought."""
     labelled: set[str] = set()
     for trade in trades:
-        ends = drawing.nanoseconds([trade["timestamp_entry"], trade["timestamp_exit"]])
+        ends = drawing.nanoseconds([trade.timestamp_entry, trade.timestamp_exit])
         first, last = np.searchsorted(stamps, ends)
         for leg in spread_of(trade).legs:
             colour, name = RIGHTS[leg.right]
@@ -84,16 +86,16 @@ def _strikes(axes: Axes, trades: Sequence[Mapping[str, Any]], stamps: Any) -> No
 
 
 def _entries_and_exits(
-    axes: Axes, trades: Sequence[Mapping[str, Any]], stamps: Any, spot: drawing.Numbers
+    axes: Axes, trades: Sequence[SpreadTrade], stamps: Any, spot: drawing.Numbers
 ) -> None:
-    entries = drawing.nanoseconds(trade["timestamp_entry"] for trade in trades)
+    entries = drawing.nanoseconds(trade.timestamp_entry for trade in trades)
     rows = np.minimum(np.searchsorted(stamps, entries), len(stamps) - 1)
     if len(rows):
         axes.scatter(rows, spot[rows], marker="D", s=34, color=BLUE, edgecolors="white",
                      linewidths=0.6, zorder=4, label=f"entry ({len(rows)})")  # fmt: skip
     for kind, (marker, colour) in OUTCOMES.items():
         own = [trade for trade in trades if drawing.outcome(trade) == kind]
-        ends = drawing.nanoseconds(trade["timestamp_exit"] for trade in own)
+        ends = drawing.nanoseconds(trade.timestamp_exit for trade in own)
         rows = np.minimum(np.searchsorted(stamps, ends), len(stamps) - 1)
         if own:
             axes.scatter(rows, spot[rows], marker=marker, s=48, color=colour, edgecolors="white",
@@ -101,7 +103,7 @@ def _entries_and_exits(
         if len(trades) <= FEW:
             for row, trade in zip(rows, own, strict=True):
                 axes.annotate(
-                    drawing.plain(gain(trade["pnl_dollars"]).removesuffix(".00")),
+                    drawing.plain(gain(trade.pnl_dollars).removesuffix(".00")),
                     (row, spot[row]), xytext=(4, 6), textcoords="offset points", fontsize=8,
                 )  # fmt: skip
 
@@ -119,10 +121,8 @@ def _start(result: RunResult, session: str) -> float:
     return round(result.balance + sum(earlier), 2)
 
 
-def _why(decisions: Sequence[Mapping[str, Any]], session: str) -> str:
-    own = [d for d in decisions if d["session"] == session]
-    kinds: dict[str, int] = {}
-    for decision in own:
-        kinds[decision["kind"]] = kinds.get(decision["kind"], 0) + 1
+def _why(decisions: Sequence[Decision], session: str) -> str:
+    own = [d for d in decisions if d.session.isoformat() == session]
+    kinds = Counter(decision.kind for decision in own)
     named = ", ".join(f"{kind} ({times})" for kind, times in kinds.items())
     return f"{count(len(own), 'check')}, all skipped: {named}" if own else "no check was made"

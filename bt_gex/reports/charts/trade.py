@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +25,8 @@ from bt_gex.reports.charts.drawing import (
     title,
 )
 from bt_gex.reports.words import count, gain, new_york_time, number, spread_of, thresholds
+from bt_gex.trades.reasons import ExitReason
+from bt_gex.trades.records import SpreadTrade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,16 +35,16 @@ if TYPE_CHECKING:
     from bt_gex.results.result import RunResult
 
 RULES = {  # colour, line
-    "Emergency Stop": (VERMILION, "-."),
-    "Stop Loss": (ORANGE, "--"),
-    "Profit Target": (BLUE, "--"),
+    ExitReason.EMERGENCY_STOP: (VERMILION, "-."),
+    ExitReason.STOP_LOSS: (ORANGE, "--"),
+    ExitReason.PROFIT_TARGET: (BLUE, "--"),
 }
 NS_A_DAY = 86_400e9
 LABEL_STEP = 0.075  # least distance of two labels, share of the height
 DOTS = 120  # with more marks than this the line stands without
 
 
-def draw(trade: Mapping[str, Any], stamps: Stamps, values: Numbers, result: RunResult) -> Figure:
+def draw(trade: SpreadTrade, stamps: Stamps, values: Numbers, result: RunResult) -> Figure:
     """The marks of a trade over time, its fills, and the values at which the rules close it.
 
     stamps, values  marks of this trade: instants, and points or NaN where it had no price
@@ -69,18 +70,22 @@ def draw(trade: Mapping[str, Any], stamps: Stamps, values: Numbers, result: RunR
     return figure
 
 
-def _title(trade: Mapping[str, Any]) -> tuple[str, str]:
-    made = gain(trade["pnl_dollars"]) if trade["pnl_dollars"] is not None else "no P&L"
-    value = trade["exit_value"]
-    sold = f"{count(trade['quantity'], 'contract')} sold for {number(trade['entry_credit'])}"
+def _title(trade: SpreadTrade) -> tuple[str, str]:
+    made = gain(trade.pnl_dollars) if trade.pnl_dollars is not None else "no P&L"
+    value = trade.exit_value
+    sold = f"{count(trade.quantity, 'contract')} sold for {number(trade.entry_credit)}"
     ended = f"closed at {number(value)}" if value is not None else "no price to settle on"
     seen = [
-        f"{name} {number(trade[key])}"
-        for name, key in (("index", "spot_entry"), ("pin", "pin"), ("VIX", "vix_entry"))
-        if trade[key] is not None
+        f"{name} {number(level)}"
+        for name, level in (
+            ("index", trade.spot_entry),
+            ("pin", trade.pin),
+            ("VIX", trade.vix_entry),
+        )
+        if level is not None
     ]
     return (
-        f"{trade['order_id']}: {spread_of(trade).label}, {made} ({trade['exit_reason']})",
+        f"{trade.order_id}: {spread_of(trade).label}, {made} ({trade.exit_reason})",
         "; ".join([f"{sold}, {ended}", *seen]),
     )
 
@@ -98,10 +103,10 @@ def _shade_unpriced(axes: Axes, stamps: Stamps, values: Numbers) -> None:
             label = ""
 
 
-def _draw_fills(axes: Axes, trade: Mapping[str, Any]) -> None:
-    ends = [trade["timestamp_entry"], trade["timestamp_exit"]]
+def _draw_fills(axes: Axes, trade: SpreadTrade) -> None:
+    ends = [trade.timestamp_entry, trade.timestamp_exit]
     entry, leave = nanoseconds(ends) / NS_A_DAY
-    credit, value = trade["entry_credit"], trade["exit_value"]
+    credit, value = trade.entry_credit, trade.exit_value
     axes.scatter(
         [entry], [credit], marker="s", s=70, color="black", zorder=4,
         label=f"entry, credit {number(credit)}",
@@ -111,17 +116,17 @@ def _draw_fills(axes: Axes, trade: Mapping[str, Any]) -> None:
     marker, colour = OUTCOMES[outcome(trade)]
     axes.scatter(
         [leave], [value], marker=marker, s=90, color=colour, zorder=4,
-        label=f"exit, {trade['exit_reason']} {number(value)}",
+        label=f"exit, {trade.exit_reason} {number(value)}",
     )  # fmt: skip
 
 
-def _draw_levels(axes: Axes, trade: Mapping[str, Any], result: RunResult) -> None:
+def _draw_levels(axes: Axes, trade: SpreadTrade, result: RunResult) -> None:
     """Credit and thresholds, each named beside the axes with what closing there at mid makes."""
-    point = trade["quantity"] * result.config["index_facts"]["multiplier"]
-    credit = trade["entry_credit"]
-    levels = {"Credit": (credit, "black", ":")}
-    for rule, value in thresholds(trade, result).items():
-        levels[rule] = (value, *RULES[rule])
+    point = trade.quantity * result.run_config.index_facts.multiplier
+    credit = trade.entry_credit
+    levels: dict[str, tuple[float, str, str]] = {"Credit": (credit, "black", ":")}
+    for reason, value in thresholds(trade, result.run_config.exit).items():
+        levels[reason] = (value, *RULES[reason])
     for value, colour, line in levels.values():
         axes.axhline(value, color=colour, linestyle=line, linewidth=1.0)
     axes.margins(y=0.08)
@@ -137,10 +142,10 @@ def _draw_levels(axes: Axes, trade: Mapping[str, Any], result: RunResult) -> Non
         )  # fmt: skip
 
 
-def _clock_axis(axes: Axes, trade: Mapping[str, Any]) -> None:
+def _clock_axis(axes: Axes, trade: SpreadTrade) -> None:
     from matplotlib.dates import AutoDateLocator, DateFormatter
 
-    form = "%H:%M" if (trade["time_alive_minutes"] or 0.0) > 10 else "%H:%M:%S"
+    form = "%H:%M" if trade.time_alive_minutes > 10 else "%H:%M:%S"
     axes.xaxis.set_major_locator(AutoDateLocator(tz=NEW_YORK, minticks=4, maxticks=10))
     axes.xaxis.set_major_formatter(DateFormatter(form, tz=NEW_YORK))
-    axes.set_xlabel(f"New York time, {new_york_time(trade['timestamp_entry']):%a %Y-%m-%d}")
+    axes.set_xlabel(f"New York time, {new_york_time(trade.timestamp_entry):%a %Y-%m-%d}")

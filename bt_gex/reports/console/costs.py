@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bt_gex.reports.console.run import coloured, make_table
-from bt_gex.reports.html.luck import cost_sentences
+from bt_gex.reports.html.intervals import cost_sentences
 from bt_gex.reports.words import count, dates, percent, ratio
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def print_costs(result: RunResult, costs: Costs, console: Console) -> None:
     """One row a slippage and delay, and where the profit ends."""
     console.print(
-        Text(f"{result.config['index']} {dates(result)}: what the fills decide", style="bold")
+        Text(f"{result.index_symbol} {dates(result)}: what the fills decide", style="bold")
     )
     table = make_table(">Slippage", "Entry", ">P&L", ">Trades", ">Win rate", ">Profit factor")
     for delay in costs.delays:

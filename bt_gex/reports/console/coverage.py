@@ -13,7 +13,7 @@ from rich.text import Text
 
 from bt_gex.blackbox.coverage import NEAR
 from bt_gex.blackbox.coverage_records import KEYS, QUOTES, Check, IndexCoverage, SessionCoverage
-from bt_gex.market.calendar import new_york
+from bt_gex.market.calendar import WEEKDAYS, new_york
 from bt_gex.market.indexes import BUILT_IN
 from bt_gex.reports.words import NOTHING, count, percent
 from bt_gex.sessions.day import LoadParams
@@ -21,7 +21,6 @@ from bt_gex.sessions.gaps import GAP_S, Gap
 
 WELL_PRICED = 0.95
 NAMED_DAYS = 5
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 # Oddity -> what it is, and what a replay makes of it.
 ODD_WORDS = {
     "crossed": ("Crossed quotes (bid above ask)", "a replay sees no quote there"),

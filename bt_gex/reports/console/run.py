@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bt_gex.market.calendar import WEEKDAYS
 from bt_gex.reports.words import (
     count,
     dates,
@@ -23,10 +23,14 @@ from bt_gex.reports.words import (
     verdict,
     why_no_trades,
 )
-from bt_gex.stats.summary import WEEKDAYS, most_frequent_first
+from bt_gex.stats.summary import most_frequent_first
 
 if TYPE_CHECKING:
+    from bt_gex.findings.finding import Finding
     from bt_gex.results.result import RunResult
+    from bt_gex.results.statistics import Combined
+    from bt_gex.stats.summary import Funnel, Group, Totals
+    from bt_gex.trades.records import SessionSummary
 
 PIPE_WIDTH = 100
 TOP_REASONS = 5
@@ -47,34 +51,34 @@ def make_console(file: IO[str] | None = None) -> Console:
     return console
 
 
-def print_report(result: RunResult, console: Console, doubts: Sequence[str] | None = None) -> None:
-    """Everything about one run: verdict, figures, funnel, groups, sessions, doubts.
-
-    doubts  of an analysis; None: the warnings the run has written down itself
-    """
-    summary = result.summary
-    console.print(Text(verdict(result), style=f"bold {colour(summary['total_pnl'])}"))
+def print_report(result: RunResult, console: Console, findings: Sequence[Finding]) -> None:
+    """Everything about one run: verdict, figures, funnel, groups, sessions, findings."""
+    statistics = result.statistics
+    totals = statistics.totals
+    console.print(Text(verdict(result), style=f"bold {colour(totals.total_pnl)}"))
     _print_terms(result, console)
-    if summary["total_trades"]:
-        _print_statistics(summary, console)
-    _print_funnel(summary["funnel"], console)
-    if summary["total_trades"]:
-        _print_groups(summary, console)
-    _print_sessions(summary["sessions"], console)
-    _print_quality(summary["data_quality"], console)
-    told = summary["warnings"] if doubts is None else doubts
-    _print_warnings([("", warning) for warning in told], console)
+    if totals.total_trades:
+        _print_totals(totals, statistics.max_drawdown_mtm, console)
+    _print_funnel(statistics.funnel, console)
+    if totals.total_trades:
+        _print_groups(statistics.groups, console)
+    _print_sessions(statistics.sessions, console)
+    _print_quality(statistics.data_quality, console)
+    _print_findings([("", finding) for finding in findings], console)
 
 
 def print_combined(
-    results: Sequence[RunResult], combined: Mapping[str, Any], console: Console
+    results: Sequence[RunResult],
+    combined: Combined,
+    findings: Sequence[Sequence[Finding]],
+    console: Console,
 ) -> None:
-    """Runs of several indexes, one row each, and their total.
+    """Runs of several indexes, one row each, and their sum.
 
-    combined  the summary over the trades of all of them, with their max_drawdown_mtm
+    findings  of each run
     """
-    names = " + ".join(str(result.config["index"]) for result in results)
-    total, pnl = combined["total_trades"], combined["total_pnl"]
+    names = " + ".join(result.index_symbol for result in results)
+    total, pnl = combined.totals.total_trades, combined.totals.total_pnl
     made = f"{gain(pnl)} with {count(total, 'trade')}" if total else "no trades"
     console.print(Text(f"{names} {dates(results[0])}: {made}", style=f"bold {colour(pnl)}"))
     table = make_table(
@@ -88,65 +92,68 @@ def print_combined(
         ">Drawdown per bar",
     )
     for result in results:
-        table.add_row(str(result.config["index"]), *_combined_cells(result.summary))
+        own = result.statistics
+        table.add_row(result.index_symbol, *_combined_cells(own.totals, own.max_drawdown_mtm))
     table.add_section()
-    table.add_row("Total", *_combined_cells(combined), style="bold")
+    table.add_row(
+        "Total", *_combined_cells(combined.totals, combined.max_drawdown_mtm), style="bold"
+    )
     console.print(table)
     for result in results:
-        if not result.summary["total_trades"]:
-            reason = why_no_trades(result.summary)
-            console.print(Text(f"{result.config['index']}: no trades - {reason}"))
-    doubts = [
-        (f"{result.config['index']}: ", warning)
-        for result in results
-        for warning in result.summary["warnings"]
+        if not result.statistics.totals.total_trades:
+            reason = why_no_trades(result.statistics)
+            console.print(Text(f"{result.index_symbol}: no trades - {reason}"))
+    named = [
+        (f"{result.index_symbol}: ", finding)
+        for result, found in zip(results, findings, strict=True)
+        for finding in found
     ]
-    _print_warnings(doubts, console)
+    _print_findings(named, console)
 
 
-def _combined_cells(summary: Mapping[str, Any]) -> list[Text]:
+def _combined_cells(totals: Totals, max_drawdown_mtm: float) -> list[Text]:
     return [
-        Text(f"{summary['total_trades']:,}"),
-        Text(f"{summary['winners']:,}"),
-        Text(percent(summary["win_rate"] if summary["total_trades"] else None)),
-        coloured(summary["total_pnl"]),
-        Text(signed_pct(summary["return_pct"])),
-        Text(ratio(summary["profit_factor"])),
-        Text(dollars(summary["max_drawdown_mtm"])),
+        Text(f"{totals.total_trades:,}"),
+        Text(f"{totals.winners:,}"),
+        Text(percent(totals.win_rate if totals.total_trades else None)),
+        coloured(totals.total_pnl),
+        Text(signed_pct(totals.return_pct)),
+        Text(ratio(totals.profit_factor)),
+        Text(dollars(max_drawdown_mtm)),
     ]
 
 
 def _print_terms(result: RunResult, console: Console) -> None:
     """What the result rests on, and where it is kept."""
-    config = result.config
+    config = result.run_config
     lines = (
-        f"profile {config['profile']}; fills {fills(result)}",
-        f"commission {dollars(config['fills']['commission'])} a contract, leg and side; "
-        f"balance at start {dollars(config['account']['balance'])}",
+        f"profile {config.profile}; fills {fills(config.fills)}",
+        f"commission {dollars(config.fills.commission)} per contract, per leg, per side; "
+        f"balance at start {dollars(result.balance)}",
         f"run {result.run_id}" + (f" in {result.folder}" if result.folder else ", not saved"),
     )
     for line in lines:
         console.print(Text(line, style="dim"))
 
 
-def _print_statistics(summary: Mapping[str, Any], console: Console) -> None:
-    won = f"{summary['winners']:,} won, {summary['losers']:,} lost, {summary['breakeven']:,} even"
+def _print_totals(totals: Totals, max_drawdown_mtm: float, console: Console) -> None:
+    won = f"{totals.winners:,} won, {totals.losers:,} lost, {totals.breakeven:,} even"
     figures: dict[str, Text | str] = {
-        "Profit and loss": coloured(summary["total_pnl"]),
-        "Return": signed_pct(summary["return_pct"]),
-        "Trades": f"{summary['total_trades']:,} ({won})",
-        "Win rate": percent(summary["win_rate"]),
-        "Average win": dollars(summary["avg_win"]) if summary["winners"] else "none",
-        "Average loss": dollars(summary["avg_loss"]) if summary["losers"] else "none",
-        "Largest win": dollars(summary["max_win"]) if summary["winners"] else "none",
-        "Largest loss": dollars(summary["max_loss"]) if summary["losers"] else "none",
-        "Profit factor": ratio(summary["profit_factor"]),
-        "Final balance": dollars(summary["final_balance"]),
-        "Drawdown at closes": dollars(summary["max_drawdown"]),
-        "Drawdown marked per bar": dollars(summary["max_drawdown_mtm"]),
+        "Profit and loss": coloured(totals.total_pnl),
+        "Return": signed_pct(totals.return_pct),
+        "Trades": f"{totals.total_trades:,} ({won})",
+        "Win rate": percent(totals.win_rate),
+        "Average win": dollars(totals.avg_win) if totals.winners else "none",
+        "Average loss": dollars(totals.avg_loss) if totals.losers else "none",
+        "Largest win": dollars(totals.max_win) if totals.winners else "none",
+        "Largest loss": dollars(totals.max_loss) if totals.losers else "none",
+        "Profit factor": ratio(totals.profit_factor),
+        "Final balance": dollars(totals.final_balance),
+        "Drawdown at closes": dollars(totals.max_drawdown),
+        "Drawdown marked per bar": dollars(max_drawdown_mtm),
     }
-    if summary["unresolved"]:
-        figures["Unresolved"] = f"{count(summary['unresolved'], 'trade')}, outside all figures"
+    if totals.unresolved:
+        figures["Unresolved"] = f"{count(totals.unresolved, 'trade')}, outside all figures"
     headline("Statistics", console)
     table = Table.grid(padding=(0, 3, 0, 0))
     for _ in range(4):
@@ -159,31 +166,31 @@ def _print_statistics(summary: Mapping[str, Any], console: Console) -> None:
     console.print(table)
 
 
-def _print_funnel(funnel: Mapping[str, Any], console: Console) -> None:
-    checks, entries = funnel["checks"], funnel["entries"]
+def _print_funnel(funnel: Funnel, console: Console) -> None:
+    checks, entries = funnel.checks, funnel.entries
     headline("From checks to trades", console)
-    rate = f" ({percent(funnel['success_rate'])})" if checks else ""
+    rate = f" ({percent(funnel.success_rate)})" if checks else ""
     console.print(
         Text(
-            f"{count(checks, 'entry attempt')} on {count(funnel['bars'], 'bar')}: "
-            f"{entries:,} entered{rate}, {funnel['skips']:,} skipped"
+            f"{count(checks, 'entry attempt')} on {count(funnel.bars, 'bar')}: "
+            f"{entries:,} entered{rate}, {funnel.skips:,} skipped"
         )
     )
     console.print(
         Text(
-            f"{count(funnel['unpriced_bars'], 'bar')} of open trades without a price, "
-            f"{count(funnel['clamped'], 'clamped price')}, "
-            f"{count(funnel['unresolved'], 'unresolved trade')}"
+            f"{count(funnel.unpriced_bars, 'bar')} of open trades without a price, "
+            f"{count(funnel.clamped, 'clamped price')}, "
+            f"{count(funnel.unresolved, 'unresolved trade')}"
         )
     )
-    kinds = most_frequent_first(funnel["skips_by_kind"])
+    kinds = most_frequent_first(funnel.skips_by_kind)
     if not kinds:
         return
     table = make_table(">Skips", ">Of checks", "Kind")
     for kind, times in kinds.items():
         table.add_row(f"{times:,}", percent(times / checks), kind)
     console.print(table)
-    _print_reasons(most_frequent_first(funnel["skips_by_reason"]), kinds, console)
+    _print_reasons(most_frequent_first(funnel.skips_by_reason), kinds, console)
 
 
 def _print_reasons(reasons: Mapping[str, int], kinds: Mapping[str, int], console: Console) -> None:
@@ -199,37 +206,33 @@ def _print_reasons(reasons: Mapping[str, int], kinds: Mapping[str, int], console
     console.print(table)
 
 
-def _print_groups(summary: Mapping[str, Any], console: Console) -> None:
+def _print_groups(groups: Mapping[str, Mapping[str, Group]], console: Console) -> None:
     table = make_table("", ">Trades", ">Won", ">Win rate", ">P&L")
     for key, title in GROUPS.items():
         table.add_section()
         table.add_row(Text(title, style="bold"))
-        groups = summary[key]
-        for name in [day for day in WEEKDAYS if day in groups] or sorted(groups):
-            group = groups[name]
+        for name, group in groups[key].items():
             table.add_row(
                 f"  {name}",
-                f"{group['count']:,}",
-                f"{group['winners']:,}",
-                percent(group["win_rate"]),
-                coloured(group["pnl"]),
+                f"{group.count:,}",
+                f"{group.winners:,}",
+                percent(group.win_rate),
+                coloured(group.pnl),
             )
     console.print(table)
 
 
-def _print_sessions(sessions: Iterable[Mapping[str, Any]], console: Console) -> None:
+def _print_sessions(sessions: Iterable[SessionSummary], console: Console) -> None:
     table = make_table("Session", "Status", ">Checks", ">Entries", ">P&L", ">Bars priced", "Notes")
     for row in sessions:
-        day = date.fromisoformat(str(row["session"]))
-        priced = row["priced_pct"]
         table.add_row(
-            f"{WEEKDAYS[day.weekday()]} {day}",
-            row["status"],
-            f"{row['checks']:,}",
-            f"{row['entries']:,}",
-            coloured(row["trades_pnl_dollars"]) if row["entries"] else "",
-            "" if priced is None else f"{priced:.1f} %",
-            "; ".join(row["notes"]),
+            f"{WEEKDAYS[row.session.weekday()]} {row.session}",
+            row.status,
+            f"{row.checks:,}",
+            f"{row.entries:,}",
+            coloured(row.trades_pnl_dollars) if row.entries else "",
+            "" if row.priced_pct is None else f"{row.priced_pct:.1f} %",
+            "; ".join(row.notes),
         )
     if table.row_count:
         console.print(table)
@@ -242,17 +245,17 @@ def _print_quality(quality: Mapping[str, int], console: Console) -> None:
         console.print(Text(", ".join(odd)))
 
 
-def _print_warnings(doubts: Sequence[tuple[str, str]], console: Console) -> None:
+def _print_findings(findings: Sequence[tuple[str, Finding]], console: Console) -> None:
     """Each with the words to put before it."""
-    if not doubts:
+    if not findings:
         return
     console.print()
-    console.print(Text(count(len(doubts), "warning").capitalize(), style="bold yellow"))
+    console.print(Text(count(len(findings), "warning").capitalize(), style="bold yellow"))
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column()
     table.add_column(overflow="fold")
-    for before, doubt in doubts:
-        table.add_row(Text("!", style="bold yellow"), Text(before + doubt, style="yellow"))
+    for before, finding in findings:
+        table.add_row(Text("!", style="bold yellow"), Text(f"{before}{finding}", style="yellow"))
     console.print(table)
 
 

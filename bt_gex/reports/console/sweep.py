@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from bt_gex.findings.diagnoses import edge_doubt, overfit_doubt
+from bt_gex.findings.of_claim import edge_finding, overfit_finding
 from bt_gex.reports.console.run import colour, make_table
 from bt_gex.reports.words import count, dollars, gain, percent, ratio
 
 if TYPE_CHECKING:
     from bt_gex.sweeps.plan import Plan
-    from bt_gex.sweeps.records import SweepSummary
+    from bt_gex.sweeps.records import InShort, SweepSummary
     from bt_gex.sweeps.result import SweepResult
 
 BEST = 10  # rows of the table, besides the baseline
@@ -51,18 +51,33 @@ def print_plan(plan: Plan, estimate: Sequence[str], console: Console) -> None:
 
 def verdict(summary: SweepSummary) -> list[str]:
     """How the best stands beside the others: one sentence a point."""
-    found = []
-    done, best = summary.success, summary.best
+    best = summary.best
     if not best:
         return ["No variant could be run: nothing can be said."]
-    found += _missing(summary)
+    found = _missing(summary)
     if not best.total_trades:
         return [*found, "The best variant made no trade: there is nothing to choose between."]
-    average = summary.average_total_pnl
-    found.append(
+    found += _beside_the_others(summary, best)
+    found += _overfitting(summary)
+    if summary.edges:
+        named = ", ".join(f"{name} {setting(value)}" for name, value in summary.edges.items())
+        found.append(str(edge_finding(named)))
+    if summary.best_is_baseline:
+        found.append("No variant beats the baseline.")
+    elif summary.success > 1:
+        found.append(
+            f"The best of {summary.success:,} tries is flattered by having been picked: trade it "
+            "on sessions that did not pick it (bt-gex walkforward) before believing it."
+        )
+    return found
+
+
+def _beside_the_others(summary: SweepSummary, best: InShort) -> list[str]:
+    found = [
         f"{count(summary.variants, 'variant')} tried: the best made {gain(best.total_pnl)}, "
-        f"the average {gain(average)}, and {summary.profitable:,} of {done:,} made money."
-    )
+        f"the average {gain(summary.average_total_pnl)}, and {summary.profitable:,} of "
+        f"{summary.success:,} made money."
+    ]
     if summary.average_score is not None:
         found.append(
             f"By {summary.objective} the best has {number(best.score)}, the average variant "
@@ -75,24 +90,28 @@ def verdict(summary: SweepSummary) -> list[str]:
         )
     if best.total_pnl <= 0:
         found.append(
-            "No variant made money: the one ranked first is the best by "
-            f"{summary.objective} only, and no setting to trade."
-            if not summary.profitable
-            else f"The best by {summary.objective} made no money, though others did: rank by "
+            f"The best by {summary.objective} made no money, though others did: rank by "
             "total_pnl or return."
+            if summary.profitable
+            else "No variant made money: the one ranked first is the best by "
+            f"{summary.objective} only, and no setting to trade."
         )
     if summary.same_as_best:
         others = count(summary.same_as_best, "other variant")
         found.append(
             f"{others} made exactly the same: what they set otherwise changes nothing there."
         )
+    return found
+
+
+def _overfitting(summary: SweepSummary) -> list[str]:
+    found = []
     if summary.assumed:
         found.append(
-            f"{', '.join(summary.assumed)} is assumed, not chosen: luck is judged among the "
+            f"{', '.join(summary.assumed)} is assumed, not chosen: overfitting is judged among the "
             f"{summary.comparable:,} variants that assume what the best does."
         )
     overfit = summary.overfitting
-    is_baseline = summary.best_is_baseline
     if overfit:
         found.append(
             f"Probability of overfitting {percent(overfit.probability)}: how often the winner, "
@@ -100,18 +119,8 @@ def verdict(summary: SweepSummary) -> list[str]:
             f"all {overfit.variants:,} different ones on the other "
             f"({overfit.splits:,} ways to halve {overfit.blocks} blocks)."
         )
-        if not is_baseline:
-            found += [str(doubt) for doubt in overfit_doubt(overfit.probability)]
-    if summary.edges:
-        named = ", ".join(f"{name} {setting(value)}" for name, value in summary.edges.items())
-        found.append(str(edge_doubt(named)))
-    if is_baseline:
-        found.append("No variant beats the baseline.")
-    elif done > 1:
-        found.append(
-            f"The best of {done:,} tries is flattered by having been picked: trade it on sessions "
-            "that did not pick it (bt-gex walkforward) before believing it."
-        )
+        if not summary.best_is_baseline:
+            found += [str(finding) for finding in overfit_finding(overfit.probability)]
     return found
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,14 +20,15 @@ from bt_gex.reports.words import (
     count,
     dollars,
     find_trade,
+    flags_of,
     gain,
     new_york_time,
     number,
     spread_of,
     thresholds,
 )
-from bt_gex.stats.breakdown import no_bid
 from bt_gex.trades.reasons import ExitReason
+from bt_gex.trades.records import SpreadTrade
 
 if TYPE_CHECKING:
     from bt_gex.results.result import RunResult
@@ -49,26 +50,24 @@ def print_trade(result: RunResult, order_id: str, console: Console) -> None:
     Raises UnknownName when the result has no such trade.
     """
     trade = find_trade(result, order_id)
-    pnl = trade["pnl_dollars"]
-    made = (
-        "P&L unknown" if pnl is None else f"{gain(pnl)} ({trade['pnl_percent']:+.2f} % of credit)"
-    )
-    head = f"{order_id}: {spread_of(trade).label}, {made}, {trade['exit_reason']}"
+    pnl = trade.pnl_dollars
+    made = "P&L unknown" if pnl is None else f"{gain(pnl)} ({trade.pnl_percent:+.2f} % of credit)"
+    head = f"{order_id}: {spread_of(trade).label}, {made}, {trade.exit_reason}"
     console.print(Text(head, style=f"bold {colour(pnl or 0.0)}"))
     _print_seen(trade, console)
     _print_spread(trade, result, console)
     _print_rules(trade, result, console)
     _print_path(trade, result, console)
     _print_end(trade, result, console)
-    flags = [*trade["flags"], *(["no_bid"] if no_bid(trade) else [])]
+    flags = flags_of(trade)
     if flags:
         headline("Doubts", console)
         _print_pairs([(name, FLAGS.get(name, "")) for name in flags], console)
 
 
-def _print_seen(trade: Mapping[str, Any], console: Console) -> None:
-    headline(f"What was seen, {_clock(trade['timestamp_entry'], '%a %Y-%m-%d %H:%M:%S')}", console)
-    distance = trade["distance"]
+def _print_seen(trade: SpreadTrade, console: Console) -> None:
+    headline(f"What was seen, {_clock(trade.timestamp_entry, '%a %Y-%m-%d %H:%M:%S')}", console)
+    distance = trade.distance
     if distance is None:
         console.print(Text("not recorded: this trade was not entered by the rules"))
         return
@@ -76,40 +75,41 @@ def _print_seen(trade: Mapping[str, Any], console: Console) -> None:
     where = f"{abs(distance):g} points {side} the pin" if distance else "on the pin"
     _print_pairs(
         [
-            ("Index price", number(trade["spot_entry"])),
-            ("Pin", f"{number(trade['pin'])}, the gamma peak that price is drawn to"),
+            ("Index price", number(trade.spot_entry)),
+            ("Pin", f"{number(trade.pin)}, the gamma peak that price is drawn to"),
             ("Distance", f"{distance:+g}: the index stood {where}"),
-            ("VIX", number(trade["vix_entry"])),
+            ("VIX", number(trade.vix_entry)),
         ],
         console,
     )
 
 
-def _print_spread(trade: Mapping[str, Any], result: RunResult, console: Console) -> None:
+def _print_spread(trade: SpreadTrade, result: RunResult, console: Console) -> None:
     headline("What was sold, and why", console)
-    if trade["confidence"] is not None:
-        console.print(Text(REASONING[trade["strategy"]]))
-        console.print(Text(f"{trade['direction']}, confidence {trade['confidence']}."))
-    spot = trade["spot_entry"]
+    if trade.confidence is not None:
+        console.print(Text(REASONING[trade.strategy]))
+        console.print(Text(f"{trade.direction}, confidence {trade.confidence}."))
+    spot = trade.spot_entry
     table = make_table(
         "Leg", "Type", ">Strike", ">From the index price", ">Bid / ask then", ">Bid / ask at exit"
     )
-    for leg, quotes in zip(spread_of(trade).legs, trade["leg_quotes"], strict=True):
+    for leg, quotes in zip(spread_of(trade).legs, trade.leg_quotes, strict=True):
         away = NOTHING if spot is None else f"{leg.strike - spot:+,.2f}"
         side = "sold" if leg.side == SHORT else "bought"
         table.add_row(side, RIGHTS[leg.right], f"{leg.strike:.10g}", away,
-                      _quote(*quotes[:2]), _quote(*quotes[2:]))  # fmt: skip
+                      _quote(quotes.bid_entry, quotes.ask_entry),
+                      _quote(quotes.bid_exit, quotes.ask_exit))  # fmt: skip
     console.print(table)
     point = _dollars_a_point(trade, result)
-    credit, width = trade["entry_credit"], trade["width"]
+    credit, width = trade.entry_credit, trade.width
     _print_pairs(
         [
-            ("Contracts", f"{trade['quantity']:,}"),
+            ("Contracts", f"{trade.quantity:,}"),
             ("Credit", f"{number(credit)} points, {dollars(credit * point)}"),
             ("Width", f"{number(width)} points"),
             (
                 "Most it could lose",
-                f"{number(width - credit)} points, {dollars(trade['max_loss_dollars'])}",
+                f"{number(width - credit)} points, {dollars(trade.max_loss_dollars)}",
             ),
         ],
         console,
@@ -123,20 +123,20 @@ def _quote(bid: float | None, ask: float | None) -> str:
     return f"{'no bid' if bid == 0 else number(bid)} / {number(ask)}"
 
 
-def _print_rules(trade: Mapping[str, Any], result: RunResult, console: Console) -> None:
-    levels = thresholds(trade, result)
+def _print_rules(trade: SpreadTrade, result: RunResult, console: Console) -> None:
+    levels = thresholds(trade, result.run_config.exit)
     if not levels:
         return
     headline("What would close it", console)
-    point, credit = _dollars_a_point(trade, result), trade["entry_credit"]
+    point, credit = _dollars_a_point(trade, result), trade.entry_credit
     table = make_table("Rule", "When the value at mid is", ">P&L at mid")
     for rule, value in levels.items():
         bound = "at or below" if value < credit else "at or above"
         table.add_row(rule, f"{bound} {number(value)}", coloured((credit - value) * point))
-    minutes = result.config["exit"]["end_of_day_minutes"]
-    table.add_row("End of Day Auto-Close", f"anything, {minutes:g} minutes before the close", "")
+    minutes = result.run_config.exit.end_of_day_minutes
+    table.add_row(ExitReason.END_OF_DAY, f"anything, {minutes:g} minutes before the close", "")
     console.print(table)
-    paid = result.config["fills"]["exit_slippage"]
+    paid = result.run_config.fills.exit_slippage
     console.print(
         Text(
             "Looked at every 30 s from the bar after the entry, where all legs have a quote. "
@@ -146,30 +146,30 @@ def _print_rules(trade: Mapping[str, Any], result: RunResult, console: Console) 
     )
 
 
-def _print_path(trade: Mapping[str, Any], result: RunResult, console: Console) -> None:
-    path = result.marks[result.marks["order_id"] == trade["order_id"]]
+def _print_path(trade: SpreadTrade, result: RunResult, console: Console) -> None:
+    path = result.marks[result.marks["order_id"] == trade.order_id]
     known = path[path["value"].notna()]
     headline("How it went", console)
-    unpriced = f"{count(trade['unpriced_bars'], 'bar')} without a price"
+    unpriced = f"{count(trade.unpriced_bars, 'bar')} without a price"
     pairs = [("Marks", f"{count(len(known), 'value')}, {unpriced}")]
     if len(known):
         values = known["value"].to_numpy(np.float64)
         times = known["time"].dt.tz_convert(NEW_YORK)
         for name, row in (("Best value", values.argmin()), ("Worst value", values.argmax())):
             pairs.append((name, f"{number(float(values[row]))} at {times.iloc[row]:%H:%M:%S}"))
-    pairs.append(("Best P&L at mid", gain(trade["mfe_dollars"])))
-    pairs.append(("Worst P&L at mid", gain(trade["mae_dollars"])))
+    pairs.append(("Best P&L at mid", gain(trade.mfe_dollars)))
+    pairs.append(("Worst P&L at mid", gain(trade.mae_dollars)))
     _print_pairs(pairs, console)
 
 
-def _print_end(trade: Mapping[str, Any], result: RunResult, console: Console) -> None:
+def _print_end(trade: SpreadTrade, result: RunResult, console: Console) -> None:
     headline("How it ended", console)
-    alive = f"after {trade['time_alive_minutes']:.1f} minutes"
+    alive = f"after {trade.time_alive_minutes:.1f} minutes"
     pairs = [
-        ("Time", f"{_clock(trade['timestamp_exit'], '%H:%M:%S')}, {alive}"),
-        ("Reason", trade["exit_reason"]),
+        ("Time", f"{_clock(trade.timestamp_exit, '%H:%M:%S')}, {alive}"),
+        ("Reason", trade.exit_reason),
     ]
-    value, credit = trade["exit_value"], trade["entry_credit"]
+    value, credit = trade.exit_value, trade.entry_credit
     if value is None:
         pairs.append(("P&L", "unknown: there was no price to settle on; outside all figures"))
     else:
@@ -178,24 +178,22 @@ def _print_end(trade: Mapping[str, Any], result: RunResult, console: Console) ->
             (
                 "P&L",
                 f"({number(credit)} - {number(value)}) x "
-                f"${result.config['index_facts']['multiplier']:g} x {trade['quantity']:,} "
-                f"- {dollars(trade['commission_dollars'])} commission = "
-                f"{gain(trade['pnl_dollars'])}",
+                f"${result.run_config.index_facts.multiplier:g} x {trade.quantity:,} "
+                f"- {dollars(trade.commission_dollars)} commission = "
+                f"{gain(trade.pnl_dollars)}",
             ),
         ]
     _print_pairs(pairs, console)
 
 
-def _how(trade: Mapping[str, Any]) -> str:
-    return (
-        "settled in cash at" if trade["exit_reason"] == ExitReason.SETTLEMENT else "bought back at"
-    )
+def _how(trade: SpreadTrade) -> str:
+    return "settled in cash at" if trade.exit_reason == ExitReason.SETTLEMENT else "bought back at"
 
 
-def _mid_then(trade: Mapping[str, Any], result: RunResult) -> str:
+def _mid_then(trade: SpreadTrade, result: RunResult) -> str:
     """What the mid was when the trade was closed; nothing where there was none."""
-    path = result.marks[result.marks["order_id"] == trade["order_id"]]
-    last = path[path["time"] == pd.Timestamp(trade["timestamp_exit"])]["value"].dropna()
+    path = result.marks[result.marks["order_id"] == trade.order_id]
+    last = path[path["time"] == pd.Timestamp(trade.timestamp_exit)]["value"].dropna()
     return f" (the mid then: {number(float(last.iloc[0]))})" if len(last) else ""
 
 
@@ -208,10 +206,10 @@ def _print_pairs(pairs: list[tuple[str, str]], console: Console) -> None:
     console.print(table)
 
 
-def _dollars_a_point(trade: Mapping[str, Any], result: RunResult) -> float:
+def _dollars_a_point(trade: SpreadTrade, result: RunResult) -> float:
     """Dollars the whole trade makes a point."""
-    return float(trade["quantity"] * result.config["index_facts"]["multiplier"])
+    return float(trade.quantity * result.run_config.index_facts.multiplier)
 
 
-def _clock(stamp: str, form: str) -> str:
-    return f"{new_york_time(stamp):{form}} New York"
+def _clock(moment: datetime, form: str) -> str:
+    return f"{new_york_time(moment):{form}} New York"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bt_gex.reports.charts.figures import equity_figure
 from bt_gex.reports.charts.run import FIGURES, costs_figure
 from bt_gex.reports.charts.svg import inline_svg
-from bt_gex.reports.html import luck, parts
+from bt_gex.reports.html import intervals, parts
 from bt_gex.reports.html.trades import trade_data
 from bt_gex.reports.words import verdict, why_no_trades
 
@@ -61,7 +61,6 @@ def html_report(result: RunResult, analysis: Analysis) -> str:
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_file("report.html.jinja"))
-    config = result.config
     text = template.render(
         title=f"bt_gex {result.run_id}",
         css=Markup(_file("report.css")),
@@ -72,25 +71,25 @@ def html_report(result: RunResult, analysis: Analysis) -> str:
         folder=str(result.folder or result.run_id),
         verdict=verdict(result),
         terms=parts.terms(result),
-        profile=config["profile"],
+        profile=result.run_config.profile,
         cards=parts.cards(result, analysis),
         cards_note=parts.cards_note(analysis),
-        doubts=analysis.doubts,
+        findings=analysis.findings,
         pictures=_pictures(result, analysis),
         groups=parts.groups(analysis),
         figures=parts.figures(result, analysis),
-        luck_words=luck.luck_words(analysis),
-        luck_head=luck.LUCK_HEAD,
-        luck_rows=luck.luck_rows(analysis),
-        sharpe_rows=luck.sharpe_rows(analysis),
-        cost_words=luck.cost_words(analysis),
-        cost_rows=luck.cost_rows(analysis),
+        interval_words=intervals.interval_words(analysis),
+        interval_head=intervals.INTERVAL_HEAD,
+        interval_rows=intervals.interval_rows(analysis),
+        sharpe_rows=intervals.sharpe_rows(analysis),
+        cost_words=intervals.cost_words(analysis),
+        cost_rows=intervals.cost_rows(analysis),
         stages=parts.stages(result),
         funnel_words=parts.funnel_words(result),
         reasons=parts.reasons(result),
         trade_count=len(result.trade_records),
         filters=parts.filters(result),
-        why_none=why_no_trades(result.summary),
+        why_none=why_no_trades(result.statistics),
         data_words=parts.data_words(result),
         session_head=parts.SESSION_HEAD,
         session_rows=parts.session_rows(result),

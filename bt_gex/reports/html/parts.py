@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from bt_gex.config.run_config import setting_names
-from bt_gex.findings.doubts import BAD_QUOTES
+from bt_gex.config.run_config import setting_names, setting_of, setting_text
+from bt_gex.findings.finding import flagged
+from bt_gex.findings.of_run import BAD_QUOTES
 from bt_gex.reports.assumptions import assumptions
-from bt_gex.reports.html.trades import flags_of
 from bt_gex.reports.words import (
     NOTHING,
     count,
     dollars,
     fills,
+    flags_of,
     gain,
     percent,
     ratio,
     signed_pct,
 )
 from bt_gex.stats import breakdown
+from bt_gex.stats.bootstrap import Interval
+from bt_gex.stats.breakdown import Extreme
 from bt_gex.stats.summary import most_frequent_first
+from bt_gex.trades.reasons import TradeFlag
 
 if TYPE_CHECKING:
     from bt_gex.findings.analysis import Analysis
     from bt_gex.results.result import RunResult
 
-Rows = list[Sequence[Any]]
+Rows = list[Sequence[str]]
 GROUPS = {
     "by_exit_reason": "By exit reason",
     "by_strategy": "By strategy",
@@ -54,8 +58,39 @@ MEANINGS = {
 }
 
 
+class Filter(NamedTuple):
+    """What the trade table can be narrowed to by one of its columns."""
+
+    name: str
+    label: str
+    choices: list[str]
+
+
+class Setting(NamedTuple):
+    """A setting as it was used."""
+
+    name: str
+    value: str
+    changed: bool
+
+
+class Step(NamedTuple):
+    """A step of the funnel, how often it was reached, and the width of its bar in percent."""
+
+    name: str
+    times: str
+    width: str
+
+
+class Table(NamedTuple):
+    """A titled table."""
+
+    title: str
+    rows: Rows
+
+
 class Card(NamedTuple):
-    """A figure with what is known of its luck."""
+    """A figure with its bootstrap interval."""
 
     id: str
     name: str
@@ -66,37 +101,38 @@ class Card(NamedTuple):
 
 def terms(result: RunResult) -> str:
     """What the result rests on."""
-    config = result.config
+    config = result.run_config
     return (
-        f"Profile {config['profile']}; fills {fills(result)}; commission "
-        f"{dollars(config['fills']['commission'])} a contract, leg and side; balance at start "
+        f"Profile {config.profile}; fills {fills(config.fills)}; commission "
+        f"{dollars(config.fills.commission)} per contract, per leg, per side; balance at start "
         f"{dollars(result.balance)}; data {result.source.get('database', 'of unknown origin')}."
     )
 
 
 def cards(result: RunResult, analysis: Analysis) -> list[Card]:
     """The verdict in figures, each with its interval."""
-    s, luck = result.summary, analysis.luck or {}
-    won = f"{s['winners']:,} of {count(s['total_trades'], 'trade')}"
-    tone = "gain" if s["total_pnl"] > 0 else "loss" if s["total_pnl"] < 0 else ""
-    traded = bool(s["total_trades"])
+    s, b = result.statistics.totals, analysis.bootstrap
+    won = f"{s.winners:,} of {count(s.total_trades, 'trade')}"
+    tone = "gain" if s.total_pnl > 0 else "loss" if s.total_pnl < 0 else ""
+    traded = bool(s.total_trades)
+    drawdown_mtm = result.statistics.max_drawdown_mtm
     return [
-        Card("pnl", "Profit and loss", gain(s["total_pnl"]),
-             _between(luck.get("total_pnl"), gain), tone),
-        Card("return", "Return", signed_pct(s["return_pct"]),
-             _between(luck.get("return_pct"), signed_pct), tone),
-        Card("win-rate", "Win rate", percent(s["win_rate"] if traded else None),
-             f"{won}; {_between(luck.get('win_rate'), percent)}"),
-        Card("profit-factor", "Profit factor", ratio(s["profit_factor"]),
-             _between(luck.get("profit_factor"), ratio)),
-        Card("drawdown", "Maximum drawdown at closes", dollars(s["max_drawdown"]),
-             _between(luck.get("max_drawdown"), dollars)),
-        Card("drawdown-mtm", "Maximum drawdown marked per bar", dollars(s["max_drawdown_mtm"]),
-             _between(luck.get("max_drawdown_mtm"), dollars)),
+        Card("pnl", "Profit and loss", gain(s.total_pnl),
+             _between(b.total_pnl if b else None, gain), tone),
+        Card("return", "Return", signed_pct(s.return_pct),
+             _between(b.return_pct if b else None, signed_pct), tone),
+        Card("win-rate", "Win rate", percent(s.win_rate if traded else None),
+             f"{won}; {_between(b.win_rate if b else None, percent)}"),
+        Card("profit-factor", "Profit factor", ratio(s.profit_factor),
+             _between(b.profit_factor if b else None, ratio)),
+        Card("drawdown", "Maximum drawdown at closes", dollars(s.max_drawdown),
+             _between(b.max_drawdown if b else None, dollars)),
+        Card("drawdown-mtm", "Maximum drawdown marked per bar", dollars(drawdown_mtm),
+             _between(b.max_drawdown_mtm if b else None, dollars)),
     ]  # fmt: skip
 
 
-def _between(bounds: Sequence[float | None] | None, words: Any) -> str:
+def _between(bounds: Interval | None, words: Callable[[float], str]) -> str:
     if bounds is None:
         return "no interval"
     low, high = bounds
@@ -107,132 +143,129 @@ def _between(bounds: Sequence[float | None] | None, words: Any) -> str:
 
 def cards_note(analysis: Analysis) -> str:
     """What the intervals are."""
-    luck = analysis.luck
-    if luck is None:
+    found = analysis.bootstrap
+    if found is None:
         return (
-            "No intervals: they are drawn from sessions with data, and take at least two of them "
-            "and a trade."
+            "No intervals: they are resampled from sessions with data, and take at least two of "
+            "them and a trade."
         )
     return (
-        f"Below each figure: the middle {percent(luck['coverage'])} of what "
-        f"{luck['paths']:,} redraws of the {luck['sessions']} sessions gave."
+        f"Below each figure: the middle {percent(found.coverage)} of what {found.paths:,} "
+        f"resamples of the {found.sessions} sessions gave."
     )
 
 
-def groups(analysis: Analysis) -> list[dict[str, Any]]:
+def groups(analysis: Analysis) -> list[Table]:
     """Breakdowns of the trades."""
     found = []
     for key, title in GROUPS.items():
-        rows = [
+        rows: Rows = [
             (
                 name,
-                f"{group['count']:,}",
-                f"{group['winners']:,}",
-                percent(group["win_rate"]),
-                gain(group["pnl"]),
+                f"{group.count:,}",
+                f"{group.winners:,}",
+                percent(group.win_rate),
+                gain(group.pnl),
             )
             for name, group in analysis.breakdowns[key].items()
         ]
         if rows:
-            found.append({"title": title, "rows": rows})
+            found.append(Table(title, rows))
     return found
 
 
 def figures(result: RunResult, analysis: Analysis) -> Rows:
     """Further figures of the trades."""
-    s, streaks, shares = result.summary, analysis.streaks, analysis.full_profits
+    s, streaks, shares = result.statistics.totals, analysis.streaks, analysis.full_profits
     best = analysis.best_and_worst
     rows: Rows = [
-        ("Average win", dollars(s["avg_win"]) if s["winners"] else NOTHING),
-        ("Average loss", dollars(s["avg_loss"]) if s["losers"] else NOTHING),
-        ("Best trade", _named(best["best_trade"])),
-        ("Worst trade", _named(best["worst_trade"])),
-        ("Best session", _named(best["best_session"])),
-        ("Worst session", _named(best["worst_session"])),
-        ("Longest run of wins", f"{streaks['longest_win']:,}"),
-        ("Longest run of losses", f"{streaks['longest_loss']:,}"),
+        ("Average win", dollars(s.avg_win) if s.winners else NOTHING),
+        ("Average loss", dollars(s.avg_loss) if s.losers else NOTHING),
+        ("Best trade", _named(best.best_trade)),
+        ("Worst trade", _named(best.worst_trade)),
+        ("Best session", _named(best.best_session)),
+        ("Worst session", _named(best.worst_session)),
+        ("Longest run of wins", f"{streaks.longest_win:,}"),
+        ("Longest run of losses", f"{streaks.longest_loss:,}"),
         ("Capture rate: P&L over all credits received", percent(analysis.capture_rate)),
         (
             "Trades that kept all of their credit, on sound quotes",
-            percent(shares["worthless_share"]),
+            percent(shares.worthless_share),
         ),
-        ("Trades that lost all they could, on sound quotes", percent(shares["full_loss_share"])),
-        ("Final balance", dollars(s["final_balance"])),
+        ("Trades that lost all they could, on sound quotes", percent(shares.full_loss_share)),
+        ("Final balance", dollars(s.final_balance)),
     ]
-    if s["unresolved"]:
-        rows.append(("Unresolved", f"{count(s['unresolved'], 'trade')}, outside all figures"))
+    if s.unresolved:
+        rows.append(("Unresolved", f"{count(s.unresolved, 'trade')}, outside all figures"))
     return rows
 
 
-def _named(found: tuple[str, float] | None) -> str:
-    return NOTHING if found is None else f"{gain(found[1])} ({found[0]})"
+def _named(found: Extreme | None) -> str:
+    return NOTHING if found is None else f"{gain(found.pnl)} ({found.name})"
 
 
-def stages(result: RunResult) -> list[dict[str, Any]]:
+def stages(result: RunResult) -> list[Step]:
     """The funnel, widths by the logarithm: bars are many, trades are few."""
-    steps = breakdown.stages(result.decision_records, result.summary["funnel"]["bars"])
+    steps = breakdown.stages(result.decision_records, result.statistics.funnel.bars)
     most = math.log1p(max((number for _, number in steps), default=0)) or 1.0
     return [
-        {
-            "name": name,
-            "count": f"{number:,}",
-            "width": f"{100 * math.log1p(number) / most:.0f}",
-        }
+        Step(name, f"{number:,}", f"{100 * math.log1p(number) / most:.0f}")
         for name, number in steps
     ]
 
 
 def funnel_words(result: RunResult) -> str:
     """What became of the checks and of the trades' prices."""
-    f = result.summary["funnel"]
+    f = result.statistics.funnel
     return (
-        f"{count(f['checks'], 'check')}: {f['entries']:,} entered, {f['skips']:,} skipped. "
-        f"{count(f['unpriced_bars'], 'bar')} of open trades without a price, "
-        f"{count(f['clamped'], 'clamped price')}, {count(f['unresolved'], 'unresolved trade')}. "
+        f"{count(f.checks, 'check')}: {f.entries:,} entered, {f.skips:,} skipped. "
+        f"{count(f.unpriced_bars, 'bar')} of open trades without a price, "
+        f"{count(f.clamped, 'clamped price')}, {count(f.unresolved, 'unresolved trade')}. "
         "The length of a bar goes by the logarithm."
     )
 
 
 def reasons(result: RunResult) -> Rows:
     """Every reason of a skip with its count."""
-    f = result.summary["funnel"]
-    kinds = {d["reason"]: d["kind"] for d in result.decision_records if d["outcome"] == "skip"}
+    f = result.statistics.funnel
+    kinds = {d.reason: d.kind for d in result.decision_records if d.outcome == "skip"}
     return [
-        (reason, kinds.get(reason, ""), f"{times:,}", percent(times / f["checks"]))
-        for reason, times in most_frequent_first(f["skips_by_reason"]).items()
+        (reason, kinds.get(reason, ""), f"{times:,}", percent(times / f.checks))
+        for reason, times in most_frequent_first(f.skips_by_reason).items()
     ]
 
 
-def filters(result: RunResult) -> list[dict[str, Any]]:
+def filters(result: RunResult) -> list[Filter]:
     """What the trade table can be narrowed to."""
     trades = result.trade_records
-    names = {"index": "index_symbol", "strategy": "strategy", "reason": "exit_reason"}
-    found: list[dict[str, Any]] = [
-        {"name": name, "label": name.capitalize(), "choices": sorted({t[key] for t in trades})}
-        for name, key in names.items()
-    ]
+    names: dict[str, set[str]] = {
+        "index": {trade.index_symbol for trade in trades},
+        "strategy": {trade.strategy for trade in trades},
+        "reason": {trade.exit_reason for trade in trades},
+    }
+    found = [Filter(name, name.capitalize(), sorted(choices)) for name, choices in names.items()]
     choices = ["won", "lost", "even", "unresolved"]
     flags = sorted({flag for trade in trades for flag in flags_of(trade)})
     return [
         *found,
-        {"name": "outcome", "label": "Outcome", "choices": choices},
-        {"name": "flag", "label": "Flag", "choices": flags},
+        Filter("outcome", "Outcome", choices),
+        Filter("flag", "Flag", flags),
     ]
 
 
 def data_words(result: RunResult) -> list[str]:
     """Coverage in a sentence or two."""
-    sessions = result.summary["sessions"]
-    f = result.summary["funnel"]
-    stale = sum(1 for t in result.trade_records if "stale_settlement" in t["flags"])
-    parity = sum(1 for t in result.trade_records if "parity_settlement" in t["flags"])
-    with_data = sum(1 for row in sessions if row["status"] != "no data")
+    sessions = result.statistics.sessions
+    f = result.statistics.funnel
+    stale = len(flagged(result.trade_records, TradeFlag.STALE_SETTLEMENT))
+    parity = len(flagged(result.trade_records, TradeFlag.PARITY_SETTLEMENT))
+    with_data = sum(1 for row in sessions if row.status != "no data")
     return [
         f"{with_data} of {count(len(sessions), 'session')} have data. "
-        f"{count(f['unpriced_bars'], 'bar')} of open trades could not be priced, "
-        f"{count(f['clamped'], 'price')} had to be clamped to 0..width, "
+        f"{count(f.unpriced_bars, 'bar')} of open trades could not be priced, "
+        f"{count(f.clamped, 'price')} had to be clamped to 0..width, "
         f"{count(stale, 'trade')} settled on a stale index price, {parity} on put-call parity, "
-        f"{f['unresolved']} could not be settled at all. A gap is more than 120 s without any "
+        f"{f.unresolved} could not be settled at all. A gap is more than 120 s without any "
         "quote. Bars priced: of the bars with an open trade, those on which all its legs "
         "had a quote."
     ]
@@ -242,15 +275,15 @@ def session_rows(result: RunResult) -> Rows:
     """One row a session."""
     return [
         (
-            row["session"],
-            row["status"],
-            f"{row['checks']:,}",
-            f"{row['entries']:,}",
-            gain(row["trades_pnl_dollars"]) if row["entries"] else "",
-            "" if row["priced_pct"] is None else f"{row['priced_pct']:.1f} %",
-            "; ".join(row["notes"]),
+            row.session.isoformat(),
+            row.status,
+            f"{row.checks:,}",
+            f"{row.entries:,}",
+            gain(row.trades_pnl_dollars) if row.entries else "",
+            "" if row.priced_pct is None else f"{row.priced_pct:.1f} %",
+            "; ".join(row.notes),
         )
-        for row in result.summary["sessions"]
+        for row in result.statistics.sessions
     ]
 
 
@@ -258,31 +291,20 @@ def quality(result: RunResult) -> Rows:
     """Odd rows by kind."""
     return [
         (name, MEANINGS.get(name, ""), f"{times:,}")
-        for name, times in result.summary["data_quality"].items()
+        for name, times in result.statistics.data_quality.items()
         if times
     ]
 
 
 def assumption_rows(result: RunResult) -> Rows:
     """What is taken for granted."""
-    return [*assumptions(result.config)]
+    return [*assumptions(result.run_config)]
 
 
-def settings(result: RunResult, analysis: Analysis) -> list[dict[str, Any]]:
+def settings(result: RunResult, analysis: Analysis) -> list[Setting]:
     """Every setting, and whether it is a default."""
-    found = []
-    for name in setting_names():
-        section, _, rest = name.partition(".")
-        value = result.config[section][rest]
-        text = ", ".join(map(str, value)) if isinstance(value, list) else _setting(value)
-        found.append({"name": name, "value": text, "changed": name in analysis.changed})
-    return found
-
-
-def _setting(value: Any) -> str:
-    if value is None:
-        return "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    values = ((name, setting_of(result.run_config, name)) for name in setting_names())
+    return [Setting(name, setting_text(value), name in analysis.changed) for name, value in values]
 
 
 def versions(result: RunResult) -> str:

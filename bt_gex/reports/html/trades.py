@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,7 @@ import numpy as np
 
 from bt_gex.reports.charts.drawing import Numbers
 from bt_gex.reports.console.trade import REASONING
-from bt_gex.reports.words import FLAGS, new_york_time, thresholds
-from bt_gex.rules.gex.exits import EXIT_REASONS
-from bt_gex.stats.breakdown import no_bid
+from bt_gex.reports.words import FLAGS, flags_of, new_york_time, thresholds
 from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
 from bt_gex.trades.reasons import ExitReason
 from bt_gex.trades.records import SpreadTrade
@@ -35,7 +32,7 @@ SAME_NAME = {
     "width": "width", "commission": "commission_dollars", "mae": "mae_dollars",
     "mfe": "mfe_dollars", "max_loss": "max_loss_dollars",
 }  # fmt: skip
-LEVELS = tuple(EXIT_REASONS[outcome] for outcome in (1, 3, 2))  # target, stop, emergency stop
+LEVELS = (ExitReason.PROFIT_TARGET, ExitReason.STOP_LOSS, ExitReason.EMERGENCY_STOP)
 MOST_POINTS = 90_000  # of all paths together
 FEWEST_POINTS, ENOUGH_POINTS = 16, 160  # of one
 
@@ -46,44 +43,39 @@ def trade_data(result: RunResult) -> str:
     paths = _paths(result)
     most = MOST_POINTS // max(len(trades), 1)
     points = min(ENOUGH_POINTS, max(FEWEST_POINTS, most))
-    fills = result.config["fills"]
+    fills = result.run_config.fills
     content = {
         "fields": FIELDS,
-        "multiplier": result.config["index_facts"]["multiplier"],
+        "multiplier": result.run_config.index_facts.multiplier,
         "settlement": ExitReason.SETTLEMENT,
         "levels": LEVELS,
         "flags": FLAGS,
         "reasoning": REASONING,
-        "slippage": [fills["entry_slippage"], fills["exit_slippage"]],
+        "slippage": [fills.entry_slippage, fills.exit_slippage],
         "fill_words": "Rules look at the value at mid; closing paid "
-        f"{100 * fills['exit_slippage']:g} % of each leg's half-spread on top of it.",
-        "trades": [_trade(trade, paths.get(trade["order_id"]), result, points) for trade in trades],
+        f"{100 * fills.exit_slippage:g} % of each leg's half-spread on top of it.",
+        "trades": [_trade(trade, paths.get(trade.order_id), result, points) for trade in trades],
     }
     text = json.dumps(content, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     return text.replace("<", "\\u003c").replace("\u2028", "").replace("\u2029", "")
 
 
 def _trade(trade: SpreadTrade, path: Numbers | None, result: RunResult, points: int) -> list[Any]:
-    named = {name: _plain(trade[key]) for name, key in SAME_NAME.items()}
+    named = {name: _plain(getattr(trade, key)) for name, key in SAME_NAME.items()}
     bars, values = thinned_path(np.empty(0) if path is None else path, points)
-    levels = thresholds(trade, result)
+    levels = thresholds(trade, result.run_config.exit)
     named |= {
         "flags": flags_of(trade),
-        "entry": f"{new_york_time(trade['timestamp_entry']):%Y-%m-%d %H:%M:%S}",
-        "exit": f"{new_york_time(trade['timestamp_exit']):%Y-%m-%d %H:%M:%S}",
-        "credit": _plain(trade["entry_credit"], 6),
-        "value": _plain(trade["exit_value"], 6),
-        "legs": [[_plain(price) for price in leg] for leg in trade["leg_quotes"]],
+        "entry": f"{new_york_time(trade.timestamp_entry):%Y-%m-%d %H:%M:%S}",
+        "exit": f"{new_york_time(trade.timestamp_exit):%Y-%m-%d %H:%M:%S}",
+        "credit": _plain(trade.entry_credit, 6),
+        "value": _plain(trade.exit_value, 6),
+        "legs": [[_plain(price) for price in leg] for leg in trade.leg_quotes],
         "levels": [_plain(levels[name]) for name in LEVELS if name in levels],
         "path": values,
         "bars": bars,
     }
     return [named[name] for name in FIELDS]
-
-
-def flags_of(trade: Mapping[str, Any]) -> list[str]:
-    """The flags of a trade, and what its quotes say besides."""
-    return [*trade["flags"], *(["no_bid"] if no_bid(trade) else [])]
 
 
 def thinned_path(path: Numbers, points: int) -> tuple[list[int] | None, list[float | None]]:

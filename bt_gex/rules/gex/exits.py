@@ -33,6 +33,11 @@ def profit_target(confidence: str, params: ExitParams) -> float:
     return params.profit_target_high if confidence == "HIGH" else params.profit_target_medium
 
 
+def stop_value(credit: float, loss: float) -> float:
+    """Value of a spread in points at which a stop closes it; loss is a share of the credit."""
+    return credit * (1.0 + loss)
+
+
 def exit_outcome(
     credit: float,
     value: float,
@@ -48,9 +53,9 @@ def exit_outcome(
     """
     if (credit - value) / credit >= target - TOLERANCE:
         return PROFIT_TARGET
-    if value >= credit * (1.0 + emergency_stop) - TOLERANCE:
+    if value >= stop_value(credit, emergency_stop) - TOLERANCE:
         return EMERGENCY_STOP
-    if value >= credit * (1.0 + stop_loss) - TOLERANCE:
+    if value >= stop_value(credit, stop_loss) - TOLERANCE:
         return STOP_LOSS
     if is_end_of_day:
         return END_OF_DAY
@@ -66,7 +71,7 @@ def exit_possible(
     rows_end_of_day: first row at or after the end-of-day exit.
     """
     margin = 10.0 * TOLERANCE * max(1.0, credit)
-    stop = credit * (1.0 + min(params.stop_loss, params.emergency_stop))
+    stop = stop_value(credit, min(params.stop_loss, params.emergency_stop))
     with np.errstate(invalid="ignore"):
         possible = (values <= credit * (1.0 - target) + margin) | (values >= stop - margin)
     possible[rows_end_of_day:] = True

@@ -46,18 +46,12 @@ def fixed_size(quantity: int) -> Size:
 BELOW_STOP, FEW_TRADES, ONE_SIDED, NOT_POSITIVE, BY_KELLY = range(5)
 
 
-def kelly_fraction(pnls: Sequence[float]) -> float | None:
-    """(p·W − q·L)/W of profits and losses per contract; a zero counts as a loss.
-
-    W is the average win, L the average loss (positive). None without a win or without a loss:
-    the fraction then says nothing.
-    """
-    known, fraction = kelly_of(pnls, 0, len(pnls))
-    return fraction if known else None
-
-
 def kelly_of(pnls: Sequence[float] | Floats, first: int, after: int) -> tuple[bool, float]:
-    """Whether there is a Kelly fraction of some profits, and what it is; numbers only."""
+    """Whether there is a Kelly fraction of some profits, and what it is; numbers only.
+
+    (p·W − q·L)/W per contract, W the average win, L the average loss (positive); a zero counts as
+    a loss. There is none without a win or without a loss.
+    """
     wins, losses, won, lost = 0, 0, 0.0, 0.0
     for n in range(first, after):
         if pnls[n] > 0:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bt_gex.rules.gex.sizing import KellyParams, fixed_size, half_kelly_size, kelly_fraction
+from bt_gex.rules.gex.sizing import KellyParams, fixed_size, half_kelly_size, kelly_of
 
 # By hand: p = .582, average win 266, average loss 109, as 1000 trades.
 BOOTSTRAP = [266.0] * 582 + [-109.0] * 418
@@ -27,6 +27,11 @@ def contracts(
         max_risk=max_risk,
         params=params or KellyParams(),
     ).quantity
+
+
+def kelly_fraction(pnls: list[float]) -> float | None:
+    known, fraction = kelly_of(pnls, 0, len(pnls))
+    return fraction if known else None
 
 
 def test_kelly_by_hand() -> None:

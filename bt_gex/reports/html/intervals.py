@@ -1,20 +1,22 @@
-"""What the HTML report says of luck and of the fills, as words and rows of tables."""
+"""What the HTML report says of chance and of the fills, as words and rows of tables."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bt_gex.reports.words import NOTHING, count, dollars, gain, odds, percent, ratio
 
 if TYPE_CHECKING:
+    from bt_gex.config.origin import FoundBy
     from bt_gex.findings.analysis import Analysis
     from bt_gex.results.costs import Costs
+    from bt_gex.stats.sharpe import SharpeFigures
 
-Rows = list[Sequence[Any]]
-LUCK_HEAD = (
-    "share of redraws that end below",
+Rows = list[Sequence[str]]
+INTERVAL_HEAD = (
+    "share of resamples that end below",
     "1 %",
     "5 %",
     "25 %",
@@ -23,60 +25,59 @@ LUCK_HEAD = (
     "95 %",
     "99 %",
 )
-LUCK_ROWS = {
-    "final_balance_quantiles": "final balance",
-    "max_drawdown_quantiles": "maximum drawdown at closes",
-    "max_drawdown_mtm_quantiles": "maximum drawdown marked per bar",
-}
 
 
-def luck_words(analysis: Analysis) -> list[str]:
+def interval_words(analysis: Analysis) -> list[str]:
     """How the intervals came about, and the odds of a loss."""
-    luck = analysis.luck
-    if luck is None:
+    found = analysis.bootstrap
+    if found is None:
         return [
-            "Sessions cannot be drawn again here: that takes at least two sessions with data and "
-            "a trade. Whatever the figures say, they say it of a single case."
+            "Sessions cannot be resampled here: that takes at least two sessions with data and a "
+            "trade. Whatever the figures say, they say it of a single case."
         ]
-    block = count(luck["block_sessions"], "session")
+    block = count(found.block_sessions, "session")
     losing = ", ".join(
-        f"{pct} % or more: {odds(share)}"
-        for pct, share in luck["probability_of_losing_pct"].items()
+        f"{pct} % or more: {odds(share)}" for pct, share in found.probability_of_losing_pct.items()
     )
     return [
-        f"{luck['paths']:,} accounts of {luck['sessions']} sessions each, drawn with replacement "
+        f"{found.paths:,} accounts of {found.sessions} sessions each, resampled with replacement "
         f"in blocks of {block} from the sessions of this run (circular block bootstrap, Politis "
-        f"and Romano 1992; seed {luck['seed']}). It knows only the kinds of days that were "
+        f"and Romano 1992; seed {found.seed}). It knows only the kinds of days that were "
         "recorded; a crash that was not is not in it.",
-        f"Probability of a loss over so many sessions: {odds(luck['probability_of_loss'])}. "
+        f"Probability of a loss over so many sessions: {odds(found.probability_of_loss)}. "
         f"Probability that the account is down at some close by {losing}.",
     ]
 
 
-def luck_rows(analysis: Analysis) -> Rows:
-    """Quantiles of the redraws."""
-    luck = analysis.luck
-    if luck is None:
+def interval_rows(analysis: Analysis) -> Rows:
+    """Quantiles of the resamples."""
+    found = analysis.bootstrap
+    if found is None:
         return []
     return [
-        (name, *(dollars(value) for value in luck[key].values())) for key, name in LUCK_ROWS.items()
+        (name, *(dollars(value) for value in quantiles.values()))
+        for name, quantiles in (
+            ("final balance", found.final_balance_quantiles),
+            ("maximum drawdown at closes", found.max_drawdown_quantiles),
+            ("maximum drawdown marked per bar", found.max_drawdown_mtm_quantiles),
+        )
     ]
 
 
 def sharpe_rows(analysis: Analysis) -> Rows:
-    """The ratio, its odds, and its worth after so many tries."""
+    """The Sharpe ratio, its probabilities, and what is left of it after so many trials."""
     s = analysis.sharpe
-    sessions = s["min_track_record_sessions"]
+    sessions = s.min_track_record_sessions
     rows: Rows = [
-        ("Sharpe ratio, annualised", ratio(s["sharpe_annualised"]),
+        ("Sharpe ratio, annualised", ratio(s.sharpe_annualised),
          "mean over sample deviation of the sessions' returns, times √252; a session without a "
          "trade counts as 0"),
-        ("Sharpe ratio a session", _fine(s["sharpe_a_session"]),
-         f"over {s['sessions'] if s['sessions'] is not None else 'no'} sessions with data; "
+        ("Sharpe ratio a session", _fine(s.sharpe_a_session),
+         f"over {s.sessions if s.sessions is not None else 'no'} sessions with data; "
          "none with fewer than three, or when all are the same"),
-        ("Skewness, kurtosis", f"{_fine(s['skewness'])}, {_fine(s['kurtosis'])}",
+        ("Skewness, kurtosis", f"{_fine(s.skewness)}, {_fine(s.kurtosis)}",
          "of the sessions' returns; 0 and 3 for a normal distribution"),
-        ("Probabilistic Sharpe ratio", odds(s["probabilistic_sharpe"]),
+        ("Probabilistic Sharpe ratio", odds(s.probabilistic_sharpe),
          "probability that the true ratio is above 0 (Bailey and López de Prado 2012)"),
         ("Minimum track record",
          count(math.ceil(sessions), "session") if sessions is not None else NOTHING,
@@ -96,18 +97,19 @@ def sharpe_rows(analysis: Analysis) -> Rows:
     return rows
 
 
-def _sweep_rows(sweep: Mapping[str, Any], s: Mapping[str, Any]) -> Rows:
+def _sweep_rows(sweep: FoundBy, s: SharpeFigures) -> Rows:
     return [
-        ("Best ratio of worthless variants", _fine(s["expected_best_sharpe_a_session"]),
-         f"a session, expected of the best of {s['trials']:,} (Bailey and López de Prado 2014)"),
-        ("Deflated Sharpe ratio", odds(s["deflated_sharpe"]),
+        ("Expected maximum Sharpe under the null", _fine(s.expected_best_sharpe_a_session),
+         f"a session, of the best of {s.trials:,} variants without skill (Bailey and López de "
+         "Prado 2014)"),
+        ("Deflated Sharpe ratio", odds(s.deflated_sharpe),
          "probability that the true ratio is above that (the same)"),
-        ("Probability of overfitting", percent(sweep["overfitting_probability"]),
+        ("Probability of overfitting", percent(sweep.overfitting_probability),
          "how often the winner of half the sessions ranks in the lower half on the others "
          "(CSCV; Bailey, Borwein, López de Prado and Zhu 2016)"),
-        ("Sweep", str(sweep["name"]),
-         f"best {gain(sweep['best_total_pnl'])}, average variant "
-         f"{gain(sweep['average_total_pnl'])}"),
+        ("Sweep", str(sweep.name),
+         f"best {gain(sweep.best_total_pnl)}, average variant "
+         f"{gain(sweep.average_total_pnl)}"),
     ]  # fmt: skip
 
 

@@ -1,0 +1,86 @@
+"""A finding: something that speaks against a result, with what it weighs and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bt_gex.stats.summary import sum_dollars
+from bt_gex.trades.reasons import TradeFlag
+from bt_gex.trades.records import SpreadTrade, Trade
+
+GRAVEST_FIRST = (
+    "all_winners", "no_drawdown", "instant_exits", "no_bid", "unresolved", "few_trades",
+    "few_sessions", "one_trade", "one_session", "depends_on_fills", "mid_fills", "no_commission",
+    "idle_stop", "stopped_at_once", "target_lost", "selection", "overfit_winner", "edge",
+    "many_parameters",
+    "missing_data", "no_data", "unpriced", "bad_quotes", "settlement", "clamped", "refused",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One reason not to believe a result.
+
+    kind       short, to tell findings apart by; one of GRAVEST_FIRST
+    text       a sentence: what, how many, why it matters
+    next_step  a sentence: what to do about it
+    trades     trades it is about; None where it is about none
+    order_ids  of those trades
+    dollars    P&L of those that have one
+    share      of all trades; a fraction
+    """
+
+    kind: str
+    text: str
+    next_step: str
+    trades: int | None = None
+    order_ids: tuple[str, ...] = ()
+    dollars: float | None = None
+    share: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.next_step}"
+
+
+def about(
+    kind: str, text: str, next_step: str, trades: Sequence[Trade], everything: Sequence[Trade]
+) -> Finding:
+    """A finding about some of all trades."""
+    return Finding(
+        kind=kind,
+        text=text,
+        next_step=next_step,
+        trades=len(trades) or None,
+        order_ids=tuple(trade.order_id for trade in trades),
+        dollars=pnl_dollars(trades) if trades else None,
+        share=len(trades) / len(everything) if trades else None,
+    )
+
+
+def flagged(trades: Sequence[SpreadTrade], *flags: TradeFlag) -> list[SpreadTrade]:
+    """The trades with any of the flags."""
+    return [trade for trade in trades if not set(flags).isdisjoint(trade.flags)]
+
+
+def pnl_dollars(trades: Sequence[Trade]) -> float:
+    """P&L of the trades that have one, dollars."""
+    return sum_dollars(t.pnl_dollars for t in trades if t.pnl_dollars is not None)
+
+
+def made(trades: Sequence[Trade]) -> str:
+    """`-$695.00`, of trades with a P&L."""
+    dollars = pnl_dollars(trades)
+    sign = "+" if dollars > 0 else "-" if dollars < 0 else ""
+    return f"{sign}${abs(dollars):,.2f}"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 trade`, `1,200 trades`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def of(number: int, total: int, noun: str) -> str:
+    """`3 of 40 trades (7.5 %)`."""
+    share = f" ({100 * number / total:.1f} %)" if total else ""
+    return f"{number:,} of {count(total, noun)}{share}"

@@ -1,0 +1,241 @@
+"""What speaks against believing a run: too good to be true, or resting on poor data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bt_gex.findings.finding import Finding, about, count, flagged, made, of
+from bt_gex.results.statistics import RunStatistics
+from bt_gex.stats.breakdown import NO_BID_ASK, no_bid
+from bt_gex.stats.summary import Funnel
+from bt_gex.trades.reasons import MISSING_DATA, STOPS, ExitReason, TradeFlag
+from bt_gex.trades.records import SessionSummary, SpreadTrade
+
+FEW_TRADES = 5  # with fewer, all winners or no drawdown is no surprise
+MANY_CHECKS = 12  # a session's worth; with fewer, few entries say nothing
+BARS_A_MINUTE = 2
+UNPRICED_SHARE = 0.10  # of the bars with an open trade
+BAD_QUOTE_SHARE = 0.01  # of the recorded quotes read
+REFUSED_SHARE = 0.80  # of the checks
+MISSING_SHARE = 0.10  # of the checks
+AT_ONCE_SHARE = 0.10  # of the trades
+BAD_QUOTES = {
+    "crossed": "bid above ask; they count as no quote, so entries and exits are missed",
+    "duplicate quotes": "same option and instant twice; the later row counts, the other is lost",
+    "ask not positive": "no ask above 0; they count as no quote, so entries and exits are missed",
+    "NULL ask": "no ask; they count as no quote, so entries and exits are missed",
+}
+
+
+def findings_of_run(statistics: RunStatistics, trades: Sequence[SpreadTrade]) -> list[Finding]:
+    """What speaks against a run by its own records."""
+    return [
+        *_too_good(statistics, trades),
+        *_without_bid(trades),
+        *_stopped_at_once(trades),
+        *_targets_lost(trades),
+        *_ends(trades),
+        *_prices(statistics.funnel, trades),
+        *_quotes(statistics.sessions),
+        *_coverage(statistics.sessions),
+        *_refusals(statistics.funnel),
+    ]
+
+
+def _too_good(statistics: RunStatistics, trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
+    total = statistics.totals.total_trades
+    if total >= FEW_TRADES and statistics.totals.winners == total:
+        yield about(
+            "all_winners",
+            f"All {total} trades won: credit spreads that never lose are a sign of wrong prices "
+            "or of look-ahead, not of skill.",
+            "Check the strategy with bt-gex lookahead, and look at single trades with bt-gex "
+            "trade.",
+            trades,
+            trades,
+        )
+    if total >= FEW_TRADES and statistics.max_drawdown_mtm <= 0:
+        yield about(
+            "no_drawdown",
+            f"The account never fell below an earlier high in {total} trades, marked at every "
+            "bar: with real quotes that does not happen.",
+            "Look at the marks of some trades with bt-gex trade, and at the quotes with bt-gex "
+            "inspect.",
+            trades,
+            trades,
+        )
+    instant = [trade for trade in trades if trade.time_alive_minutes == 0]
+    if instant:
+        yield about(
+            "instant_exits",
+            f"{of(len(instant), len(trades), 'trade')} closed in the minute of entry (0.0 minutes "
+            "alive): no exit rule looks before the next bar, so the time stamps are doubtful.",
+            "Look at the first of them with bt-gex trade; a day with such times is better left "
+            "out.",
+            instant,
+            trades,
+        )
+
+
+def _without_bid(trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
+    touched = [trade for trade in trades if no_bid(trade)]
+    if touched:
+        others = [trade for trade in trades if not no_bid(trade)]
+        yield about(
+            "no_bid",
+            f"{of(len(touched), len(trades), 'trade')} opened or closed on a bar on which a leg "
+            f"had no bid and an ask of {NO_BID_ASK:.2f} or more, so that its mid was half its ask: "
+            f"they made {made(touched)}, all others together {made(others)}.",
+            "Pick them in the report's trade table by the flag no_bid, and do not count on what "
+            "rests on them.",
+            touched,
+            trades,
+        )
+
+
+def _targets_lost(trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
+    at_target = [trade for trade in trades if trade.exit_reason == ExitReason.PROFIT_TARGET]
+    lost = [trade for trade in at_target if (trade.pnl_dollars or 0.0) < 0]
+    if lost:
+        yield about(
+            "target_lost",
+            f"{of(len(lost), len(at_target), 'trade')} closed at the profit target lost money: "
+            "the target is looked at on the mid, and closing cost more than had been won.",
+            "See with bt-gex costs what closing takes, and set targets beyond it.",
+            lost,
+            trades,
+        )
+
+
+def _stopped_at_once(trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
+    stopped = [
+        trade
+        for trade in trades
+        if trade.exit_reason in STOPS and trade.time_alive_minutes <= 1 / BARS_A_MINUTE
+    ]
+    if len(stopped) > AT_ONCE_SHARE * len(trades):
+        yield about(
+            "stopped_at_once",
+            f"{of(len(stopped), len(trades), 'trade')} stopped out on the first bar after the "
+            "entry: what the fills cost is more than the stop allows, so this measures the "
+            "bid-ask spread, not the market.",
+            "Sweep exit.stop_loss, or see what other fills would make of it with bt-gex costs.",
+            stopped,
+            trades,
+        )
+
+
+def _ends(trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
+    unresolved = [trade for trade in trades if trade.pnl_dollars is None]
+    if unresolved:
+        yield about(
+            "unresolved",
+            f"{of(len(unresolved), len(trades), 'trade')} could not be resolved (no price to "
+            "settle on): outside all figures, whatever they made or lost is missing from the "
+            "result.",
+            "Settle them by hand on the official print, and see whether the verdict stands.",
+            unresolved,
+            trades,
+        )
+    for flag, why in (
+        (
+            TradeFlag.STALE_SETTLEMENT,
+            "an index price older than 120 s at the close",
+        ),
+        (
+            TradeFlag.PARITY_SETTLEMENT,
+            "a price implied by put-call parity, as the index price was too old",
+        ),
+    ):
+        settled = flagged(trades, flag)
+        if settled:
+            yield about(
+                "settlement",
+                f"{of(len(settled), len(trades), 'trade')} settled on {why}: the official print "
+                "may differ, and near a strike that changes the P&L.",
+                "Look up the official print of those sessions, and compare.",
+                settled,
+                trades,
+            )
+
+
+def _prices(funnel: Funnel, trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
+    minutes = sum(trade.time_alive_minutes for trade in trades)
+    bars = max(round(minutes * BARS_A_MINUTE), funnel.unpriced_bars)
+    if funnel.unpriced_bars > UNPRICED_SHARE * bars:
+        yield about(
+            "unpriced",
+            f"Open trades could not be priced on {of(funnel.unpriced_bars, bars, 'bar')}, as a "
+            "leg had no valid quote: targets and stops are not seen there, so exits come late.",
+            "See with bt-gex inspect which strikes go without quotes, or raise "
+            "data.quote_max_age_s knowingly.",
+            flagged(trades, TradeFlag.UNPRICED_BARS),
+            trades,
+        )
+    if funnel.clamped:
+        touched = flagged(trades, TradeFlag.CLAMPED_VALUE, TradeFlag.CLAMPED_EXIT)
+        result = f"; the {count(len(touched), 'trade')} made {made(touched)}" if touched else ""
+        yield about(
+            "clamped",
+            f"{count(funnel.clamped, 'spread price')} lay outside 0 to width and had to be "
+            f"clamped: the quotes of the legs contradict each other there{result}.",
+            "Pick them in the report's trade table by the flags clamped_value and clamped_exit.",
+            touched,
+            trades,
+        )
+
+
+def _quotes(sessions: Sequence[SessionSummary]) -> Iterator[Finding]:
+    counts = {
+        name: sum(session.quality.get(name, 0) for session in sessions)
+        for name in ("quote rows", *BAD_QUOTES)
+    }
+    rows = counts["quote rows"]
+    for name, why in BAD_QUOTES.items():
+        if counts[name] > BAD_QUOTE_SHARE * rows:
+            yield Finding(
+                kind="bad_quotes",
+                text=f"{of(counts[name], rows, 'recorded quote')} have the fault '{name}': {why}.",
+                next_step="See with bt-gex inspect which sessions they are in, and whether the "
+                "result stands without those.",
+            )
+
+
+def _coverage(sessions: Sequence[SessionSummary]) -> Iterator[Finding]:
+    empty = [f"{session.session}" for session in sessions if session.status == "no data"]
+    if empty:
+        named = ", ".join(empty[:3]) + (f" and {len(empty) - 3} more" if len(empty) > 3 else "")
+        yield Finding(
+            kind="no_data",
+            text=f"{of(len(empty), len(sessions), 'session')} had no data ({named}): the result "
+            "covers less than the dates it is asked for.",
+            next_step="Record or leave out those dates; a claim about them has no basis.",
+        )
+
+
+def _refusals(funnel: Funnel) -> Iterator[Finding]:
+    kinds = funnel.skips_by_kind
+    missing = {name: kinds[name] for name in MISSING_DATA if kinds.get(name)}
+    lost = sum(missing.values())
+    if lost > MISSING_SHARE * funnel.checks:
+        named = ", ".join(f"{name} {number}" for name, number in missing.items())
+        yield Finding(
+            kind="missing_data",
+            text=f"{of(lost, funnel.checks, 'check')} failed for want of data ({named}): the "
+            "trades seen may not be the trades the rules would have made.",
+            next_step="See with bt-gex inspect what is missing when; the recorder may need fixing.",
+        )
+    if funnel.checks >= MANY_CHECKS and funnel.skips > REFUSED_SHARE * funnel.checks:
+        name, most = max(kinds.items(), key=lambda item: item[1])
+        left = (
+            "the figures rest on the few that did"
+            if funnel.skips < funnel.checks
+            else "nothing was traded"
+        )
+        yield Finding(
+            kind="refused",
+            text=f"{of(funnel.skips, funnel.checks, 'check')} made no entry, most often for "
+            f"'{name}' ({most}): {left}.",
+            next_step="Read the reasons in the funnel, and decide whether that rule is meant to "
+            "refuse so much.",
+        )

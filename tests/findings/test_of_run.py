@@ -1,0 +1,212 @@
+"""Each finding appears when there is reason for it, and only then; five trades, by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from record_fakes import fake_session, fake_statistics, fake_trade
+
+from bt_gex.findings.finding import GRAVEST_FIRST, Finding
+from bt_gex.findings.of_run import findings_of_run
+
+FIVE = ("t1", "t2", "t3", "t4", "t5")
+FEW_SKIPS = {"checks": 12, "skips": 7, "skips_by_kind": {"too far from pin": 7}}
+SESSION = fake_session()
+EMPTY = fake_session(status="no data")
+
+
+def findings(**given: Any) -> list[Finding]:
+    """About three winners and two losers on clean data, with the given changes.
+
+    trade  changes of the last trade, t5
+    """
+    statistics = fake_statistics(
+        totals={"total_trades": 5, "winners": 3, **given.get("totals", {})},
+        funnel={**FEW_SKIPS, **given.get("funnel", {})},
+        sessions=given.get("sessions", (SESSION,)),
+        max_drawdown_mtm=given.get("drawdown", 110.0),
+    )
+    same = {"pnl_dollars": 10.0, "time_alive_minutes": 15.0}
+    last = {**same, **given.get("trade", {})}
+    return findings_of_run(
+        statistics, [*(fake_trade(name, **same) for name in FIVE[:4]), fake_trade("t5", **last)]
+    )
+
+
+def of_quality(**quality: int) -> tuple[Any, ...]:
+    return (fake_session(quality={"quote rows": 1000, **quality}),)
+
+
+def test_an_ordinary_result_raises_none() -> None:
+    assert findings() == []
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "said", "dollars"),
+    [
+        (
+            {"trade": {"time_alive_minutes": 0.0, "exit_reason": "Profit Target"}},
+            "instant_exits", ("1 of 5 trades (20.0 %)", "the minute of entry"), 10.0,
+        ),
+        (
+            {"trade": {"time_alive_minutes": 0.5}},
+            "stopped_at_once", ("1 of 5 trades (20.0 %)", "first bar"), 10.0,
+        ),
+        (
+            {"trade": {"flags": ["stale_settlement"], "pnl_dollars": -765.0}},
+            "settlement", ("1 of 5 trades (20.0 %)", "120 s"), -765.0,
+        ),
+        (
+            {"trade": {"flags": ["parity_settlement"]}},
+            "settlement", ("1 of 5 trades (20.0 %)", "put-call parity"), 10.0,
+        ),
+        (
+            {"trade": {"pnl_dollars": None, "exit_reason": "Unresolved"}},
+            "unresolved", ("1 of 5 trades (20.0 %)",), 0.0,
+        ),
+        (
+            {
+                "trade": {
+                    "pnl_dollars": -5.0,
+                    "leg_quotes": [[5.0, 5.2, 3.0, 3.1], [1.0, 1.2, 0.0, 0.5]],
+                }
+            },
+            "no_bid", ("1 of 5 trades (20.0 %)", "0.50", "-$5.00", "+$40.00"), -5.0,
+        ),
+        (
+            {"trade": {"leg_quotes": [[0, 2.0, None, None], [0.0, 0.1, None, None]]}},
+            "no_bid", ("+$10.00", "+$40.00"), 10.0,
+        ),
+        (
+            {"trade": {"pnl_dollars": -5.0, "exit_reason": "Profit Target"}},
+            "target_lost", ("1 of 1 trade (100.0 %)", "profit target"), -5.0,
+        ),
+        (
+            {"funnel": {"clamped": 2}, "trade": {"flags": ["clamped_exit"]}},
+            "clamped", ("2 spread prices", "1 trade made +$10.00"), 10.0,
+        ),
+        (
+            {"funnel": {"clamped": 1}, "trade": {"flags": ["clamped_value"]}},
+            "clamped", ("1 spread price ",), 10.0,
+        ),
+        (  # 5 trades of 15 minutes are 150 bars
+            {"funnel": {"unpriced_bars": 90}, "trade": {"flags": ["unpriced_bars"]}},
+            "unpriced", ("90 of 150 bars (60.0 %)",), 10.0,
+        ),
+    ],
+)  # fmt: skip
+def test_of_the_last_trade(
+    given: dict[str, Any], kind: str, said: tuple[str, ...], dollars: float
+) -> None:
+    """Each finding is about t5 alone, a fifth of the trades."""
+    (found,) = findings(**given)
+    says(found, kind, said)
+    assert (found.trades, found.order_ids, found.share) == (1, ("t5",), 0.2)
+    assert found.dollars == dollars
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "said"),
+    [
+        ({"totals": {"winners": 5}}, "all_winners", ("All 5 trades won",)),
+        ({"drawdown": 0.0}, "no_drawdown", ("5 trades",)),
+    ],
+)
+def test_of_all_trades(given: dict[str, Any], kind: str, said: tuple[str, ...]) -> None:
+    (found,) = findings(**given)
+    says(found, kind, said)
+    assert (found.trades, found.order_ids, found.share) == (5, FIVE, 1.0)
+    assert found.dollars == 50.0
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "said"),
+    [
+        (
+            {"sessions": (SESSION, EMPTY)},
+            "no_data", ("1 of 2 sessions (50.0 %)", "2026-01-12"),
+        ),
+        (
+            {"sessions": of_quality(crossed=120)},
+            "bad_quotes", ("120 of 1,000 recorded quotes (12.0 %)", "'crossed'"),
+        ),
+        (
+            {"sessions": of_quality(**{"duplicate quotes": 300})},
+            "bad_quotes", ("300 of 1,000 recorded quotes (30.0 %)", "'duplicate quotes'"),
+        ),
+        (
+            {"funnel": {"skips_by_kind": {"no quote": 4, "too far from pin": 3}}},
+            "missing_data", ("4 of 12 checks (33.3 %)", "no quote 4"),
+        ),
+        (
+            {"funnel": {"skips": 11, "skips_by_kind": {"too far from pin": 11}}},
+            "refused", ("11 of 12 checks (91.7 %)", "'too far from pin' (11)"),
+        ),
+    ],
+)  # fmt: skip
+def test_of_no_trades(given: dict[str, Any], kind: str, said: tuple[str, ...]) -> None:
+    (found,) = findings(**given)
+    says(found, kind, said)
+    assert (found.trades, found.order_ids) == (None, ())
+    assert (found.dollars, found.share) == (None, None)
+
+
+def says(found: Finding, kind: str, said: tuple[str, ...]) -> None:
+    assert found.kind == kind
+    assert found.kind in GRAVEST_FIRST
+    for part in said:
+        assert part in found.text
+    assert ": " in found.text  # what: why it matters
+    assert found.text.endswith(".")
+    assert found.next_step.endswith(".")
+    assert str(found) == f"{found.text} {found.next_step}"
+
+
+def test_targets_that_were_kept_are_not_lost() -> None:
+    trades = [
+        fake_trade(name, pnl_dollars=pnl, exit_reason="Profit Target")
+        for name, pnl in (("a", 141.0), ("b", -5.0))
+    ]
+    (found,) = findings_of_run(fake_statistics(funnel=FEW_SKIPS), trades)
+    assert "1 of 2 trades (50.0 %)" in found.text
+    assert (found.kind, found.trades, found.order_ids) == ("target_lost", 1, ("b",))
+    assert (found.dollars, found.share) == (-5.0, 0.5)
+
+
+def test_several_trades_are_summed_in_cents() -> None:
+    """0.1 + 0.2 is 0.3, not 0.30000000000000004; two of three trades."""
+    trades = [
+        fake_trade("a", pnl_dollars=0.1, flags=["stale_settlement"]),
+        fake_trade("b", pnl_dollars=-7.0),
+        fake_trade("c", pnl_dollars=0.2, flags=["stale_settlement"]),
+    ]
+    (found,) = findings_of_run(fake_statistics(funnel=FEW_SKIPS), trades)
+    assert (found.kind, found.trades, found.order_ids) == ("settlement", 2, ("a", "c"))
+    assert (found.dollars, found.share) == (0.3, pytest.approx(2 / 3))
+
+
+def test_clamped_prices_of_no_flagged_trade_make_nothing() -> None:
+    (found,) = findings(funnel={"clamped": 1})
+    assert found.kind == "clamped"
+    assert "1 spread price " in found.text
+    assert "made" not in found.text
+    assert found.order_ids == ()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"totals": {"total_trades": 4, "winners": 4}, "drawdown": 0.0},
+        {"funnel": {"unpriced_bars": 15}},
+        {"trade": {"time_alive_minutes": 1.0}},
+        {"trade": {"time_alive_minutes": 0.5, "exit_reason": "Profit Target"}},
+        {"sessions": of_quality(crossed=10)},
+        {"funnel": {"checks": 11, "skips": 11}},
+        {"trade": {"leg_quotes": [[0.05, 0.1, 0.0, 0.45], [None, None, None, None]]}},
+        {"trade": {"pnl_dollars": 0.0, "exit_reason": "Profit Target"}},
+        {"sessions": ()},
+    ],
+)
+def test_little_is_no_finding(given: dict[str, Any]) -> None:
+    assert findings(**given) == []
