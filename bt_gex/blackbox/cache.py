@@ -10,9 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -21,6 +19,7 @@ from bt_gex.blackbox.day_file import SCHEMA_VERSION, read_about, read_day, write
 from bt_gex.errors import OutputError
 from bt_gex.market.calendar import Session
 from bt_gex.sessions.rows import SessionRows
+from bt_gex.storage.atomic import whole_file
 
 FORMAT = f"days-{SCHEMA_VERSION}"  # files of another form lie in a folder of their own
 
@@ -75,15 +74,12 @@ class DayCache:
         """Keep the rows of a session. Raises OSError."""
         path = self._file(database, rows.index_symbol, rows.session)
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path.parent.parent / "database.json", json.dumps({"database": database}))
-        hidden = path.parent / f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}"
-        try:
-            write_day(hidden, rows, {"state": state})
-            os.replace(hidden, path)
-        except BaseException:
-            with suppress(OSError):
-                hidden.unlink(missing_ok=True)
-            raise
+        about = path.parent.parent / "database.json"
+        if not about.exists():
+            with whole_file(about) as work:
+                work.write_text(json.dumps({"database": database}), "utf-8")
+        with whole_file(path) as work:
+            write_day(work, rows, {"state": state})
 
     def indexes(self, database: str, state: str) -> set[str]:
         """Indexes with rows in the database, as far as the sessions kept here tell."""
@@ -149,12 +145,3 @@ def _size(file: Path) -> int:
         return file.stat().st_size
     except OSError:  # another process has just removed it
         return 0
-
-
-def _write_whole(path: Path, text: str) -> None:
-    if path.exists():
-        return
-    handle, hidden = tempfile.mkstemp(dir=path.parent)
-    with open(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(hidden, path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from bt_gex.market import calendar
 from bt_gex.market.calendar import Session
+from bt_gex.storage.atomic import whole_file
 
 FORMAT = 1
 
@@ -62,14 +62,10 @@ def _write(path: Path, known: Mapping[int, Sequence[Session]]) -> None:
         for year, found in sorted(known.items())
     }
     content = {"made_by": _made_by(), "crc": _crc(years), "years": years}
-    hidden = path.with_name(f".{path.name}.{os.getpid()}")
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            hidden.write_text(json.dumps(content), "utf-8")
-            os.replace(hidden, path)
-        finally:
-            hidden.unlink(missing_ok=True)
+        with whole_file(path) as work:
+            work.write_text(json.dumps(content), "utf-8")
 
 
 def _crc(years: object) -> int:

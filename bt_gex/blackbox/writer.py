@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from sqlalchemy.schema import CreateTable
 
 from bt_gex.blackbox.schema import metadata
 from bt_gex.errors import BadValue, OutputError
+from bt_gex.storage.atomic import whole_file
 
 Database = Engine
 SchemaTable = Table
@@ -56,29 +56,23 @@ def new_file(path: str | Path, *, force: bool = False) -> Iterator[Engine]:
     was at `path` before stays untouched, and is replaced as a whole only with `force`.
     """
     target = Path(path).resolve()
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    with _system_errors(target):
+    with _system_errors(target), whole_file(target) as part:
         _refuse_to_overwrite(target, force)
-        part.unlink(missing_ok=True)
         part.touch(exist_ok=False)
-    engine = create_engine(URL.create("sqlite", database=str(part)))
-    event.listen(engine, "connect", _write_without_journal)
-    try:
-        with writing(engine) as connection:
-            for table in metadata.sorted_tables:
-                connection.execute(CreateTable(table))
-        yield engine
-        with writing(engine) as connection:
-            for table in metadata.sorted_tables:
-                for index in sorted(table.indexes, key=lambda index: str(index.name)):
-                    index.create(connection)
-        engine.dispose()
-        with _system_errors(target):
-            _refuse_to_overwrite(target, force)
-            part.replace(target)
-    finally:
-        engine.dispose()
-        part.unlink(missing_ok=True)
+        engine = create_engine(URL.create("sqlite", database=str(part)))
+        event.listen(engine, "connect", _write_without_journal)
+        try:
+            with writing(engine) as connection:
+                for table in metadata.sorted_tables:
+                    connection.execute(CreateTable(table))
+            yield engine
+            with writing(engine) as connection:
+                for table in metadata.sorted_tables:
+                    for index in sorted(table.indexes, key=lambda index: str(index.name)):
+                        index.create(connection)
+        finally:
+            engine.dispose()
+        _refuse_to_overwrite(target, force)
 
 
 def insert(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:

@@ -6,7 +6,8 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bt_gex.errors import OutputError
@@ -57,7 +58,6 @@ def write_bytes(path: Path, content: bytes) -> None:
 
     What a link points to is written, not the link; a device or a pipe is written to.
     """
-    work: str | None = None
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(content)
@@ -65,17 +65,24 @@ def write_bytes(path: Path, content: bytes) -> None:
         target = Path(os.path.realpath(path, strict=path.exists()))
         if target.is_symlink():
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        handle, work = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(work, 0o644)
-        os.replace(work, target)
-        work = None
+        with whole_file(target) as work:
+            work.write_bytes(content)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """A hidden path beside the target, to be written to, that takes its place when the block ends
+    well; otherwise it is removed and the target stays as it was. Raises OSError.
+    """
+    work = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    try:
+        yield work
+        os.replace(work, target)
     finally:
-        if work:
-            Path(work).unlink(missing_ok=True)
+        with suppress(OSError):
+            work.unlink(missing_ok=True)
 
 
 def check_writable(folder: Path) -> None:
