@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import date
 from functools import partial
@@ -52,7 +51,7 @@ if TYPE_CHECKING:
 @click.option("--every-bar", is_flag=True, help="Visit every bar; the same result, slower.")
 @cache_options
 @click.option("--report", is_flag=True, help="Also write report.html into the run's folder.")
-@click.option("--json", "as_json", is_flag=True, help="Print summary and trades as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print summary, trades and warnings as JSON.")
 def run(
     database: str,
     indexes: tuple[str, ...],
@@ -115,6 +114,7 @@ def _run_all(
 ) -> None:
     from bt_gex.blackbox.recording import Recording
     from bt_gex.findings.analysis import analyse
+    from bt_gex.reports.as_json import json_text, run_content
     from bt_gex.reports.charts.figures import combined_figure, equity_figure
     from bt_gex.reports.console.run import make_console, print_combined, print_report
     from bt_gex.runs.replay import replay
@@ -143,6 +143,7 @@ def _run_all(
         if not as_json:
             print_report(result, console, analysis.findings)
             list_files(result.folder)
+    contents = [run_content(one, found) for one, found in zip(results, findings, strict=True)]
     if len(results) > 1:
         from bt_gex.results.portfolio import combine, save_combined
 
@@ -150,14 +151,12 @@ def _run_all(
         extras = {"equity.png": partial(_draw, combined_figure, results)}
         folder = save_combined(results, combined, equity, out, extras)
         if as_json:
-            runs = [json.loads(result.to_json()) for result in results]
-            content = {"runs": runs, "combined": combined.to_json()}
-            click.echo(json.dumps(content, indent=1, allow_nan=False))
+            click.echo(json_text({"runs": contents, "combined": combined.to_json()}))
         else:
             print_combined(results, combined, findings, console)
             list_files(folder)
     elif as_json:
-        click.echo(results[0].to_json(), nl=False)
+        click.echo(json_text(contents[0]))
 
 
 def _known_sweep(place: Path) -> dict[str, Any]:

@@ -13,21 +13,25 @@ FOLDER = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("run_folder", type=FOLDER)
-@click.option("--json", "as_json", is_flag=True, help="Print summary and trades as JSON instead.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print summary, trades and warnings as JSON instead."
+)
 def show(run_folder: Path, as_json: bool) -> None:
     """Print the report of a saved run.
 
     Example: bt-gex show runs/SPX-20260112-20260116-0123456789
     """
     from bt_gex.findings.analysis import analyse
+    from bt_gex.reports.as_json import json_text, run_content
     from bt_gex.reports.console.run import make_console, print_report
     from bt_gex.results.result import RunResult
 
     result = RunResult.load(run_folder)
+    findings = analyse(result).findings
     if as_json:
-        click.echo(result.to_json(), nl=False)
+        click.echo(json_text(run_content(result, findings)))
     else:
-        print_report(result, make_console(), analyse(result).findings)
+        print_report(result, make_console(), findings)
 
 
 @click.command()

@@ -9,7 +9,7 @@ import numpy as np
 
 from bt_gex.config.origin import FoundBy
 from bt_gex.config.run_config import RunConfig, setting_names, setting_of
-from bt_gex.findings.finding import GRAVEST_FIRST, Finding
+from bt_gex.findings.finding import Finding, heaviest_first
 from bt_gex.findings.of_claim import findings_of_claim
 from bt_gex.findings.of_run import findings_of_run
 from bt_gex.results.costs import Costs
@@ -29,7 +29,7 @@ class Analysis:
     bootstrap    intervals and odds; None where there is too little to resample
     sharpe       figures by session
     breakdowns   groups of trades by name of the breakdown, then by group
-    findings     the gravest first
+    findings     the heaviest first, see `heaviest_first`
     """
 
     bootstrap: Bootstrap | None
@@ -91,7 +91,7 @@ def analyse(result: RunResult, costs: Costs | None = None) -> Analysis:
         capture_rate=breakdown.capture_rate(trades, index.multiplier),
         full_profits=breakdown.full_profits(trades),
         best_and_worst=breakdown.best_and_worst(trades, statistics.sessions),
-        findings=sorted(findings, key=lambda finding: GRAVEST_FIRST.index(finding.kind)),
+        findings=heaviest_first(findings),
         costs=costs,
         sweep=sweep,
         changed=changed,

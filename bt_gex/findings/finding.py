@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bt_gex.stats.summary import sum_dollars
@@ -27,7 +27,7 @@ class Finding:
     next_step  a sentence: what to do about it
     trades     trades it is about; None where it is about none
     order_ids  of those trades
-    dollars    P&L of those that have one
+    dollars    P&L of those that have one; None where none has
     share      of all trades; a fraction
     """
 
@@ -46,21 +46,47 @@ class Finding:
 def about(
     kind: str, text: str, next_step: str, trades: Sequence[Trade], everything: Sequence[Trade]
 ) -> Finding:
-    """A finding about some of all trades."""
+    """A finding about some of all trades; its text ends with what the rest made without them."""
+    beside = beside_the_others(trades, everything)
     return Finding(
         kind=kind,
-        text=text,
+        text=f"{text} {beside[0].upper()}{beside[1:]}." if beside else text,
         next_step=next_step,
         trades=len(trades) or None,
         order_ids=tuple(trade.order_id for trade in trades),
-        dollars=pnl_dollars(trades) if trades else None,
+        dollars=pnl_dollars(trades) if has_pnl(trades) else None,
         share=len(trades) / len(everything) if trades else None,
     )
+
+
+def beside_the_others(trades: Sequence[Trade], everything: Sequence[Trade]) -> str:
+    """`they made +$10.00, all others together -$5.00`; empty where either side has no P&L."""
+    named = {trade.order_id for trade in trades}
+    others = [trade for trade in everything if trade.order_id not in named]
+    if not has_pnl(trades) or not has_pnl(others):
+        return ""
+    they = "it" if len(trades) == 1 else "they"
+    return f"{they} made {made(trades)}, all others together {made(others)}"
+
+
+def heaviest_first(findings: Iterable[Finding]) -> list[Finding]:
+    """By the dollars of their trades, profit or loss; without any last; ties by GRAVEST_FIRST."""
+
+    def key(finding: Finding) -> tuple[bool, float, int]:
+        dollars = finding.dollars
+        return dollars is None, -abs(dollars or 0.0), GRAVEST_FIRST.index(finding.kind)
+
+    return sorted(findings, key=key)
 
 
 def flagged(trades: Sequence[SpreadTrade], *flags: TradeFlag) -> list[SpreadTrade]:
     """The trades with any of the flags."""
     return [trade for trade in trades if not set(flags).isdisjoint(trade.flags)]
+
+
+def has_pnl(trades: Sequence[Trade]) -> bool:
+    """Whether any of the trades has a P&L."""
+    return any(trade.pnl_dollars is not None for trade in trades)
 
 
 def pnl_dollars(trades: Sequence[Trade]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bt_gex.findings.finding import Finding, about, count, flagged, made, of
+from bt_gex.findings.finding import Finding, about, count, flagged, of
 from bt_gex.results.statistics import RunStatistics
 from bt_gex.stats.breakdown import NO_BID_ASK, no_bid
 from bt_gex.stats.summary import Funnel
@@ -80,12 +80,10 @@ def _too_good(statistics: RunStatistics, trades: Sequence[SpreadTrade]) -> Itera
 def _without_bid(trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
     touched = [trade for trade in trades if no_bid(trade)]
     if touched:
-        others = [trade for trade in trades if not no_bid(trade)]
         yield about(
             "no_bid",
             f"{of(len(touched), len(trades), 'trade')} opened or closed on a bar on which a leg "
-            f"had no bid and an ask of {NO_BID_ASK:.2f} or more, so that its mid was half its ask: "
-            f"they made {made(touched)}, all others together {made(others)}.",
+            f"had no bid and an ask of {NO_BID_ASK:.2f} or more: its mid was half its ask.",
             "Pick them in the report's trade table by the flag no_bid, and do not count on what "
             "rests on them.",
             touched,
@@ -174,11 +172,11 @@ def _prices(funnel: Funnel, trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
         )
     if funnel.clamped:
         touched = flagged(trades, TradeFlag.CLAMPED_VALUE, TradeFlag.CLAMPED_EXIT)
-        result = f"; the {count(len(touched), 'trade')} made {made(touched)}" if touched else ""
+        where = f", in {of(len(touched), len(trades), 'trade')}" if touched else ""
         yield about(
             "clamped",
             f"{count(funnel.clamped, 'spread price')} lay outside 0 to width and had to be "
-            f"clamped: the quotes of the legs contradict each other there{result}.",
+            f"clamped: the quotes of the legs contradict each other there{where}.",
             "Pick them in the report's trade table by the flags clamped_value and clamped_exit.",
             touched,
             trades,

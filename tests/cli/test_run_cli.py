@@ -65,6 +65,12 @@ def only_folder(place: Path, runs: str = "runs") -> Path:
     return folder
 
 
+def without_warnings(content: Any) -> Any:
+    """A run as printed, as it is stored."""
+    assert isinstance(content["warnings"], list)
+    return {name: value for name, value in content.items() if name != "warnings"}
+
+
 def test_one_run(run: Run, place: Path) -> None:
     status, out, err = run(*RUN)
     assert (status, err) == (0, "")
@@ -78,7 +84,11 @@ def test_one_run(run: Run, place: Path) -> None:
         ORDER
     ]
     assert run("show", folder)[0] == 0
-    assert run("show", folder, "--json") == (0, (folder / "trades.json").read_text(), "")
+    status, out, err = run("show", folder, "--json")
+    stored = strict((folder / "trades.json").read_text())
+    assert (status, err) == (0, "")
+    assert without_warnings(strict(out)) == stored
+    assert "warnings" not in stored
     assert run("trade", folder, ORDER)[0] == 0
     assert (place / f"{ORDER}.png").exists()
 
@@ -86,8 +96,8 @@ def test_one_run(run: Run, place: Path) -> None:
 def test_json_is_all_there_is_on_the_output(run: Run, place: Path) -> None:
     status, out, err = run(*RUN, "--index", "spx", "--json")
     assert (status, err) == (0, "")
-    assert out == (only_folder(place) / "trades.json").read_text()
-    strict(out)
+    stored = strict((only_folder(place) / "trades.json").read_text())
+    assert without_warnings(strict(out)) == stored
 
 
 def test_several_indexes(run: Run, place: Path) -> None:
@@ -103,7 +113,15 @@ def test_several_indexes(run: Run, place: Path) -> None:
     combined = place / "runs" / names[0]
     assert strict((combined / "summary.json").read_text())["summary"] == found["combined"]
     for one in found["runs"]:
-        assert strict((place / "runs" / one["run_id"] / "trades.json").read_text()) == one
+        stored = strict((place / "runs" / one["run_id"] / "trades.json").read_text())
+        assert without_warnings(one) == stored
+    ndx, spx = found["runs"]  # NDX has no quotes, SPX has all it needs
+    assert [list(warning) for warning in ndx["warnings"]] == [
+        ["kind", "text", "next_step", "trades", "order_ids", "dollars", "share"]
+    ]
+    assert list(ndx["warnings"][0].values())[3:] == [None, [], None, None]
+    assert ndx["warnings"][0]["kind"] == "missing_data"
+    assert spx["warnings"] == []
     assert found["combined"]["total_trades"] == 1
     assert run("show", combined)[::2] == (
         1,

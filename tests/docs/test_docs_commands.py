@@ -182,7 +182,10 @@ def test_two_indexes_have_two_accounts(folder: Path) -> None:
 def test_json_on_the_screen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = ["run", "--db", str(folder / "blackbox.db"), *DAYS, "--json"]
     shown = ["show", str(next((folder / "runs").iterdir())), "--json"]
-    assert list(json.loads(call(shown, capsys)[1])) == ["run_id", "summary", "trades"]
+    shown_content = json.loads(call(shown, capsys)[1])
+    assert list(shown_content) == ["run_id", "summary", "trades", "warnings"]
+    documented = table(section(TEXT, "Warnings"))
+    assert [names(cells[0])[0] for cells in documented] == list(shown_content["warnings"][0])
     both = [*run, "--index", "SPX", "--index", "NDX", "--out", str(folder / "two")]
     assert list(json.loads(call(both, capsys)[1])) == ["runs", "combined"]
     inspect = ["inspect", str(folder / "blackbox.db"), "--index", "SPX", *DAYS, "--json"]

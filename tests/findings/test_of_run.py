@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from record_fakes import fake_session, fake_statistics, fake_trade
 
-from bt_gex.findings.finding import GRAVEST_FIRST, Finding
+from bt_gex.findings.finding import GRAVEST_FIRST, Finding, heaviest_first
 from bt_gex.findings.of_run import findings_of_run
 
 FIVE = ("t1", "t2", "t3", "t4", "t5")
@@ -63,7 +63,7 @@ def test_an_ordinary_result_raises_none() -> None:
         ),
         (
             {"trade": {"pnl_dollars": None, "exit_reason": "Unresolved"}},
-            "unresolved", ("1 of 5 trades (20.0 %)",), 0.0,
+            "unresolved", ("1 of 5 trades (20.0 %)",), None,
         ),
         (
             {
@@ -72,7 +72,8 @@ def test_an_ordinary_result_raises_none() -> None:
                     "leg_quotes": [[5.0, 5.2, 3.0, 3.1], [1.0, 1.2, 0.0, 0.5]],
                 }
             },
-            "no_bid", ("1 of 5 trades (20.0 %)", "0.50", "-$5.00", "+$40.00"), -5.0,
+            "no_bid", ("1 of 5 trades (20.0 %)", "0.50", "-$5.00, all others together +$40.00."),
+            -5.0,
         ),
         (
             {"trade": {"leg_quotes": [[0, 2.0, None, None], [0.0, 0.1, None, None]]}},
@@ -84,7 +85,7 @@ def test_an_ordinary_result_raises_none() -> None:
         ),
         (
             {"funnel": {"clamped": 2}, "trade": {"flags": ["clamped_exit"]}},
-            "clamped", ("2 spread prices", "1 trade made +$10.00"), 10.0,
+            "clamped", ("2 spread prices", "in 1 of 5 trades", "It made +$10.00, all others"), 10.0,
         ),
         (
             {"funnel": {"clamped": 1}, "trade": {"flags": ["clamped_value"]}},
@@ -161,6 +162,30 @@ def says(found: Finding, kind: str, said: tuple[str, ...]) -> None:
     assert found.text.endswith(".")
     assert found.next_step.endswith(".")
     assert str(found) == f"{found.text} {found.next_step}"
+
+
+def test_what_the_others_made_is_not_said_without_others() -> None:
+    (found,) = findings(totals={"winners": 5})
+    assert "all others" not in found.text
+    assert "all others" not in findings(trade={"pnl_dollars": None})[0].text
+
+
+def test_the_heaviest_come_first() -> None:
+    """A loss weighs as much as a profit; what has no dollars comes last, the gravest first."""
+    weights = {
+        "refused": None,
+        "unresolved": None,
+        "clamped": 20.0,
+        "no_bid": -30.0,
+        "mid_fills": 5,
+    }
+    unsorted = [
+        Finding(kind=kind, text="", next_step="", dollars=dollars)
+        for kind, dollars in weights.items()
+    ]
+    assert [finding.kind for finding in heaviest_first(unsorted)] == [
+        *("no_bid", "clamped", "mid_fills", "unresolved", "refused"),
+    ]
 
 
 def test_targets_that_were_kept_are_not_lost() -> None:
