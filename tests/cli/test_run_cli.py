@@ -21,6 +21,7 @@ from defects.handmade_market import Market, put_spread
 from typed import call
 
 from bt_gex.cli.main import COMMANDS, main
+from bt_gex.results.statistics import RunStatistics
 from bt_gex.storage import atomic
 
 DAY = ("--start", "2026-01-12", "--end", "2026-01-12")
@@ -91,6 +92,24 @@ def test_one_run(run: Run, place: Path) -> None:
     assert "warnings" not in stored
     assert run("trade", folder, ORDER)[0] == 0
     assert (place / f"{ORDER}.png").exists()
+
+
+def test_a_statistic_added_later_changes_no_id(
+    run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And neither version refuses what the other has written."""
+    assert run(*RUN)[0] == 0
+    before = only_folder(place).name
+    as_now = RunStatistics.to_json
+    with monkeypatch.context() as later:
+        later.setattr(RunStatistics, "to_json", lambda self: {**as_now(self), "sortino": 1.5})
+        assert run("show", place / "runs" / before)[0] == 0
+        assert run(*RUN)[0] == 0
+    folder = only_folder(place)
+    assert folder.name == before
+    assert strict((folder / "trades.json").read_text())["summary"]["sortino"] == 1.5
+    assert run("show", folder)[0] == 0
+    assert run("verify", folder)[0] == 0
 
 
 def test_json_is_all_there_is_on_the_output(run: Run, place: Path) -> None:

@@ -16,6 +16,8 @@ import yaml
 from oracle import nasty
 from typed import call
 
+from bt_gex.sweeps import evaluate
+
 DATES = ("--start", "2026-01-12", "--end", "2026-01-13")
 GRID = ("--grid", "exit.stop_loss=0.1,0.4", "--grid", "fills.exit_slippage=0:1:0.5")
 
@@ -65,6 +67,26 @@ def test_a_sweep_as_typed(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
     (other,) = (here / "again").iterdir()
     for file in ("variants.parquet", "best.yaml", "summary.json", "plan.yaml"):
         assert (other / file).read_bytes() == (place / file).read_bytes()
+
+
+def test_a_metric_added_later_changes_no_id(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("sweep", "--db", "b.db", *DATES, "--grid", "exit.stop_loss=0.1,0.4", "--workers", "1")
+    assert call(capsys, *words)[0] == 0
+    as_now = evaluate.variant_metrics
+    monkeypatch.setattr(
+        evaluate, "variant_metrics", lambda *pnls, **more: {**as_now(*pnls, **more), "omega": 1.5}
+    )
+    assert call(capsys, *words, "--out", "later", "--engine", "backtrader")[0] == 0
+    tables = {}
+    for out in ("sweeps", "later"):
+        (place,) = (here / out).iterdir()
+        tables[place.name] = pd.read_parquet(place / "variants.parquet")
+    assert len(tables) == 1  # the same name
+    assert set(tables[place.name]["omega"]) == {1.5}
+    before = pd.read_parquet(next((here / "sweeps").iterdir()) / "variants.parquet")
+    assert list(before["variant_id"]) == list(tables[place.name]["variant_id"])
 
 
 def test_a_plan_runs_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
