@@ -59,11 +59,12 @@ LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)  # by how often -v is gi
 def log_to_stderr(verbose: int) -> None:
     """Write the package's log to standard error: warnings, with -v what is done, -vv details."""
     log = logging.getLogger("bt_gex")
-    log.setLevel(LEVELS[min(verbose, len(LEVELS) - 1)])
+    log.setLevel(logging.DEBUG)
     for handler in [h for h in log.handlers if h.name == LOG_HANDLER]:
         log.removeHandler(handler)
     handler = logging.StreamHandler()
     handler.name = LOG_HANDLER
+    handler.setLevel(LEVELS[min(verbose, len(LEVELS) - 1)])
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     log.addHandler(handler)
 

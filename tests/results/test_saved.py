@@ -332,7 +332,7 @@ def test_what_is_not_known_is_passed_over_with_a_note(
     path = folder / "marks.parquet"
     table = pq.read_table(path)
     pq.write_table(table.append_column("delta", pa.nulls(len(table), pa.float64())), path)
-    with caplog.at_level("INFO", "bt_gex"):
+    with caplog.at_level("INFO"):
         found = RunResult.load(folder)
     assert (found.config, found.source) == (before.config, before.source)
     assert (found.summary, found.trade_records) == (before.summary, before.trade_records)
