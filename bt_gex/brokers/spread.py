@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import backtrader as bt
-from backtrader.order import BuyOrder, SellOrder
-from backtrader.position import Position
 
-from bt_gex.brokers.commission import OptionCommission
+from bt_gex.brokers.account import Holding, SpreadAccount
 from bt_gex.brokers.fills import FillModel, HalfSpreadFill, spread_price
 from bt_gex.errors import EngineError
+from bt_gex.feeds.backtrader_internals import LeanBuyOrder, LeanSellOrder
 from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.feeds.view import MarketFeed
 from bt_gex.ledger.amounts import cents
-from bt_gex.ledger.book import Book, SpreadPosition, booked, entry_cash, fresh_book
-from bt_gex.ledger.events import FillKind, Side, SpreadFilled
-from bt_gex.market.calendar import utc
+from bt_gex.ledger.book import entry_cash
+from bt_gex.ledger.events import FillKind
 from bt_gex.market.contracts import Leg, Spread
 from bt_gex.market.money import to_cents
 from bt_gex.market.quotes import CLAMP_TOLERANCE, clamp
@@ -48,28 +44,7 @@ class Pending(NamedTuple):
     due_row: int
 
 
-@dataclass(slots=True)
-class Holding:
-    """An open spread: whose it is, and what the book says of it."""
-
-    owner: Any
-    feed: SpreadFeed
-    position: SpreadPosition
-
-    @property
-    def quantity(self) -> int:
-        return self.position.quantity
-
-    @property
-    def credit(self) -> float:
-        return self.position.credit
-
-    def dollars(self, points: float) -> float:
-        """What so many points of this spread are in dollars, for the whole position."""
-        return points * self.position.contract.multiplier * self.position.quantity
-
-
-class SpreadBroker(bt.BrokerBase):
+class SpreadBroker(SpreadAccount):
     """Sells spreads to open and buys them back at the quotes of the bar; the ledger books them.
 
     cash          starting balance, dollars
@@ -108,62 +83,10 @@ class SpreadBroker(bt.BrokerBase):
         self, cash: float, fills: FillModel, commission: float, latency_bars: int
     ) -> None:
         """Begin anew with these terms; those who listen to the stream stay."""
-        self._fills, self._commission, self._latency_bars = fills, commission, latency_bars
-        self.startingcash = float(cash)
-        self._book(fresh_book(cash))
-        self._holdings: dict[SpreadFeed, Holding] = {}
+        self._begin(cash, commission)
+        self._fills, self._latency_bars = fills, latency_bars
         self._pending: deque[Pending] = deque()
         self._notifications: deque[Any] = deque()
-        self._schemes: dict[tuple[int, int], OptionCommission] = {}
-
-    def _book(self, book: Book) -> None:
-        self.book = book
-        self._cash = float(book.cash)  # asked for on every bar
-
-    # ------------------------------------------------------------------------------ the account
-
-    def getcash(self) -> float:
-        return self._cash
-
-    def getvalue(self, datas: Iterable[SpreadFeed] | None = None) -> float:
-        wanted = None if datas is None else set(datas)
-        value = 0.0 if wanted is not None else self._cash
-        for feed, holding in self._holdings.items():
-            if wanted is None or feed in wanted:
-                value -= holding.dollars(feed.marked_at())
-        return value
-
-    get_cash, get_value = getcash, getvalue
-
-    def getposition(self, data: Any, clone: bool = True) -> Position:
-        holding = self._holdings.get(data)
-        return Position(-holding.quantity, holding.credit) if holding else Position()
-
-    def getcommissioninfo(self, data: Any) -> Any:
-        if not isinstance(data, SpreadFeed):
-            return super().getcommissioninfo(data)
-        key = (len(data.legs), data.day.index.multiplier)
-        if key not in self._schemes:
-            self._schemes[key] = OptionCommission(
-                commission=self._commission, legs=key[0], mult=float(key[1])
-            )
-        return self._schemes[key]
-
-    def closed_balance(self) -> float:
-        """Starting balance plus the realised profit of closed spreads, dollars."""
-        return to_cents(float(self.book.equity))
-
-    def margin_used(self) -> float:
-        """Dollars the open spreads can still lose at most: width minus credit of each."""
-        return sum(h.dollars(h.feed.spread.width - h.credit) for h in self._holdings.values())
-
-    def margin_free(self) -> float:
-        """Dollars that a further spread may reserve."""
-        return float(self.book.buying_power)
-
-    def open_spreads(self) -> int:
-        """Number of open spreads."""
-        return len(self._holdings)
 
     # -------------------------------------------------------------------------------- backtrader
 
@@ -172,17 +95,18 @@ class SpreadBroker(bt.BrokerBase):
         return spread_price(self._fills, feed.quotes(), opening=True)
 
     def sell(self, owner: Any, data: Any, size: float, *args: Any, **kwargs: Any) -> Any:
-        return self._order(SellOrder, owner, data, size, *args, **kwargs)
+        return self._order(LeanSellOrder, owner, data, size, *args, **kwargs)
 
     def buy(self, owner: Any, data: Any, size: float, *args: Any, **kwargs: Any) -> Any:
-        return self._order(BuyOrder, owner, data, size, *args, **kwargs)
+        return self._order(LeanBuyOrder, owner, data, size, *args, **kwargs)
 
     def cancel(self, order: Any) -> bool:
         """Never possible: an order that was sent is filled or refused."""
         data = getattr(order, "data", None)
-        self.stream.publish(
-            CancelSent(at_ns=self._now_ns(), instrument=name_of(data), spread=spread_of(data))
-        )
+        if self.stream.listened_to(CancelSent):
+            self.stream.publish(
+                CancelSent(at_ns=self._now_ns(), instrument=name_of(data), spread=spread_of(data))
+            )
         return False
 
     def get_notification(self) -> Any:
@@ -227,17 +151,18 @@ class SpreadBroker(bt.BrokerBase):
         **info: Any,
     ) -> Any:
         market = exectype is None or exectype == bt.Order.Market
-        self.stream.publish(
-            OrderSent(
-                at_ns=self._now_ns(),
-                side="buy" if kind is BuyOrder else "sell",
-                size=size,
-                instrument=name_of(data),
-                spread=spread_of(data),
-                price=price,
-                exectype="Market" if market else str(bt.Order.ExecTypes[exectype]),
+        if self.stream.listened_to(OrderSent):
+            self.stream.publish(
+                OrderSent(
+                    at_ns=self._now_ns(),
+                    side="buy" if kind is LeanBuyOrder else "sell",
+                    size=size,
+                    instrument=name_of(data),
+                    spread=spread_of(data),
+                    price=price,
+                    exectype="Market" if market else str(bt.Order.ExecTypes[exectype]),
+                )
             )
-        )
         if not isinstance(data, SpreadFeed):
             raise EngineError(
                 f"SpreadBroker trades SpreadFeed instruments, got {type(data).__name__}"
@@ -259,7 +184,7 @@ class SpreadBroker(bt.BrokerBase):
         tradeid: int,
         info: dict[str, Any],
     ) -> Any:
-        order = kind(owner=owner, data=feed, size=size, exectype=exectype, tradeid=tradeid)
+        order = kind.made(owner, feed, size, exectype, tradeid)
         order.addinfo(**info)
         order.addcomminfo(self.getcommissioninfo(feed))
         order.submit(self)
@@ -320,7 +245,7 @@ class SpreadBroker(bt.BrokerBase):
             why = f"{SkipKind.MARGIN.value}: needs ${needs:,.2f}, ${free:,.2f} free"
             self._refuse(order, quantity, SkipKind.MARGIN, why)
             return
-        self._fill(order, feed, "sell", "trade", quantity, credit, commission)
+        self._fill(feed, "sell", "trade", quantity, credit, commission)
         position = self.book.spreads[feed.name]
         self._holdings[feed] = Holding(order.owner, feed, position)
         order.execute(
@@ -375,7 +300,7 @@ class SpreadBroker(bt.BrokerBase):
         settlement = feed.day.settlement()
         info = {"settled": settlement.source, "settlement_price": settlement.price}
         order = self._accepted(
-            BuyOrder, holding.owner, feed, quantity, bt.Order.Close, tradeid=0, info=info
+            LeanBuyOrder, holding.owner, feed, quantity, bt.Order.Close, tradeid=0, info=info
         )
         value = None
         if math.isnan(settlement.price):
@@ -403,7 +328,7 @@ class SpreadBroker(bt.BrokerBase):
         """Book the end of a spread at a value, points; its P&L in dollars, None when void."""
         feed, quantity, entry = holding.feed, holding.quantity, holding.position.entry
         before = self.book.realized_pnl
-        self._fill(order, feed, "buy", kind, quantity, -value, commission)
+        self._fill(feed, "buy", kind, quantity, -value, commission)
         del self._holdings[feed]
         void = kind == "void"
         order.execute(
@@ -419,24 +344,6 @@ class SpreadBroker(bt.BrokerBase):
         pnl = float(self.book.realized_pnl - before)
         order.addinfo(pnl_dollars=pnl)
         return pnl
-
-    def _fill(
-        self,
-        order: Any,
-        feed: SpreadFeed,
-        side: Side,
-        kind: FillKind,
-        quantity: int,
-        net: float,
-        commission: float,
-    ) -> None:
-        """Book a fill; net: points received."""
-        fill = SpreadFilled(
-            kind=kind, order_id=f"{feed.name}:{side}", position_id=feed.name,
-            contract=feed.contract, side=side, qty=quantity, net=net, fees=commission,
-            ts=utc(feed.clock.now().ns), mode="replay",
-        )  # fmt: skip
-        self._book(booked(self.book, fill))
 
     def _refuse(self, order: Any, quantity: int, kind: SkipKind | None, why: str) -> None:
         if kind is SkipKind.MARGIN:

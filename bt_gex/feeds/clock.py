@@ -180,9 +180,9 @@ class ClockFeed(BulkFeed):
     def tick_now(self) -> Tick | None:
         """As `now`, the same object while the clock stands still; None before the first bar."""
         line = self._tick_line
-        if not line.lencount:
+        if not len(line):
             return None
-        number = int(line.array[line.idx])  # line[0] without the two calls it takes
+        number = int(line[0])
         if number != self._tick_number:
             self._tick_number = number
             self._tick = Tick(self.p.days[self._day_of[number]], self._row_of[number])

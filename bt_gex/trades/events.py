@@ -163,6 +163,10 @@ class ExecutionStream:
         for kind in EVENTS:
             self.subscribe(kind, listener)
 
+    def listened_to(self, kind: type[Event]) -> bool:
+        """Whether anybody listens to this kind; an event for nobody need not be made."""
+        return kind in self._listeners
+
     def publish(self, event: Event) -> None:
         """Tell everybody who listens to this kind of event."""
         for listener in self._listeners.get(type(event), ()):

@@ -1,0 +1,117 @@
+"""The account of a replay: the ledger's book, and what backtrader asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import backtrader as bt
+from backtrader.position import Position
+
+from bt_gex.brokers.commission import OptionCommission
+from bt_gex.feeds.legs import SpreadFeed
+from bt_gex.ledger.book import Book, SpreadPosition, booked, fresh_book
+from bt_gex.ledger.events import FillKind, Side, SpreadFilled
+from bt_gex.market.calendar import utc
+from bt_gex.market.money import to_cents
+
+
+@dataclass(slots=True)
+class Holding:
+    """An open spread: whose it is, and what the book says of it."""
+
+    owner: Any
+    feed: SpreadFeed
+    position: SpreadPosition
+
+    @property
+    def quantity(self) -> int:
+        return self.position.quantity
+
+    @property
+    def credit(self) -> float:
+        return self.position.credit
+
+    def dollars(self, points: float) -> float:
+        """What so many points of this spread are in dollars, for the whole position."""
+        return points * self.position.contract.multiplier * self.position.quantity
+
+
+class SpreadAccount(bt.BrokerBase):
+    """The half of a SpreadBroker that knows what is owned and owed; it decides nothing.
+
+    `book` is what the ledger makes of the fills; money in dollars.
+    """
+
+    def _begin(self, cash: float, commission: float) -> None:
+        """Begin anew; commission in dollars a contract, leg and side."""
+        self.startingcash = float(cash)
+        self._commission = commission
+        self._book(fresh_book(cash))
+        self._holdings: dict[SpreadFeed, Holding] = {}
+        self._schemes: dict[tuple[int, int], OptionCommission] = {}
+
+    def _book(self, book: Book) -> None:
+        self.book = book
+        self._cash = float(book.cash)  # asked for on every bar
+
+    def getcash(self) -> float:
+        return self._cash
+
+    def getvalue(self, datas: Iterable[SpreadFeed] | None = None) -> float:
+        wanted = None if datas is None else set(datas)
+        value = 0.0 if wanted is not None else self._cash
+        for feed, holding in self._holdings.items():
+            if wanted is None or feed in wanted:
+                value -= holding.dollars(feed.marked_at())
+        return value
+
+    get_cash, get_value = getcash, getvalue
+
+    def getposition(self, data: Any, clone: bool = True) -> Position:
+        holding = self._holdings.get(data)
+        return Position(-holding.quantity, holding.credit) if holding else Position()
+
+    def getcommissioninfo(self, data: Any) -> Any:
+        if not isinstance(data, SpreadFeed):
+            return super().getcommissioninfo(data)
+        key = (len(data.legs), data.day.index.multiplier)
+        if key not in self._schemes:
+            self._schemes[key] = OptionCommission(
+                commission=self._commission, legs=key[0], mult=float(key[1])
+            )
+        return self._schemes[key]
+
+    def closed_balance(self) -> float:
+        """Starting balance plus the realised profit of closed spreads, dollars."""
+        return to_cents(float(self.book.equity))
+
+    def margin_used(self) -> float:
+        """Dollars the open spreads can still lose at most: width minus credit of each."""
+        return sum(h.dollars(h.feed.spread.width - h.credit) for h in self._holdings.values())
+
+    def margin_free(self) -> float:
+        """Dollars that a further spread may reserve."""
+        return float(self.book.buying_power)
+
+    def open_spreads(self) -> int:
+        """Number of open spreads."""
+        return len(self._holdings)
+
+    def _fill(
+        self,
+        feed: SpreadFeed,
+        side: Side,
+        kind: FillKind,
+        quantity: int,
+        net: float,
+        commission: float,
+    ) -> None:
+        """Book a fill; net: points received."""
+        fill = SpreadFilled(
+            kind=kind, order_id=f"{feed.name}:{side}", position_id=feed.name,
+            contract=feed.contract, side=side, qty=quantity, net=net, fees=commission,
+            ts=utc(feed.clock.now().ns), mode="replay",
+        )  # fmt: skip
+        self._book(booked(self.book, fill))
