@@ -1,4 +1,4 @@
-"""`bt-gex lookahead`: whether a strategy decides by what it cannot know yet."""
+"""`bt-gex lookahead`: the look-ahead check of a strategy."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from bt_gex.errors import UsageError
     default=20,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Instants after which the future is changed; three runs each.",
+    help="Instants after which rows are perturbed; three runs each.",
 )
 @click.option(
     "--seed",
     default=0,
     show_default=True,
     type=click.IntRange(min=0),
-    help="Which instants, and which nonsense.",
+    help="Seed of the instants and of the perturbed rows.",
 )
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
-@click.option("--self-test", is_flag=True, help="Hold the planted examples instead of a TARGET.")
+@click.option("--self-test", is_flag=True, help="Check the built-in controls instead of a TARGET.")
 @cache_options
 def lookahead(
     target: str | None,
@@ -52,35 +52,36 @@ def lookahead(
     cache_dir: str | None,
     no_cache: bool,
 ) -> int:
-    """Hold a strategy against the future: what it decides must not depend on what comes later.
+    """Check a strategy for look-ahead: no decision may depend on rows recorded after it.
 
-    TARGET is module:Name or path/to/file.py:Name: a bt.Strategy that runs on our feeds, or a
-    function called with the clock on every tick. Without it, our own strategy. The status is 0
-    when nothing it decides changes with the future, 1 when something does.
+    TARGET is module:Name or path/to/file.py:Name: a bt.Strategy that runs on bt_gex's feeds, or a
+    function called with the clock on every tick; GexStrategy when left out. The status is 0 when
+    no decision changes as later rows are perturbed, else 1.
     """
     from bt_gex.blackbox.recording import Recording
     from bt_gex.config.run_config import RunConfig
-    from bt_gex.lookahead import check as held
+    from bt_gex.lookahead.check import RecordedSessions, check_target
+    from bt_gex.lookahead.check import self_test as check_controls
     from bt_gex.lookahead.target import OWN, find_target
-    from bt_gex.reports.console.lookahead import print_self_test, print_verdict
+    from bt_gex.reports.console.lookahead import print_result, print_self_test
     from bt_gex.reports.console.run import make_console
 
     if self_test and target:
-        raise UsageError(f"--self-test holds its own examples; leave out {target} or --self-test")
+        raise UsageError(f"--self-test checks built-in controls; leave out {target} or --self-test")
     config = RunConfig(index=index, start=start, end=end, settings=settings_of(None, None, changes))
     chosen = find_target(target) if target else OWN
     with Recording(database, cache_dir, not no_cache) as recording:
         recording.require_index(index)
         wanted = recording.calendar(start, end)
-        sessions = held.Sessions(recording.sessions(index, wanted), config)
-        with progress_bar(f"holding {'examples' if self_test else chosen.name}") as progress:
+        sessions = RecordedSessions(recording.sessions(index, wanted), config)
+        with progress_bar(f"checking {'controls' if self_test else chosen.name}") as progress:
             how = {"points": points, "seed": seed}
             if self_test:
-                found = held.self_test(sessions, **how, progress=progress)
+                found = check_controls(sessions, **how, progress=progress)
             else:
-                verdict = held.hold(sessions, chosen, **how, progress=progress)
+                result = check_target(sessions, chosen, **how, progress=progress)
     if self_test:
         print_self_test(found, make_console())
-        return 0 if all(one.is_right for one in found) else 1
-    print_verdict(verdict, make_console())
-    return 0 if verdict.outcome == "clean" else 1
+        return 0 if all(one.is_as_expected for one in found) else 1
+    print_result(result, make_console())
+    return 0 if result.outcome == "clean" else 1

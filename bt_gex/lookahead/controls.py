@@ -1,4 +1,4 @@
-"""Planted examples for `bt-gex lookahead --self-test`: some read the future, some don't.
+"""Controls for `bt-gex lookahead --self-test`: positive ones read the future, negative ones don't.
 
 A rule is called with the clock on every tick; None is no decision.
 """
@@ -20,19 +20,22 @@ from bt_gex.strategies.gex import GexStrategy
 
 BAR = 10  # ticks of a five-minute bar
 HALF_WINDOW = 20  # ticks either side of a centred average: ten minutes
-EVERY = 20  # ticks between two looks: ten minutes
+EVERY = 20  # ticks between two decisions: ten minutes
 
 
-class Planted(NamedTuple):
-    """An example: a strategy class or a rule, and whether it reads the future."""
+class Control(NamedTuple):
+    """A strategy class or a rule, and whether it reads the future (a positive control).
+
+    reads  the data it decides by, in words
+    """
 
     made: Any
     looks_ahead: bool
-    what: str
+    reads: str
 
 
 class Sells(bt.Strategy):
-    """Sells a put spread below the index price where `wants` says so; held to the close."""
+    """Sells a put spread below the index price when `decide` does; it stays open to the close."""
 
     def __init__(self) -> None:
         self.clock: ClockFeed = self.data
@@ -41,24 +44,24 @@ class Sells(bt.Strategy):
         tick = self.clock.now()
         price = tick.spot
         if not tick.is_close and price == price:
-            self.look(tick, price)
+            self.decide(tick, price)
 
-    def look(self, tick: Tick, price: float) -> None:
-        """What is done on a bar with an index price."""
+    def decide(self, tick: Tick, price: float) -> None:
+        """Called on every bar with an index price."""
         raise NotImplementedError
 
     def spread(self, tick: Tick, price: float) -> SpreadFeed:
         """A put spread, its short strike two increments below the index price."""
         step = tick.day.index.strike_increment
         short = round_to_grid(price - 2 * step, step)
-        name = f"planted-{tick.day.session.day}-{tick.row}"
+        name = f"control-{tick.day.session.day}-{tick.row}"
         return self.clock.instrument(make_spread("PUT", (short, short - 2 * step)), name)
 
 
 class FutureQuote(Sells):
     """Sells where the quotes of ten minutes later are lower."""
 
-    def look(self, tick: Tick, price: float) -> None:
+    def decide(self, tick: Tick, price: float) -> None:
         if tick.row % EVERY == 0:
             feed = self.spread(tick, price)
             later = min(tick.row + EVERY, len(feed.value) - 1)
@@ -70,19 +73,19 @@ class FutureQuote(Sells):
 class NextBar(Sells):
     """Sells before the index price rises: `close[1]` of a preloaded feed is the next bar."""
 
-    def look(self, tick: Tick, price: float) -> None:
+    def decide(self, tick: Tick, price: float) -> None:
         if self.clock.close[1] > price:
             self.sell(data=self.spread(tick, price), size=1)
 
 
 class WholeDayLow(Sells):
-    """Sells once a day, at its low, known in the evening."""
+    """Sells once a day, at its low, known only at the close."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sold_on: Any = None
 
-    def look(self, tick: Tick, price: float) -> None:
+    def decide(self, tick: Tick, price: float) -> None:
         day = tick.day.session.day
         if self.sold_on != day and price <= np.nanmin(tick.day.spot):
             self.sold_on = day
@@ -92,7 +95,7 @@ class WholeDayLow(Sells):
 class BarInProgress(Sells):
     """Sells at the beginning of a five-minute bar that closes no lower than it opened."""
 
-    def look(self, tick: Tick, price: float) -> None:
+    def decide(self, tick: Tick, price: float) -> None:
         if tick.row % (2 * BAR) == 0 and tick.day.spot[tick.row + BAR - 1] >= price:
             self.sell(data=self.spread(tick, price), size=1)
 
@@ -104,7 +107,7 @@ class AtTen(Sells):
         super().__init__()
         self.open: SpreadFeed | None = None
 
-    def look(self, tick: Tick, price: float) -> None:
+    def decide(self, tick: Tick, price: float) -> None:
         if tick.row == tick.day.session.bar_at(time(10, 0)):
             self.sell(data=self.spread(tick, price), size=1)
         elif self.open and self.open.close[0] <= self.getposition(self.open).price / 2:
@@ -122,7 +125,7 @@ class AboveAverage(Sells):
         super().__init__()
         self.average = bt.indicators.SMA(self.data.close, period=BAR)
 
-    def look(self, tick: Tick, price: float) -> None:
+    def decide(self, tick: Tick, price: float) -> None:
         if tick.row % EVERY == 0 and price >= self.average[0]:
             self.sell(data=self.spread(tick, price), size=1)
 
@@ -140,7 +143,7 @@ def trailing_average(clock: ClockFeed) -> str | None:
 
 
 def whole_day_high(clock: ClockFeed) -> str | None:
-    """Whether the index price is at the day's high, known in the evening."""
+    """Whether the index price is at the day's high, known only at the close."""
     day, _ = clock.now()
     return "at the high" if clock.close[0] >= _highest(day.spot) else None
 
@@ -183,18 +186,18 @@ def _direction(bar: Prices) -> str | None:
     return "up" if last > first else "not up"
 
 
-PLANTED: tuple[Planted, ...] = (
-    Planted(FutureQuote, True, "a leg's quote of ten minutes later"),
-    Planted(NextBar, True, "close[1], the next bar's index price"),
-    Planted(WholeDayLow, True, "the whole day's low"),
-    Planted(BarInProgress, True, "the close of the five-minute bar in progress"),
-    Planted(centred_average, True, "a centred average of the index price"),
-    Planted(whole_day_high, True, "the whole day's high"),
-    Planted(bar_in_progress, True, "the close of the five-minute bar in progress"),
-    Planted(GexStrategy, False, "our own strategy, with the settings given"),
-    Planted(AtTen, False, "an entry at 10:00"),
-    Planted(AboveAverage, False, "a trailing average, as an indicator"),
-    Planted(trailing_average, False, "a trailing average"),
-    Planted(running_high, False, "the day's high so far"),
-    Planted(finished_bar, False, "the last finished five-minute bar"),
+CONTROLS: tuple[Control, ...] = (
+    Control(FutureQuote, True, "a leg's quote of ten minutes later"),
+    Control(NextBar, True, "close[1], the next bar's index price"),
+    Control(WholeDayLow, True, "the whole day's low"),
+    Control(BarInProgress, True, "the close of the five-minute bar in progress"),
+    Control(centred_average, True, "a centred average of the index price"),
+    Control(whole_day_high, True, "the whole day's high"),
+    Control(bar_in_progress, True, "the close of the five-minute bar in progress"),
+    Control(GexStrategy, False, "GexStrategy, with the settings given"),
+    Control(AtTen, False, "an entry at 10:00"),
+    Control(AboveAverage, False, "a trailing average, as an indicator"),
+    Control(trailing_average, False, "a trailing average"),
+    Control(running_high, False, "the day's high so far"),
+    Control(finished_bar, False, "the last finished five-minute bar"),
 )

@@ -1,4 +1,4 @@
-"""One run of a target with everything written down that it decides, and when."""
+"""One run of a target, with every decision and its instant recorded."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from bt_gex.trades.events import CancelSent, OrderSent
 from bt_gex.trades.records import Decision
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-UNSAID = ("index_symbol", "session", "timestamp")  # of a check; its instant says so
+REDUNDANT = ("index_symbol", "session", "timestamp")  # keys of a check that its instant implies
 
 
-class Noted(NamedTuple):
+class TimedDecision(NamedTuple):
     """A decision and its instant, nanoseconds UTC."""
 
     ns: int
@@ -37,48 +37,48 @@ class Noted(NamedTuple):
 
 
 @dataclass(slots=True)
-class Log:
-    """What a run decided, in order.
+class DecisionLog:
+    """The decisions of one run, in order.
 
     until  the last instant that counts, None: all; the run ends after it
-    over   whether the run has come so far
-    error  what was raised before it was over, by `at_ns`
+    over   whether the run has reached `until` or its end
+    error  text of an exception raised before that, at `at_ns`
     """
 
     until: int | None = None
     clock: MarketFeed | None = None
-    noted: list[Noted] = field(default_factory=list)
+    decisions: list[TimedDecision] = field(default_factory=list)
     over: bool = False
     error: str | None = None
     at_ns: int = 0
 
     def now_ns(self) -> int:
-        """Where the run is; 0 before its first tick."""
+        """Instant of the current tick; 0 before the first one."""
         tick = self.clock.tick_now() if self.clock is not None else None
         return tick.ns if tick else 0
 
     def note(self, what: str) -> None:
-        """Write down a decision of this instant."""
-        self.noted.append(Noted(self.now_ns(), what))
+        """Record a decision of the current tick."""
+        self.decisions.append(TimedDecision(self.now_ns(), what))
 
 
 def observe(
     config: RunConfig, days: Sequence[Day], target: Target, until: int | None = None
-) -> Log:
-    """Run a target over sessions, at most to the end of a tick; what it prints goes nowhere."""
-    log = Log(until)
+) -> DecisionLog:
+    """Run a target over sessions, at most to the end of a tick; its printed output is discarded."""
+    log = DecisionLog(until)
     try:
         with redirect_stdout(io.StringIO()), no_collection():
             _wired(config, days, target, log).run()
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # an exit of the target, too, is no verdict of ours
+    except BaseException as error:  # the target calling sys.exit must not end the check
         if not log.over:
             log.error, log.at_ns = line_of(error, target.file), log.now_ns()
     return log
 
 
-def _wired(config: RunConfig, days: Sequence[Day], target: Target, log: Log) -> bt.Cerebro:
+def _wired(config: RunConfig, days: Sequence[Day], target: Target, log: DecisionLog) -> bt.Cerebro:
     made = target.load()
     strategy = made if isinstance(made, type) and issubclass(made, GexStrategy) else None
     cerebro = build(config, days, every_bar=not target.events, strategy=strategy)
@@ -92,7 +92,7 @@ def _wired(config: RunConfig, days: Sequence[Day], target: Target, log: Log) -> 
 
 
 class RuleStrategy(bt.Strategy):
-    """Asks a rule on every tick; what it says, unless None, is a decision."""
+    """Calls a rule on every tick; a return value other than None is a decision."""
 
     params = (("rule", None), ("log", None))
 
@@ -100,13 +100,13 @@ class RuleStrategy(bt.Strategy):
         self.clock = clock_of(self)
 
     def next(self) -> None:
-        said = self.p.rule(self.clock)
-        if said is not None:
-            self.p.log.note(f"rule says {shown(said)}")
+        returned = self.p.rule(self.clock)
+        if returned is not None:
+            self.p.log.note(f"rule returns {shown(returned)}")
 
 
 class DecisionRecorder(bt.Analyzer):
-    """Writes down orders as the broker gets them, and checks as the Funnel does."""
+    """Records orders as the broker receives them, and checks as the Funnel does."""
 
     params = (("log", None),)
 
@@ -129,15 +129,15 @@ class DecisionRecorder(bt.Analyzer):
 
 
 def check_text(record: Decision) -> str:
-    """A check in words."""
-    said = to_json(record).items()
+    """A check as text."""
+    values = to_json(record).items()
     return "check: " + ", ".join(
-        f"{k} {shown(v)}" for k, v in said if k not in UNSAID and v not in ("", [])
+        f"{k} {shown(v)}" for k, v in values if k not in REDUNDANT and v not in ("", [])
     )
 
 
 def order_text(event: OrderSent) -> str:
-    """An order in words: what, how much, on which terms."""
+    """An order as text: side, size, instrument, price, type."""
     text = f"{event.side} {shown(event.size)} of {instrument_text(event.instrument, event.spread)}"
     if event.price is not None:
         text += f" at {shown(event.price)}"
@@ -145,14 +145,14 @@ def order_text(event: OrderSent) -> str:
 
 
 def instrument_text(name: str, spread: Spread | None) -> str:
-    """The name of what is traded; of a spread also its strikes."""
+    """The instrument's name; of a spread also its strikes."""
     return f"{name} [{spread.label}]" if spread else name
 
 
 def shown(value: Any) -> str:
-    """A value in words that are equal where it is: without addresses, numbers to ten digits.
+    """A value as text that is the same for equal values: no addresses, numbers to ten digits.
 
-    Sums over arrays may differ in the last bits by what stands elsewhere in the array.
+    Ten, because sums over arrays may differ in their last bits with values elsewhere in the array.
     """
     if isinstance(value, bool) or value is None:
         return str(value)
@@ -172,19 +172,19 @@ def shown(value: Any) -> str:
     text = _whole(value)
     if ADDRESS.search(text):
         raise TypeError(
-            f"a rule's answer must show what it holds; give {type(value).__name__}, or what is in "
-            "it, a __repr__"
+            f"a rule's return value must have a repr that shows its content; give "
+            f"{type(value).__name__}, or what is in it, a __repr__"
         )
     return text
 
 
 def _whole(value: Any) -> str:
-    """repr, with nothing of arrays and tables left out."""
+    """repr without the abbreviation of long arrays and tables."""
     with ExitStack() as stack:
         stack.enter_context(np.printoptions(threshold=sys.maxsize))
         pandas = sys.modules.get("pandas")
         if pandas is not None:
             names = ("max_rows", "max_columns", "max_colwidth", "max_seq_items", "width")
-            terms = [term for name in names for term in (f"display.{name}", None)]
-            stack.enter_context(pandas.option_context(*terms))
+            options = [part for name in names for part in (f"display.{name}", None)]
+            stack.enter_context(pandas.option_context(*options))
         return repr(value)

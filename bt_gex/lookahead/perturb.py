@@ -1,10 +1,10 @@
-"""A recorded session with another future: what comes after an instant is gone, or nonsense.
+"""A recorded session whose rows after an instant are dropped, or replaced by perturbed rows.
 
-Everything is changed in the recorded rows, before a Day is made of them, so that whatever is
-derived from them changes, too. Rows at exactly the instant stay. So do the facts a replay takes
-from a session as a whole: that it has rows at all, and whether its pins come from recorded peaks,
-from chains or from nowhere. Where the last row that says so would go, a blank one stays at the
-close.
+The recorded rows are changed before a Day is made of them, so that whatever is derived from them
+changes, too. Rows at exactly the instant stay. So do the properties of a whole session that a
+replay takes as given: that it has rows at all, and whether its pins come from recorded peaks, from
+chains or are missing. Where dropping would remove the last row that shows this, a row without
+values is put at the close.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 UP, DOWN = 1, -1
-SOON_NS = 1_000  # the first false row comes a microsecond after the instant, the others on bars
-FIRST_ID = 1 << 40  # of false rows; above any recorded one
-CHAIN_EVERY = 20  # bars between false snapshots: pins of chains take their time
+SOON_NS = 1_000  # the first perturbed row comes a microsecond after the instant, the others on bars
+FIRST_ID = 1 << 40  # of perturbed rows; above any recorded id
+CHAIN_EVERY = 20  # bars between perturbed snapshots; computing pins from chains is slow
 CHAIN_STRIKES = 5
-NO_PRICE = 5000.0  # where a session has no index price to start from
+NO_PRICE = 5000.0  # index price to move from where a session has none
 MIN_ASK = 0.05
-PIN_STEPS = (5, 100)  # strikes a false pin lies away
+PIN_STEPS = (5, 100)  # strikes between the last pin and a perturbed one
 MOVE = (0.05, 0.5)  # share by which the index price moves
 VIX_FACTOR = {UP: (1.5, 4.0), DOWN: (0.2, 0.7)}
 QUOTE_FACTOR = {UP: (2.0, 10.0), DOWN: (0.02, 0.4)}  # of all options at an instant
@@ -55,10 +55,10 @@ def dropped(rows: SessionRows, after_ns: int) -> SessionRows:
     return _session(rows, _same_kind(rows, tables, bool(kept.any())), quotes)
 
 
-def poisoned(
+def perturbed(
     rows: SessionRows, after_ns: int, way: int, index: Index, random: Generator
 ) -> SessionRows:
-    """The session with the rows after an instant replaced by nonsense on every bar.
+    """The session with the rows after an instant replaced by perturbed ones on every bar.
 
     way  UP: index price, VIX, pins and quotes far above the last known ones; DOWN: far below
     """
@@ -83,7 +83,9 @@ def poisoned(
     if len(rows.tables["competing_peaks"]):
         columns = {"is_competing": np.ones(size), "adjusted_pin": pins}
         tables["competing_peaks"] = _with(tables["competing_peaks"], stamps, columns)
-    return _session(rows, tables, _false_quotes(rows.quotes, after_ns, stamps, way, random), chains)
+    return _session(
+        rows, tables, _perturbed_quotes(rows.quotes, after_ns, stamps, way, random), chains
+    )
 
 
 def _last_known(rows: SessionRows, at_ns: int) -> tuple[float, float, float]:
@@ -108,7 +110,7 @@ def _known(series: Series, column: str, at_ns: int) -> float | None:
 
 
 def _with(series: Series, stamps: Stamps, columns: Mapping[str, npt.NDArray[Any]]) -> Series:
-    """A table with rows put at its end; what is not given of them is NaN."""
+    """A table with rows added at its end; columns not given are NaN."""
     size = len(stamps)
     added: dict[str, npt.NDArray[Any]] = {}
     for name, values in series.columns.items():
@@ -131,9 +133,11 @@ def _add_snapshots(
     index: Index,
     random: Generator,
 ) -> dict[int, str]:
-    """Put false snapshots into the tables; returns their chains where pins are made of chains.
+    """Put perturbed snapshots into the tables; returns their chains by id where pins are computed
+    from chains.
 
-    Without peaks a first snapshot would make pins where the session has none: there it gets none.
+    A session without peaks and without snapshots has no pins; a snapshot would give it some, so
+    none is added there.
     """
     name, has_peaks = "options_snapshots", len(rows.tables["gex_peaks"]) > 0
     if not has_peaks and not len(rows.tables[name]):
@@ -148,12 +152,12 @@ def _add_snapshots(
     if has_peaks:
         return {}
     return {
-        FIRST_ID + n: _false_chain(float(price), index, random)
+        FIRST_ID + n: _perturbed_chain(float(price), index, random)
         for n, price in enumerate(prices[some])
     }
 
 
-def _false_chain(price: float, index: Index, random: Generator) -> str:
+def _perturbed_chain(price: float, index: Index, random: Generator) -> str:
     """A chain with its peak within some strikes of an index price."""
     middle = round_to_grid(price, index.strike_increment)
     return json.dumps(
@@ -174,10 +178,10 @@ def _options(quotes: Quotes) -> npt.NDArray[np.int64]:
     return np.repeat(np.arange(len(quotes.strikes)), np.diff(quotes.first))
 
 
-def _false_quotes(
+def _perturbed_quotes(
     quotes: Quotes, after_ns: int, stamps: Stamps, way: int, random: Generator
 ) -> Quotes:
-    """Every option quoted at every instant, as much dearer or cheaper as all the others then."""
+    """Every option quoted at every instant, all moved by about the same factor at one instant."""
     count, size = len(quotes.strikes), len(stamps)
     if not count:
         return quotes
@@ -200,8 +204,7 @@ def _false_quotes(
 def _quotes(
     quotes: Quotes, option: npt.NDArray[np.int64], stamps: Stamps, bid: Prices, ask: Prices
 ) -> Quotes:
-    """Rows put in order of their option, those of one being in order of time; no option is left
-    without a row."""
+    """The rows sorted by option, an option's by time; options without rows are removed."""
     order = np.argsort(option, kind="stable")
     counts = np.bincount(option, minlength=len(quotes.strikes))
     there = counts > 0
@@ -217,7 +220,7 @@ def _quotes(
 
 
 def _same_kind(rows: SessionRows, tables: Tables, quoted: bool) -> Tables:
-    """The tables with blank rows at the close where the session would else be of another kind."""
+    """The tables, with a row without values at the close where the session would change in kind."""
     close = np.array([rows.session.close_ns], dtype=np.int64)
     peaks, snapshots = "gex_peaks", "options_snapshots"
     if len(rows.tables[peaks]) and not len(tables[peaks]):
@@ -233,7 +236,7 @@ def _same_kind(rows: SessionRows, tables: Tables, quoted: bool) -> Tables:
 def _session(
     rows: SessionRows, tables: Tables, quotes: Quotes, chains: Mapping[int, str] | None = None
 ) -> SessionRows:
-    """The session with other rows. Chains of rows that are gone are gone, too."""
+    """The session with other rows. Chains of dropped rows are dropped, too."""
     left = {int(row_id) for row_id in tables["options_snapshots"]["id"]}
     known = {row_id: chain for row_id, chain in rows.chains.items() if row_id in left}
     return SessionRows(

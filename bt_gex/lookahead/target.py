@@ -1,4 +1,4 @@
-"""What is held against the future: a strategy or a rule of the user's, by its name in words."""
+"""The target of a look-ahead check: a strategy or a rule of the user's, found by its name."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ KINDS = "a bt.Strategy, or a function that is called with the clock on every tic
 class Target:
     """A strategy class, or a rule: anything that is called with the clock and decides.
 
-    load    gives it anew, so that nothing it has kept in its module passes from run to run
-    file    where its lines are
-    events  whether it asks for the bars it needs, as our own strategy does in `bt-gex run`
+    load    executes its module again, so that no state in the module passes from run to run
+    file    its source file
+    events  whether it requests the bars it needs, as GexStrategy does in `bt-gex run`
     """
 
     name: str
@@ -41,7 +41,7 @@ OWN = Target("GexStrategy", lambda: GexStrategy, events=True)
 
 
 def find_target(words: str) -> Target:
-    """The target a user names. Raises UsageError where it cannot be had."""
+    """The target a user names. Raises UsageError where it cannot be loaded."""
     place, colon, name = words.rpartition(":")
     if not (colon and place.strip() and name.strip()):
         raise BadValue(f"TARGET is {FORMS}, got {words!r}")
@@ -61,9 +61,9 @@ def find_target(words: str) -> Target:
 
 
 def line_of(error: BaseException, file: str | None) -> str:
-    """An exception with the place in the target's file, or else where it was raised."""
-    said = str(error).strip().splitlines()
-    text = f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
+    """An exception with its line in the target's file, or else the line that raised it."""
+    lines = str(error).strip().splitlines()
+    text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     if isinstance(error, SyntaxError):
         return text
     frames = traceback.extract_tb(error.__traceback__)
@@ -107,7 +107,7 @@ def _guarded(place: str, load: Callable[[], Any]) -> Any:
     except BaseException as error:
         why = line_of(error, place if place.endswith(".py") else None)
         raise UsageError(
-            f"{place} cannot be used: {why}; give TARGET as {FORMS}, and mend what it says"
+            f"{place} cannot be used: {why}; give TARGET as {FORMS}, and fix the reported error"
         ) from error
 
 
@@ -120,7 +120,7 @@ def _by_name(name: str) -> ModuleType:
 
 def _from_file(path: Path) -> ModuleType:
     folder = str(path.resolve().parent)
-    if folder not in sys.path:  # for what it imports from beside it
+    if folder not in sys.path:  # for modules it imports from its own folder
         sys.path.insert(0, folder)
     name = f"bt_gex_target_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -133,7 +133,7 @@ def _from_file(path: Path) -> ModuleType:
 
 
 def _anew(module: ModuleType, path: Path | None) -> ModuleType:
-    """The module executed once more, in a namespace of its own. Ours keep nothing between runs."""
+    """The module executed again, in a new namespace; bt_gex's own modules keep no state."""
     if path is not None:
         return _from_file(path)
     spec = module.__spec__

@@ -47,7 +47,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("held") / "market.db"
+    path = tmp_path_factory.mktemp("lookahead") / "market.db"
     start, end = date(2026, 1, 12), date(2026, 1, 12)
     with new_file(path) as engine:
         write(SynthConfig(start=start, end=end, seed=7, strikes_within=60), engine)
@@ -74,7 +74,7 @@ def test_our_own_strategy_is_clean(run: Run) -> None:
     assert (status, err) == (0, "")
     assert out.startswith("clean: ")
     assert out.endswith(
-        "of GexStrategy held against the future at 4 instants, 14 runs; none changed"
+        "of GexStrategy checked for look-ahead at 4 instants, 14 runs; none changed"
     )
 
 
@@ -85,7 +85,7 @@ def test_settings_reach_our_own_strategy(run: Run) -> None:
 def test_a_clean_rule(run: Run) -> None:
     assert run("mine.py:at_noon", *BASE) == (
         0,
-        "clean: 1 decision of at_noon held against the future at 4 instants, 14 runs; none changed",
+        "clean: 1 decision of at_noon checked for look-ahead at 4 instants, 14 runs; none changed",
         "",
     )
 
@@ -93,10 +93,12 @@ def test_a_clean_rule(run: Run) -> None:
 def test_a_look_ahead_is_named(run: Run) -> None:
     status, out, err = run("mine.py:evening", *BASE)
     assert (status, err) == (1, "")
-    assert out.startswith("look-ahead: evening decides by what comes later (4 instants, 14 runs)")
+    assert out.startswith(
+        "look-ahead: evening uses rows recorded after its decision (4 instants, 14 runs)"
+    )
     assert "decided 2026-01-12 12:00:00 New York" in out
-    assert "with the future in view rule says 7" in out
-    assert "shown by rows after 2026-01-12 1" in out
+    assert "on recorded rows rule returns 7" in out
+    assert "perturbation rows after 2026-01-12 1" in out
     assert "depends on rows recorded after 2026-01-12 1" in out
 
 
@@ -105,7 +107,7 @@ def test_failing_without_the_future_is_a_look_ahead(run: Run) -> None:
     assert status == 1
     assert out.startswith("look-ahead: tomorrow")
     assert "raises ValueError: cannot convert float NaN to integer (mine.py, line 26)" in out
-    assert "shown by rows after 2026-01-12 12:00:00 dropped" in out
+    assert "perturbation rows after 2026-01-12 12:00:00 dropped" in out
     assert "It reads rows recorded after 2026-01-12 12:00:00 and fails without them" in out
 
 
@@ -116,13 +118,13 @@ def test_what_is_not_called_clean(run: Run) -> None:
     status, out, _ = run("mine.py:chance", *BASE)
     assert status == 1
     assert out.startswith("chance is not deterministic: two runs over the same sessions differ")
-    assert "first run 2026-01-12 09:30:00 rule says 0." in out
+    assert "first run 2026-01-12 09:30:00 rule returns 0." in out
 
 
 def test_self_test(run: Run) -> None:
     status, out, err = run("--self-test", *BASE)
     assert (status, err) == (0, "")
-    assert "7 of 7 offenders caught, 0 of 6 clean examples accused" in out
+    assert "7 of 7 positive controls detected, 0 of 6 negative controls flagged" in out
     assert "WRONG" not in out
 
 

@@ -1,4 +1,4 @@
-"""The tool that holds strategies against the future: offenders caught, clean ones let pass."""
+"""The look-ahead check: positive controls are detected, negative controls are clean."""
 
 from __future__ import annotations
 
@@ -20,10 +20,16 @@ from bt_gex.blackbox.writer import new_file
 from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BadValue, DataError, EngineError, UnknownName, UsageError
 from bt_gex.feeds.clock import ClockFeed
-from bt_gex.lookahead.check import Sessions, Verdict, choose, hold, planted_target
-from bt_gex.lookahead.controls import PLANTED, AtTen, Planted
+from bt_gex.lookahead.check import (
+    CheckResult,
+    RecordedSessions,
+    check_target,
+    choose,
+    control_target,
+)
+from bt_gex.lookahead.controls import CONTROLS, AtTen, Control
 from bt_gex.lookahead.observe import observe, shown
-from bt_gex.lookahead.perturb import DOWN, UP, dropped, poisoned
+from bt_gex.lookahead.perturb import DOWN, UP, dropped, perturbed
 from bt_gex.lookahead.target import OWN, Target, find_target
 from bt_gex.sessions.day import load_day
 from bt_gex.sessions.rows import SessionRows
@@ -36,11 +42,11 @@ POINTS = 4
 
 
 @pytest.fixture(scope="module")
-def markets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Sessions]]:
+def markets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, RecordedSessions]]:
     """Two days of SPX by seed, strikes near the pin only."""
     found = {}
     for seed in SEEDS:
-        path = tmp_path_factory.mktemp("held") / "blackbox.db"
+        path = tmp_path_factory.mktemp("lookahead") / "blackbox.db"
         with new_file(path) as engine:
             write(SynthConfig(start=START, end=END, seed=seed, strikes_within=60), engine)
         found[seed] = sessions_of(path, CONFIG)
@@ -48,34 +54,34 @@ def markets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Sess
 
 
 @pytest.fixture(scope="module")
-def sessions(markets: dict[int, Sessions]) -> Sessions:
+def sessions(markets: dict[int, RecordedSessions]) -> RecordedSessions:
     return markets[7]
 
 
-def sessions_of(path: Path, config: RunConfig) -> Sessions:
+def sessions_of(path: Path, config: RunConfig) -> RecordedSessions:
     with Recording(path) as recording:
         wanted = recording.calendar(config.start, config.end)
-        return Sessions(recording.sessions("SPX", wanted), config)
+        return RecordedSessions(recording.sessions("SPX", wanted), config)
 
 
 def target(made: Any) -> Target:
     return Target(getattr(made, "__name__", "rule"), lambda: made, __file__)
 
 
-# ------------------------------------------------------------------------------- planted examples
+# ------------------------------------------------------------------------------- controls
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.made.__name__)
-def test_planted_examples(planted: Planted, seed: int, markets: dict[int, Sessions]) -> None:
-    verdict = hold(markets[seed], planted_target(planted), points=POINTS, seed=seed)
-    assert verdict.outcome == ("look-ahead" if planted.looks_ahead else "clean")
-    assert verdict.decisions > 0
-    assert (verdict.instants, verdict.runs) == (POINTS, 2 + 3 * POINTS)
-    if planted.looks_ahead:
-        assert verdict.finding
-        assert verdict.finding.ns <= verdict.finding.t
-        assert verdict.finding.seen != verdict.finding.unseen
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.made.__name__)
+def test_controls(control: Control, seed: int, markets: dict[int, RecordedSessions]) -> None:
+    result = check_target(markets[seed], control_target(control), points=POINTS, seed=seed)
+    assert result.outcome == ("look-ahead" if control.looks_ahead else "clean")
+    assert result.decisions > 0
+    assert (result.instants, result.runs) == (POINTS, 2 + 3 * POINTS)
+    if control.looks_ahead:
+        assert result.violation
+        assert result.violation.ns <= result.violation.t
+        assert result.violation.recorded != result.violation.perturbed
 
 
 def test_our_own_strategy_on_a_market_without_recorded_peaks(tmp_path: Path) -> None:
@@ -83,42 +89,42 @@ def test_our_own_strategy_on_a_market_without_recorded_peaks(tmp_path: Path) -> 
     path = tmp_path / "market.db"
     nasty.make(path, 5, start=str(START), end=str(END), nasty=nasty.Nasty())
     config = RunConfig(start=START, end=END, settings={"entry.use_competing_peaks": True})
-    held = sessions_of(path, config)
-    verdict = hold(held, OWN, points=2 * POINTS)
-    assert (verdict.outcome, verdict.decisions > 10) == ("clean", True)
+    found = sessions_of(path, config)
+    result = check_target(found, OWN, points=2 * POINTS)
+    assert (result.outcome, result.decisions > 10) == ("clean", True)
 
 
-def test_the_same_seed_is_the_same_verdict(sessions: Sessions) -> None:
-    offender = planted_target(PLANTED[0])
-    one, other = (hold(sessions, offender, points=3, seed=4) for _ in range(2))
+def test_the_same_seed_gives_the_same_result(sessions: RecordedSessions) -> None:
+    control = control_target(CONTROLS[0])
+    one, other = (check_target(sessions, control, points=3, seed=4) for _ in range(2))
     assert one == other
 
 
 # ------------------------------------------------------------------------------- rules of a user
 
 
-def held(sessions: Sessions, rule: Any, points: int = POINTS) -> Verdict:
-    return hold(sessions, target(rule), points=points)
+def check(sessions: RecordedSessions, rule: Any, points: int = POINTS) -> CheckResult:
+    return check_target(sessions, target(rule), points=points)
 
 
-def test_the_settlement_price_of_the_evening(sessions: Sessions) -> None:
-    assert held(sessions, lambda clock: clock.now().day.last_price > 0 or None).outcome == "clean"
-    verdict = held(sessions, lambda clock: clock.now().day.last_price)
-    assert verdict.outcome == "look-ahead"
-    assert verdict.changed == POINTS
+def test_the_settlement_price_of_the_evening(sessions: RecordedSessions) -> None:
+    assert check(sessions, lambda clock: clock.now().day.last_price > 0 or None).outcome == "clean"
+    result = check(sessions, lambda clock: clock.now().day.last_price)
+    assert result.outcome == "look-ahead"
+    assert result.changed == POINTS
 
 
-def test_a_decision_that_is_missing_or_added_counts(sessions: Sessions) -> None:
+def test_a_decision_that_is_missing_or_added_counts(sessions: RecordedSessions) -> None:
     def rises(clock: ClockFeed) -> str | None:
         day, row = clock.now()
         return "rises" if day.spot[-60] > day.spot[row] + 5 else None
 
-    finding = held(sessions, rises).finding
-    assert finding
-    assert None in (finding.seen, finding.unseen)
+    violation = check(sessions, rises).violation
+    assert violation
+    assert None in (violation.recorded, violation.perturbed)
 
 
-def test_the_next_session_is_future_too(sessions: Sessions) -> None:
+def test_the_next_session_is_future_too(sessions: RecordedSessions) -> None:
     def tomorrow(clock: ClockFeed) -> bool | None:
         days = clock.p.days
         after = days.index(clock.now().day) + 1
@@ -126,65 +132,67 @@ def test_the_next_session_is_future_too(sessions: Sessions) -> None:
             return None
         return bool(days[after].spot[100] > clock.close[0])
 
-    verdict = held(sessions, tomorrow)
-    assert verdict.outcome == "look-ahead"
-    assert verdict.finding
-    assert verdict.finding.raised
-    assert "IndexError" in str(verdict.finding.unseen)
-    assert Path(__file__).name in str(verdict.finding.unseen)
+    result = check(sessions, tomorrow)
+    assert result.outcome == "look-ahead"
+    assert result.violation
+    assert result.violation.raised
+    assert "IndexError" in str(result.violation.perturbed)
+    assert Path(__file__).name in str(result.violation.perturbed)
 
 
-def test_failing_after_the_instant_is_no_look_ahead(sessions: Sessions) -> None:
+def test_failing_after_the_instant_is_no_look_ahead(sessions: RecordedSessions) -> None:
     """A rule that can't do without a price fails when there is none: later, not before."""
 
     def whole_points(clock: ClockFeed) -> int | None:
         day, row = clock.now()
         return int(clock.close[0]) if row == day.session.bar_at(time(12, 0)) else None
 
-    assert held(sessions, whole_points).outcome == "clean"
+    assert check(sessions, whole_points).outcome == "clean"
 
 
-def test_failing_on_the_recorded_sessions_is_an_error(sessions: Sessions) -> None:
+def test_failing_on_the_recorded_sessions_is_an_error(sessions: RecordedSessions) -> None:
     def fails(clock: ClockFeed) -> None:
         raise KeyError("no such thing")
 
     with pytest.raises(EngineError, match=r"fails.*KeyError.*test_lookahead_tool.py, line \d+"):
-        held(sessions, fails)
+        check(sessions, fails)
 
     class Limits(AtTen):
-        def look(self, tick: Any, price: float) -> None:
+        def decide(self, tick: Any, price: float) -> None:
             self.sell(data=self.spread(tick, price), size=1, price=1.0)
 
     with pytest.raises(EngineError, match="takes market orders"):
-        held(sessions, Limits)
+        check(sessions, Limits)
 
 
-def test_no_decision_is_not_called_clean(sessions: Sessions) -> None:
-    verdict = held(sessions, lambda clock: None)
-    assert (verdict.outcome, verdict.runs) == ("no decision", 2)
+def test_no_decision_is_not_called_clean(sessions: RecordedSessions) -> None:
+    result = check(sessions, lambda clock: None)
+    assert (result.outcome, result.runs) == ("no decision", 2)
 
 
-def test_chance_is_not_called_clean(sessions: Sessions) -> None:
+def test_random_decisions_are_not_called_clean(sessions: RecordedSessions) -> None:
     numbers = count()
-    verdict = held(sessions, lambda clock: next(numbers))
-    assert verdict.outcome == "not deterministic"
-    assert verdict.twice
-    assert verdict.twice[0] != verdict.twice[1]
+    result = check(sessions, lambda clock: next(numbers))
+    assert result.outcome == "not deterministic"
+    assert result.first_difference
+    assert result.first_difference[0] != result.first_difference[1]
 
 
-def test_what_a_strategy_does_is_written_down(sessions: Sessions) -> None:
+def test_orders_and_checks_are_recorded(sessions: RecordedSessions) -> None:
     class Cancels(AtTen):
-        def look(self, tick: Any, price: float) -> None:
-            super().look(tick, price)
+        def decide(self, tick: Any, price: float) -> None:
+            super().decide(tick, price)
             if self.open and tick.row == 70:
                 self.cancel(self.close(data=self.open))
 
-    noted = observe(CONFIG, sessions.days, target(Cancels)).noted
-    assert [one.what.split()[0] for one in noted][:4] == ["sell", "sell", "buy", "cancel"]
-    assert "[PUT " in noted[0].what
-    assert noted[0].what.endswith("(Market)")
-    assert noted[0].ns == int(sessions.days[0].grid[60])
-    checks = [one.what for one in observe(CONFIG, sessions.days, OWN).noted if "check:" in one.what]
+    decisions = observe(CONFIG, sessions.days, target(Cancels)).decisions
+    assert [one.what.split()[0] for one in decisions][:4] == ["sell", "sell", "buy", "cancel"]
+    assert "[PUT " in decisions[0].what
+    assert decisions[0].what.endswith("(Market)")
+    assert decisions[0].ns == int(sessions.days[0].grid[60])
+    checks = [
+        one.what for one in observe(CONFIG, sessions.days, OWN).decisions if "check:" in one.what
+    ]
     assert len(checks) > 10
 
 
@@ -201,7 +209,7 @@ def test_values_are_shown_the_same_where_they_are() -> None:
 # ------------------------------------------------------------------------------- instants, rows
 
 
-def test_half_of_the_instants_are_decisions(sessions: Sessions) -> None:
+def test_half_of_the_instants_are_decisions(sessions: RecordedSessions) -> None:
     ticks = sessions.ticks()
     decided = {at.ns for at in ticks[::100]}
     for points in (1, 2, 7, 20):
@@ -214,15 +222,15 @@ def test_half_of_the_instants_are_decisions(sessions: Sessions) -> None:
 
 
 @pytest.mark.parametrize("row", [0, 1, 13, 400, 779, 780])
-def test_only_the_future_of_a_session_is_changed(row: int, sessions: Sessions) -> None:
+def test_only_the_future_of_a_session_is_changed(row: int, sessions: RecordedSessions) -> None:
     rows, index = sessions.rows[0], CONFIG.index_facts
     before = sessions.days[0]
     t = int(before.grid[row])
     random = np.random.default_rng(0)
     for changed in (
         dropped(rows, t),
-        poisoned(rows, t, UP, index, random),
-        poisoned(rows, t, DOWN, index, random),
+        perturbed(rows, t, UP, index, random),
+        perturbed(rows, t, DOWN, index, random),
     ):
         day = load_day(changed, index, CONFIG.load_params)
         known = slice(0, row + 1)
@@ -241,7 +249,7 @@ def test_only_the_future_of_a_session_is_changed(row: int, sessions: Sessions) -
 @pytest.mark.parametrize("row", [0, 13, 400, 777])
 @pytest.mark.parametrize("later_ns", [0, 1, 29_999_999_999])
 def test_nothing_recorded_after_the_instant_is_left(
-    row: int, later_ns: int, sessions: Sessions
+    row: int, later_ns: int, sessions: RecordedSessions
 ) -> None:
     """Nor is anything missing up to it: counted row by row, by their stamps."""
     rows, t = sessions.rows[0], int(sessions.days[0].grid[row]) + later_ns
@@ -255,9 +263,9 @@ def test_nothing_recorded_after_the_instant_is_left(
         expected = [ns for ns in series.stamps.tolist() if ns <= t]
         left_over = gone.tables[name].stamps.tolist()
         assert left_over == expected or (not expected and left_over == [rows.session.close_ns])
-    false = poisoned(rows, t, UP, CONFIG.index_facts, np.random.default_rng(0))
+    false_rows = perturbed(rows, t, UP, CONFIG.index_facts, np.random.default_rng(0))
     known = dict(rows.quotes.items())
-    for key, leg in false.quotes.items():
+    for key, leg in false_rows.quotes.items():
         recorded = set(
             zip(*map(np.ndarray.tolist, (known[key].stamps, known[key].ask)), strict=True)
         )
@@ -265,12 +273,12 @@ def test_nothing_recorded_after_the_instant_is_left(
         assert not [pair for pair in after if pair[0] > t and pair in recorded]
 
 
-def test_nonsense_is_above_and_below(sessions: Sessions) -> None:
+def test_perturbed_rows_are_above_and_below(sessions: RecordedSessions) -> None:
     rows, index = sessions.rows[0], CONFIG.index_facts
     before, row = sessions.days[0], 200
     t, random = int(before.grid[row]), np.random.default_rng(0)
     for way in (UP, DOWN):
-        day = load_day(poisoned(rows, t, way, index, random), index, CONFIG.load_params)
+        day = load_day(perturbed(rows, t, way, index, random), index, CONFIG.load_params)
         for name in ("spot", "vix", "pin"):
             values = getattr(day, name)
             assert (way * (values[row + 1 :] - values[row]) > 0).all()
@@ -280,7 +288,7 @@ def test_nonsense_is_above_and_below(sessions: Sessions) -> None:
         assert (way * (mid[row + 1 :] - mid[row]) > 0).all()
 
 
-def test_chains_of_the_future_are_gone_and_false_ones_give_pins(tmp_path: Path) -> None:
+def test_later_chains_are_dropped_and_perturbed_ones_give_pins(tmp_path: Path) -> None:
     path = tmp_path / "market.db"
     no_peaks = nasty.only("quiet")
     nasty.make(path, 5, start=str(START), end=str(START), nasty=no_peaks)
@@ -296,9 +304,9 @@ def test_chains_of_the_future_are_gone_and_false_ones_give_pins(tmp_path: Path) 
         gone = dropped(rows, t)
         stamps = dict(zip(rows.tables["options_snapshots"]["id"], stamps_of(rows), strict=True))
         assert all(stamps[row_id] <= t for row_id in gone.chains)
-        false = poisoned(rows, t, UP, CONFIG.index_facts, np.random.default_rng(1))
-        assert all(isinstance(json.loads(chain), list) for chain in false.chains.values())
-        for changed in (gone, false):
+        false_rows = perturbed(rows, t, UP, CONFIG.index_facts, np.random.default_rng(1))
+        assert all(isinstance(json.loads(chain), list) for chain in false_rows.chains.values())
+        for changed in (gone, false_rows):
             then = load_day(changed, CONFIG.index_facts, CONFIG.load_params)
             assert then.peaks == "computed"
             known = slice(0, row + 1)
@@ -316,8 +324,8 @@ def test_a_session_without_snapshots_gets_no_pins(tmp_path: Path) -> None:
     db.close()
     one = sessions_of(path, RunConfig(start=START, end=START))
     t, random = int(one.days[0].grid[100]), np.random.default_rng(1)
-    false = poisoned(one.rows[0], t, UP, CONFIG.index_facts, random)
-    day = load_day(false, CONFIG.index_facts, CONFIG.load_params)
+    false_rows = perturbed(one.rows[0], t, UP, CONFIG.index_facts, random)
+    day = load_day(false_rows, CONFIG.index_facts, CONFIG.load_params)
     assert (one.days[0].peaks, day.peaks) == ("none", "none")
     assert np.isnan(day.pin).all()
 
@@ -331,13 +339,13 @@ def stamps_of(rows: SessionRows) -> Any:
 
 def test_sessions_without_rows_are_an_error() -> None:
     with pytest.raises(DataError, match="no session from 2026-01-12 to 2026-01-13 has rows of SPX"):
-        Sessions([], CONFIG)
+        RecordedSessions([], CONFIG)
 
 
-def test_points_and_seed_are_checked(sessions: Sessions) -> None:
+def test_points_and_seed_are_checked(sessions: RecordedSessions) -> None:
     for how in ({"points": 0}, {"seed": -1}):
         with pytest.raises(BadValue, match="must be at least"):
-            hold(sessions, OWN, **how)
+            check_target(sessions, OWN, **how)
 
 
 @pytest.fixture
@@ -347,7 +355,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_module_keeps_nothing_from_run_to_run(here: Path, sessions: Sessions) -> None:
+def test_a_module_keeps_nothing_from_run_to_run(here: Path, sessions: RecordedSessions) -> None:
     """A rule with a memory decides the same in every run; a cache can't hide a look-ahead."""
     code = (
         "import functools\nprint('loaded')\nhigh, days = [], {}\n"
@@ -361,11 +369,11 @@ def test_a_module_keeps_nothing_from_run_to_run(here: Path, sessions: Sessions) 
         (here / f"{name}.py").write_text(code, "utf-8")
     for place in ("rules_of_mine.py", "rules_of_mine_too"):
         for name, outcome in (("so_far", "clean"), ("cached", "look-ahead"), ("Counts", "clean")):
-            found = hold(sessions, find_target(f"{place}:{name}"), points=2)
+            found = check_target(sessions, find_target(f"{place}:{name}"), points=2)
             assert (found.outcome, found.target) == (outcome, name)
 
 
-def test_targets_that_are_none(here: Path) -> None:
+def test_invalid_targets(here: Path) -> None:
     (here / "mine.py").write_text("import backtrader as bt\nclass Mine(bt.Strategy): pass\nx = 1\n")
     (here / "broken.py").write_text("def f(:\n", "utf-8")
     (here / "raises.py").write_text("\n1 / 0\n", "utf-8")
@@ -398,11 +406,11 @@ HIDING = {
 
 @pytest.mark.parametrize("name", sorted(HIDING))
 def test_a_target_whose_answer_cannot_be_seen_is_not_called_clean(
-    name: str, tmp_path: Path, sessions: Sessions
+    name: str, tmp_path: Path, sessions: RecordedSessions
 ) -> None:
     (tmp_path / name).write_text(HIDING[name], "utf-8")
     with pytest.raises(EngineError, match="fails on the recorded sessions"):
-        hold(sessions, find_target(f"{tmp_path / name}:f"), points=2)
+        check_target(sessions, find_target(f"{tmp_path / name}:f"), points=2)
 
 
 def test_targets_that_cannot_be_made(tmp_path: Path) -> None:
@@ -422,5 +430,5 @@ def test_long_answers_are_shown_whole() -> None:
     assert "150" in shown(frame)
     assert "1500" in shown({"x": [np.arange(3_000)]})
     assert shown({"b", "a", "c"}) == "{'a', 'b', 'c'}"
-    with pytest.raises(TypeError, match="show what it holds"):
+    with pytest.raises(TypeError, match="a rule's return value"):
         shown(slice(object(), None))  # an object inside that shows nothing
