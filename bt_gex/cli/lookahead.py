@@ -39,6 +39,7 @@ from bt_gex.errors import UsageError
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
 @click.option("--self-test", is_flag=True, help="Check the built-in controls instead of a TARGET.")
 @cache_options
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def lookahead(
     target: str | None,
     database: str,
@@ -51,6 +52,7 @@ def lookahead(
     self_test: bool,
     cache_dir: str | None,
     no_cache: bool,
+    as_json: bool,
 ) -> int:
     """Check a strategy for look-ahead: no decision may depend on rows recorded after it.
 
@@ -63,7 +65,8 @@ def lookahead(
     from bt_gex.lookahead.check import RecordedSessions, check_target
     from bt_gex.lookahead.check import self_test as check_controls
     from bt_gex.lookahead.target import OWN, find_target
-    from bt_gex.reports.console.lookahead import print_result, print_self_test
+    from bt_gex.reports.as_json import json_text, lookahead_content, self_test_content
+    from bt_gex.reports.console.lookahead import headline, print_result, print_self_test
     from bt_gex.reports.console.run import make_console
 
     if self_test and target:
@@ -81,7 +84,13 @@ def lookahead(
             else:
                 result = check_target(sessions, chosen, **how, progress=progress)
     if self_test:
-        print_self_test(found, make_console())
+        if as_json:
+            click.echo(json_text(self_test_content(found)))
+        else:
+            print_self_test(found, make_console())
         return 0 if all(one.is_as_expected for one in found) else 1
-    print_result(result, make_console())
+    if as_json:
+        click.echo(json_text(lookahead_content(result, headline(result))))
+    else:
+        print_result(result, make_console())
     return 0 if result.outcome == "clean" else 1

@@ -61,6 +61,8 @@ def engine_options(command: Any) -> Any:
                          help="compiled: the same rules through numba, with the same trades."),
             click.option("--workers", type=click.IntRange(min=1), metavar="N",
                          help="Processes; one a core by default."),
+            click.option("--json", "as_json", is_flag=True,
+                         help="Print the result and its warnings as JSON."),
         )
     ):  # fmt: skip
         command = option(command)
@@ -105,6 +107,7 @@ def sweep(
     database: str,
     engine: str,
     workers: int | None,
+    as_json: bool,
     optimizer: str,
     search: str | None,
     trials: int | None,
@@ -136,13 +139,21 @@ def sweep(
         use_cache=not no_cache,
     )
     if action == "plan":
+        if as_json:
+            raise UsageError(
+                "--json prints the result of a sweep; leave it out of bt-gex sweep plan"
+            )
         _show_plan(plan, options)
         return
+    from bt_gex.reports.as_json import json_text, sweep_content
     from bt_gex.reports.console.run import make_console
     from bt_gex.reports.console.sweep import print_sweep
 
     with _progress("sweeping") as progress, _saying_what_is_stored():
         result = run_sweep(database, plan, out, options, progress, extras=_pictures)
+    if as_json:
+        click.echo(json_text(sweep_content(result)))
+        return
     print_sweep(result, make_console())
     list_files(result.folder)
 
@@ -171,6 +182,7 @@ def walkforward(
     database: str,
     engine: str,
     workers: int | None,
+    as_json: bool,
     train: int,
     test: int,
     anchored: bool,
@@ -181,6 +193,7 @@ def walkforward(
     **words: Any,
 ) -> None:
     """Pick the best settings on past sessions, trade them on the next ones, and again."""
+    from bt_gex.reports.as_json import json_text, walkforward_content
     from bt_gex.reports.console.run import make_console
     from bt_gex.reports.console.walkforward import print_walkforward
     from bt_gex.storage.atomic import check_writable
@@ -202,6 +215,9 @@ def walkforward(
             progress=progress,
         )
     result = result.save(Path(out), {"equity.png": partial(_draw_walkforward, result)})
+    if as_json:
+        click.echo(json_text(walkforward_content(result)))
+        return
     print_walkforward(result, make_console())
     list_files(result.folder)
 

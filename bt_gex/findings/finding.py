@@ -10,6 +10,7 @@ from bt_gex.trades.reasons import TradeFlag
 from bt_gex.trades.records import SpreadTrade, Trade
 
 GRAVEST_FIRST = (
+    "look-ahead", "not deterministic", "no decision",
     "all_winners", "no_drawdown", "instant_exits", "no_bid", "unresolved", "few_trades",
     "few_sessions", "one_trade", "one_session", "depends_on_fills", "mid_fills", "no_commission",
     "idle_stop", "stopped_at_once", "target_lost", "selection", "overfit_winner", "edge",
@@ -69,6 +70,33 @@ def beside_the_others(trades: Sequence[Trade], everything: Sequence[Trade]) -> s
     return f"{they} made {made(trades)}, all others together {made(others)}"
 
 
+DOUBTFUL = {  # kinds of trades on doubtful prices, and what their trades have in common
+    "clamped": "on clamped prices",
+    "no_bid": "on a leg without a bid",
+    "instant_exits": "closed in the minute of entry",
+    "settlement": "settled on a doubtful price",
+}
+
+
+def resting_on(findings: Sequence[Finding], total: float, number: int) -> str:
+    """`214 of 573 trades on clamped prices made +$26,870.00, all others -$5,520.00`, for the
+    heaviest finding on doubtful prices without whose trades a profit is gone; empty without one.
+
+    total, number  P&L in dollars of all trades, and how many there are
+    """
+    for finding in findings:
+        dollars = finding.dollars
+        if finding.kind not in DOUBTFUL or dollars is None or finding.trades is None:
+            continue
+        others = sum_dollars([total, -dollars])
+        if total > 0 >= others:
+            return (
+                f"{finding.trades:,} of {count(number, 'trade')} {DOUBTFUL[finding.kind]} made "
+                f"{signed(dollars)}, all others {signed(others)}"
+            )
+    return ""
+
+
 def heaviest_first(findings: Iterable[Finding]) -> list[Finding]:
     """By the dollars of their trades, profit or loss; without any last; ties by GRAVEST_FIRST."""
 
@@ -96,7 +124,11 @@ def pnl_dollars(trades: Sequence[Trade]) -> float:
 
 def made(trades: Sequence[Trade]) -> str:
     """`-$695.00`, of trades with a P&L."""
-    dollars = pnl_dollars(trades)
+    return signed(pnl_dollars(trades))
+
+
+def signed(dollars: float) -> str:
+    """`-$695.00`; a profit with its sign."""
     sign = "+" if dollars > 0 else "-" if dollars < 0 else ""
     return f"{sign}${abs(dollars):,.2f}"
 

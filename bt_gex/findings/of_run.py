@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bt_gex.findings.finding import Finding, about, count, flagged, of
+from bt_gex.findings.finding import Finding, about, count, flagged, heaviest_first, of
 from bt_gex.results.statistics import RunStatistics
 from bt_gex.stats.breakdown import NO_BID_ASK, no_bid
-from bt_gex.stats.summary import Funnel
+from bt_gex.stats.summary import Funnel, Totals, summarise
 from bt_gex.trades.reasons import MISSING_DATA, STOPS, ExitReason, TradeFlag
 from bt_gex.trades.records import SessionSummary, SpreadTrade
 
@@ -29,31 +29,37 @@ BAD_QUOTES = {
 
 def findings_of_run(statistics: RunStatistics, trades: Sequence[SpreadTrade]) -> list[Finding]:
     """What speaks against a run by its own records."""
+    funnel = statistics.funnel
     return [
-        *_too_good(statistics, trades),
-        *_without_bid(trades),
-        *_stopped_at_once(trades),
-        *_targets_lost(trades),
-        *_ends(trades),
-        *_prices(statistics.funnel, trades),
+        *_no_drawdown(statistics, trades),
+        *_of_trades(statistics.totals, trades, funnel.unpriced_bars, funnel.clamped),
         *_quotes(statistics.sessions),
         *_coverage(statistics.sessions),
         *_refusals(statistics.funnel),
     ]
 
 
-def _too_good(statistics: RunStatistics, trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
+def findings_of_trades(trades: Sequence[SpreadTrade]) -> list[Finding]:
+    """What speaks against trades of which nothing else is kept; the heaviest first."""
+    clamped = sum(t.clamped_bars + (TradeFlag.CLAMPED_EXIT in t.flags) for t in trades)
+    unpriced = sum(trade.unpriced_bars for trade in trades)
+    totals = summarise(trades, balance=0.0)
+    return heaviest_first(_of_trades(totals, trades, unpriced, clamped))
+
+
+def _of_trades(
+    totals: Totals, trades: Sequence[SpreadTrade], unpriced_bars: int, clamped: int
+) -> Iterator[Finding]:
+    yield from _too_good(totals, trades)
+    yield from _without_bid(trades)
+    yield from _stopped_at_once(trades)
+    yield from _targets_lost(trades)
+    yield from _ends(trades)
+    yield from _prices(unpriced_bars, clamped, trades)
+
+
+def _no_drawdown(statistics: RunStatistics, trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
     total = statistics.totals.total_trades
-    if total >= FEW_TRADES and statistics.totals.winners == total:
-        yield about(
-            "all_winners",
-            f"All {total} trades won: credit spreads that never lose are a sign of wrong prices "
-            "or of look-ahead, not of skill.",
-            "Check the strategy with bt-gex lookahead, and look at single trades with bt-gex "
-            "trade.",
-            trades,
-            trades,
-        )
     if total >= FEW_TRADES and statistics.max_drawdown_mtm <= 0:
         yield about(
             "no_drawdown",
@@ -61,6 +67,20 @@ def _too_good(statistics: RunStatistics, trades: Sequence[SpreadTrade]) -> Itera
             "bar: with real quotes that does not happen.",
             "Look at the marks of some trades with bt-gex trade, and at the quotes with bt-gex "
             "inspect.",
+            trades,
+            trades,
+        )
+
+
+def _too_good(totals: Totals, trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
+    total = totals.total_trades
+    if total >= FEW_TRADES and totals.winners == total:
+        yield about(
+            "all_winners",
+            f"All {total} trades won: credit spreads that never lose are a sign of wrong prices "
+            "or of look-ahead, not of skill.",
+            "Check the strategy with bt-gex lookahead, and look at single trades with bt-gex "
+            "trade.",
             trades,
             trades,
         )
@@ -157,25 +177,25 @@ def _ends(trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
             )
 
 
-def _prices(funnel: Funnel, trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
+def _prices(unpriced_bars: int, clamped: int, trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
     minutes = sum(trade.time_alive_minutes for trade in trades)
-    bars = max(round(minutes * BARS_A_MINUTE), funnel.unpriced_bars)
-    if funnel.unpriced_bars > UNPRICED_SHARE * bars:
+    bars = max(round(minutes * BARS_A_MINUTE), unpriced_bars)
+    if unpriced_bars > UNPRICED_SHARE * bars:
         yield about(
             "unpriced",
-            f"Open trades could not be priced on {of(funnel.unpriced_bars, bars, 'bar')}, as a "
+            f"Open trades could not be priced on {of(unpriced_bars, bars, 'bar')}, as a "
             "leg had no valid quote: targets and stops are not seen there, so exits come late.",
             "See with bt-gex inspect which strikes go without quotes, or raise "
             "data.quote_max_age_s knowingly.",
             flagged(trades, TradeFlag.UNPRICED_BARS),
             trades,
         )
-    if funnel.clamped:
+    if clamped:
         touched = flagged(trades, TradeFlag.CLAMPED_VALUE, TradeFlag.CLAMPED_EXIT)
         where = f", in {of(len(touched), len(trades), 'trade')}" if touched else ""
         yield about(
             "clamped",
-            f"{count(funnel.clamped, 'spread price')} lay outside 0 to width and had to be "
+            f"{count(clamped, 'spread price')} lay outside 0 to width and had to be "
             f"clamped: the quotes of the legs contradict each other there{where}.",
             "Pick them in the report's trade table by the flags clamped_value and clamped_exit.",
             touched,

@@ -6,16 +6,96 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from bt_gex.trades.codec import Json, to_json
+from bt_gex.findings.finding import Finding
+from bt_gex.findings.of_claim import edge_finding, overfit_finding
+from bt_gex.findings.of_run import findings_of_trades
+from bt_gex.trades.codec import Json, plain, to_json
 
 if TYPE_CHECKING:
-    from bt_gex.findings.finding import Finding
+    from bt_gex.lookahead.check import CheckResult, ControlResult
     from bt_gex.results.result import RunResult
+    from bt_gex.sweeps.records import InShort
+    from bt_gex.sweeps.result import SweepResult
+    from bt_gex.sweeps.walkforward_result import WalkForward
 
 
 def run_content(result: RunResult, findings: Iterable[Finding]) -> dict[str, Json]:
     """trades.json of a run, and its warnings."""
     return {**json.loads(result.to_json()), "warnings": warnings_of(findings)}
+
+
+def sweep_content(result: SweepResult) -> dict[str, Json]:
+    """A sweep; best and baseline have the warnings of their trades, None where there is none."""
+    summary = result.summary
+
+    def variant(short: InShort | None) -> Json:
+        if short is None:
+            return None
+        trades = result.trades.get(short.variant_id, [])
+        return {**to_json(short), "warnings": warnings_of(findings_of_trades(trades))}
+
+    odds = summary.overfitting
+    warnings = [*overfit_finding(odds.probability)] if odds and not summary.best_is_baseline else []
+    if summary.edges:
+        named = ", ".join(f"{name} {value}" for name, value in summary.edges.items())
+        warnings.append(edge_finding(named))
+    return {
+        "name": result.name,
+        "summary": {
+            **to_json(summary),
+            "best": variant(summary.best),
+            "baseline": variant(summary.baseline),
+        },
+        "config": plain(result.best),
+        "variants": plain(result.rows),
+        "warnings": warnings_of(warnings),
+    }
+
+
+def walkforward_content(result: WalkForward) -> dict[str, Json]:
+    """A walk-forward; each window has the warnings of its test sessions' trades."""
+    windows: list[Json] = []
+    for window in result.windows:
+        first, last = window.test_start, window.test_end
+        trades = [t for t in result.trades if first <= t.expiration.isoformat() <= last]
+        windows.append({**to_json(window), "warnings": warnings_of(findings_of_trades(trades))})
+    return {
+        "name": result.name,
+        "summary": to_json(result.summary),
+        "windows": windows,
+        "trades": plain(result.trades),
+        "warnings": warnings_of(findings_of_trades(result.trades)),
+    }
+
+
+def lookahead_content(result: CheckResult, said: str) -> dict[str, Json]:
+    """A look-ahead check; instants are nanoseconds since 1970, UTC, 0 being before the first tick.
+
+    said  the outcome in words
+    """
+    warning = Finding(
+        kind=result.outcome,
+        text=f"{said}.",
+        next_step="Do not trade it before bt-gex lookahead calls it clean.",
+    )
+    warnings = [] if result.outcome == "clean" else [warning]
+    return {**to_json(result), "warnings": warnings_of(warnings)}
+
+
+def self_test_content(found: Iterable[ControlResult]) -> dict[str, Json]:
+    """The outcome of each control."""
+    return {
+        "controls": [
+            {
+                "target": one.result.target,
+                "reads": one.control.reads,
+                "expected": "look-ahead" if one.control.looks_ahead else "clean",
+                "found": one.result.outcome,
+                "is_as_expected": one.is_as_expected,
+            }
+            for one in found
+        ]
+    }
 
 
 def warnings_of(findings: Iterable[Finding]) -> list[Json]:

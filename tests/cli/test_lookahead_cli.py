@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from datetime import date
@@ -67,6 +68,24 @@ def run(
         return status, " ".join(out.split()), err
 
     return lookahead
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "kinds"),
+    [
+        ("mine.py:at_noon", 0, []),
+        ("mine.py:evening", 1, ["look-ahead"]),
+        ("mine.py:never", 1, ["no decision"]),
+        ("mine.py:chance", 1, ["not deterministic"]),
+    ],
+)
+def test_json(target: str, status: int, kinds: list[str], run: Run) -> None:
+    found, out, _ = run(target, *BASE, "--json")
+    content = json.loads(out[out.index("{") :])  # after what the strategy prints itself
+    assert found == status
+    assert content["outcome"] == (kinds or ["clean"])[0]
+    assert [warning["kind"] for warning in content["warnings"]] == kinds
+    assert (content["violation"] is not None) == (kinds == ["look-ahead"])
 
 
 def test_our_own_strategy_is_clean(run: Run) -> None:

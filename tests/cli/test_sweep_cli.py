@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -87,6 +88,41 @@ def test_a_metric_added_later_changes_no_id(
     assert set(tables[place.name]["omega"]) == {1.5}
     before = pd.read_parquet(next((here / "sweeps").iterdir()) / "variants.parquet")
     assert list(before["variant_id"]) == list(tables[place.name]["variant_id"])
+
+
+WARNING = ["kind", "text", "next_step", "trades", "order_ids", "dollars", "share"]
+
+
+def test_a_sweep_as_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("sweep", "--db", "b.db", *DATES, *GRID, "--objective", "total_pnl", "--json")
+    status, out, err = call(capsys, *words)
+    assert (status, err) == (0, "")
+    found = json.loads(out, parse_constant=pytest.fail)
+    assert list(found) == ["name", "summary", "config", "variants", "warnings"]
+    (place,) = (here / "sweeps").iterdir()
+    stored = json.loads((place / "summary.json").read_text())["summary"]
+    shown = found["summary"]
+    warnings = [shown[name].pop("warnings") for name in ("best", "baseline")]
+    assert shown == stored
+    assert all(list(one) == WARNING for of_variant in warnings for one in of_variant)
+    assert found["config"] == yaml.safe_load((place / "best.yaml").read_text())
+    table = pd.read_parquet(place / "variants.parquet")
+    assert [row["variant_id"] for row in found["variants"]] == list(table["variant_id"])
+    assert call(capsys, "sweep", "plan", *words[1:])[0] == 2
+
+
+def test_a_walk_forward_as_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--db", "b.db", *DATES, *GRID, "--train", "1", "--test", "1", "--json")
+    status, out, err = call(capsys, "walkforward", *words)
+    assert (status, err) == (0, "")
+    found = json.loads(out, parse_constant=pytest.fail)
+    assert list(found) == ["name", "summary", "windows", "trades", "warnings"]
+    (window,) = found["windows"]  # one to train on, so one to test: its trades are all
+    assert window.pop("warnings") == found["warnings"]
+    (place,) = (here / "walkforwards").iterdir()
+    stored = json.loads((place / "summary.json").read_text())
+    assert [found["summary"], [window]] == [stored["summary"], stored["windows"]]
+    assert len(found["trades"]) == stored["summary"]["out_of_sample"]["total_trades"]
 
 
 def test_a_plan_runs_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

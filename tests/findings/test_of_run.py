@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from record_fakes import fake_session, fake_statistics, fake_trade
 
-from bt_gex.findings.finding import GRAVEST_FIRST, Finding, heaviest_first
-from bt_gex.findings.of_run import findings_of_run
+from bt_gex.findings.finding import GRAVEST_FIRST, Finding, heaviest_first, resting_on
+from bt_gex.findings.of_run import findings_of_run, findings_of_trades
 
 FIVE = ("t1", "t2", "t3", "t4", "t5")
 FEW_SKIPS = {"checks": 12, "skips": 7, "skips_by_kind": {"too far from pin": 7}}
@@ -168,6 +168,35 @@ def test_what_the_others_made_is_not_said_without_others() -> None:
     (found,) = findings(totals={"winners": 5})
     assert "all others" not in found.text
     assert "all others" not in findings(trade={"pnl_dollars": None})[0].text
+
+
+def test_trades_alone_say_what_a_run_says_of_them() -> None:
+    """Five winners, one with two clamped bars and a clamped exit: three prices, +$10.00."""
+    clamped = {"flags": ["clamped_value", "clamped_exit"], "clamped_bars": 2, "unpriced_bars": 0}
+    trades = [fake_trade(name, pnl_dollars=5.0, time_alive_minutes=15.0) for name in FIVE[:4]]
+    trades.append(fake_trade("t5", pnl_dollars=10.0, time_alive_minutes=15.0, **clamped))
+    first, second = findings_of_trades(trades)
+    assert (first.kind, first.dollars) == ("all_winners", 30.0)
+    assert (second.kind, second.dollars, second.order_ids) == ("clamped", 10.0, ("t5",))
+    assert "3 spread prices" in second.text
+    assert findings_of_trades([]) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "dollars", "total", "says"),
+    [
+        ("clamped", 26_870.0, 21_350.0,
+         "3 of 9 trades on clamped prices made +$26,870.00, all others -$5,520.00"),
+        ("no_bid", 5.0, 5.0, "3 of 9 trades on a leg without a bid made +$5.00, all others $0.00"),
+        ("clamped", 4.99, 5.0, ""),
+        ("clamped", 5.0, -1.0, ""),
+        ("few_trades", 5.0, 5.0, ""),
+    ],
+)  # fmt: skip
+def test_what_a_profit_rests_on(kind: str, dollars: float, total: float, says: str) -> None:
+    ids = ("a", "b", "c")
+    found = Finding(kind=kind, text="", next_step="", trades=3, order_ids=ids, dollars=dollars)
+    assert resting_on([found], total, 9) == says
 
 
 def test_the_heaviest_come_first() -> None:

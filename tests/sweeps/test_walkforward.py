@@ -213,7 +213,7 @@ def test_a_window_in_which_nothing_could_be_picked_counts_for_nothing() -> None:
         (1.0, 0.9, 0.5, "picking the best made -$2.00 against the baseline"),
         (10.0, None, 5.0, "what was made out of sample is luck"),
         (10.0, 0.49, 5.0, "less than half"),
-        (10.0, 0.5, 5.0, "held up"),
+        (10.0, 0.5, 5.0, "held up out of sample: +$10.00."),
     ],
 )
 def test_the_verdict(total: float, efficiency: Any, average: float, says: str) -> None:
@@ -231,3 +231,6 @@ def test_the_verdict(total: float, efficiency: Any, average: float, says: str) -
     )  # fmt: skip
     assert says in verdict(summary)[-1]
     assert verdict(summary)[-1].startswith("Verdict: ")
+    assert verdict(summary, "all on clamped prices")[-1] == (
+        f"{verdict(summary)[-1].removesuffix('.')}; all on clamped prices."
+    )

@@ -24,7 +24,7 @@ COLOURS = {"clean": "bold green", "look-ahead": "bold red"}
 
 def print_result(result: CheckResult, console: Console) -> None:
     """The outcome; of a violation also the decision, its instant and what it means."""
-    console.print(Text(_headline(result), style=COLOURS.get(result.outcome, "bold yellow")))
+    console.print(Text(headline(result), style=COLOURS.get(result.outcome, "bold yellow")))
     if result.violation:
         _print_violation(result, result.violation, console)
     runs = ("first run ", "second run")
@@ -74,7 +74,7 @@ def moment(ns: int) -> str:
     return f"{new_york(ns):%Y-%m-%d %H:%M:%S}" if ns else "before the first tick"
 
 
-def _headline(result: CheckResult) -> str:
+def headline(result: CheckResult) -> str:
     name = result.target
     extent = f"{count(result.instants, 'instant')}, {count(result.runs, 'run')}"
     if result.outcome == "clean":

@@ -64,7 +64,7 @@ def print_report(result: RunResult, console: Console, findings: Sequence[Finding
         _print_groups(statistics.groups, console)
     _print_sessions(statistics.sessions, console)
     _print_quality(statistics.data_quality, console)
-    _print_findings([("", finding) for finding in findings], console)
+    print_findings([("", finding) for finding in findings], console)
 
 
 def print_combined(
@@ -108,7 +108,7 @@ def print_combined(
         for result, found in zip(results, findings, strict=True)
         for finding in found
     ]
-    _print_findings(named, console)
+    print_findings(named, console)
 
 
 def _combined_cells(totals: Totals, max_drawdown_mtm: float) -> list[Text]:
@@ -245,7 +245,7 @@ def _print_quality(quality: Mapping[str, int], console: Console) -> None:
         console.print(Text(", ".join(odd)))
 
 
-def _print_findings(findings: Sequence[tuple[str, Finding]], console: Console) -> None:
+def print_findings(findings: Sequence[tuple[str, Finding]], console: Console) -> None:
     """Each with the words to put before it."""
     if not findings:
         return

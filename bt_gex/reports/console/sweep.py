@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from bt_gex.findings.finding import resting_on
 from bt_gex.findings.of_claim import edge_finding, overfit_finding
-from bt_gex.reports.console.run import colour, make_table
+from bt_gex.findings.of_run import findings_of_trades
+from bt_gex.reports.console.run import colour, make_table, print_findings
 from bt_gex.reports.words import count, dollars, gain, percent, ratio
 
 if TYPE_CHECKING:
@@ -27,12 +29,16 @@ def print_sweep(result: SweepResult, console: Console) -> None:
     best = summary.best
     head = f"{result.plan['index']} {_dates(result.plan)}: {count(summary.variants, 'variant')}"
     made = f"best {gain(best.total_pnl)} ({best.label})" if best else "none could be run"
+    of_best = findings_of_trades(result.trades.get(best.variant_id, [])) if best else []
+    doubt = resting_on(of_best, best.total_pnl, best.total_trades) if best else ""
+    made += f"; {doubt}" if doubt else ""
     console.print(Text(f"{head}, {made}", style=f"bold {colour(best.total_pnl if best else 0)}"))
     console.print(_what_was_run(result))
     _print_table(result, console)
     _print_faults(result.rows, console)
     for sentence in verdict(summary):
         console.print(sentence)
+    print_findings([("the best: ", finding) for finding in of_best], console)
 
 
 def print_plan(plan: Plan, estimate: Sequence[str], console: Console) -> None:

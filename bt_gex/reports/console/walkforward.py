@@ -8,15 +8,20 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
+from bt_gex.findings.finding import resting_on
+from bt_gex.findings.of_run import findings_of_trades
 from bt_gex.reports.charts import drawing
-from bt_gex.reports.console.run import colour, make_table
+from bt_gex.reports.console.run import colour, make_table, print_findings
 from bt_gex.reports.console.sweep import setting
 from bt_gex.reports.words import count, dollars, gain, percent
 from bt_gex.storage.arrow_arrays import to_numpy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.figure import Figure
 
+    from bt_gex.findings.finding import Finding
     from bt_gex.sweeps.records import Judgement, WalkForwardSummary
     from bt_gex.sweeps.walkforward_result import WalkForward
 
@@ -48,8 +53,16 @@ def print_walkforward(result: WalkForward, console: Console) -> None:
             f"{name}: {setting(one.value)} picked in {percent(one.share)} of the windows, "
             f"{count(one.distinct, 'value')} in all"
         )
-    for sentence in verdict(result.summary):
+    findings = findings_of_trades(result.trades)
+    for sentence in verdict(result.summary, doubt_of(result, findings)):
         console.print(sentence)
+    print_findings([("", finding) for finding in findings], console)
+
+
+def doubt_of(result: WalkForward, findings: Sequence[Finding]) -> str:
+    """What the out-of-sample profit rests on; empty when on nothing doubtful."""
+    out = result.summary.out_of_sample
+    return resting_on(findings, out["total_pnl"], out["total_trades"])
 
 
 def headline(result: WalkForward) -> str:
@@ -62,8 +75,11 @@ def headline(result: WalkForward) -> str:
     )
 
 
-def verdict(summary: WalkForwardSummary) -> list[str]:
-    """What a trader should make of it: one sentence a point, the judgement last."""
+def verdict(summary: WalkForwardSummary, doubt: str = "") -> list[str]:
+    """What a trader should make of it: one sentence a point, the judgement last.
+
+    doubt  see `doubt_of`; becomes part of the judgement
+    """
     out, windows = summary.out_of_sample, summary.windows
     found = [
         f"A session made {gain(summary.in_sample_a_session)} in sample and "
@@ -76,7 +92,8 @@ def verdict(summary: WalkForwardSummary) -> list[str]:
     efficiency = summary.efficiency
     if efficiency is not None:
         found.append(f"Efficiency (out of sample over in sample, a session): {efficiency:.2f}.")
-    return [*found, judgement(out["total_pnl"], efficiency, summary)]
+    judged = judgement(out["total_pnl"], efficiency, summary)
+    return [*found, f"{judged.removesuffix('.')}; {doubt}." if doubt else judged]
 
 
 def judgement(total_pnl: float, efficiency: float | None, others: Judgement) -> str:
@@ -94,13 +111,14 @@ def judgement(total_pnl: float, efficiency: float | None, others: Judgement) -> 
         return "Verdict: nothing was made in sample, so what was made out of sample is luck."
     if efficiency < HALF:
         return "Verdict: less than half of what the sweep promised was kept out of sample."
-    return "Verdict: the picked settings held up out of sample."
+    return f"Verdict: the picked settings held up out of sample: {gain(total_pnl)}."
 
 
 def walkforward_figure(result: WalkForward) -> Figure:
     """The account over the test sessions, one window after the other, and its drawdown."""
     figure, top, bottom = drawing.two_panels("account ($)", "drawdown ($)")
-    drawing.title(top, headline(result), verdict(result.summary)[-1])
+    doubt = doubt_of(result, findings_of_trades(result.trades))
+    drawing.title(top, headline(result), verdict(result.summary, doubt)[-1])
     table = result.equity
     if not table.num_rows:
         drawing.no_axis(bottom)
