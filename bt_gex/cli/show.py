@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bt_gex.cli.common import list_files
 from bt_gex.errors import UsageError
 
 FOLDER = click.Path(path_type=Path)
@@ -14,13 +15,16 @@ FOLDER = click.Path(path_type=Path)
 @click.command()
 @click.argument("run_folder", type=FOLDER)
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print summary, trades and warnings as JSON instead."
+    "--json", "as_json", is_flag=True, help="Print as JSON instead, as the verb itself does."
 )
 def show(run_folder: Path, as_json: bool) -> None:
-    """Print the report of a saved run.
+    """Print the report of a saved run, sweep or walk-forward again.
 
     Example: bt-gex show runs/SPX-20260112-20260116-0123456789
     """
+    if (run_folder / "plan.yaml").exists() and (run_folder / "summary.json").exists():
+        _show_variants(run_folder, as_json)
+        return
     from bt_gex.findings.analysis import analyse
     from bt_gex.reports.as_json import json_text, run_content
     from bt_gex.reports.console.run import make_console, print_report
@@ -32,6 +36,31 @@ def show(run_folder: Path, as_json: bool) -> None:
         click.echo(json_text(run_content(result, findings)))
     else:
         print_report(result, make_console(), findings)
+
+
+def _show_variants(folder: Path, as_json: bool) -> None:
+    """Of a sweep or a walk-forward."""
+    from bt_gex.reports.as_json import json_text, sweep_content, walkforward_content
+    from bt_gex.reports.console.run import make_console
+    from bt_gex.reports.console.sweep import print_sweep
+    from bt_gex.reports.console.walkforward import print_walkforward
+    from bt_gex.sweeps.result import SweepResult
+    from bt_gex.sweeps.walkforward_result import WalkForward
+
+    if (folder / "variants.parquet").exists():
+        sweep = SweepResult.load(folder)
+        if as_json:
+            click.echo(json_text(sweep_content(sweep)))
+        else:
+            print_sweep(sweep, make_console())
+    else:
+        walkforward = WalkForward.load(folder)
+        if as_json:
+            click.echo(json_text(walkforward_content(walkforward)))
+        else:
+            print_walkforward(walkforward, make_console())
+    if not as_json:
+        list_files(folder)
 
 
 @click.command()

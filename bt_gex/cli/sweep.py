@@ -32,6 +32,7 @@ def plan_options(command: Any) -> Any:
             click.option("--end", type=DATE, help="Last session, inclusive."),
             click.option("--profile", type=FILLED, help="Named defaults of the baseline."),
             click.option("--fills", type=FILLED, help="Fills of the baseline, as in bt-gex run."),
+            click.option("--commission", help="Dollars a contract, leg and side, of the baseline."),
             click.option("--set", "changes", multiple=True, metavar="NAME=VALUE",
                          help="Change a setting of the baseline."),
             click.option("--config", "config_file", type=FILLED,
@@ -236,7 +237,7 @@ def _plan(words: dict[str, Any], search: tuple[int, int] | None = None) -> Plan:
     settings = {
         **file.base.settings,
         **base.settings,
-        **settings_of(words["fills"], None, words["changes"]),
+        **settings_of(words["fills"], words["commission"], words["changes"]),
     }
     for name in ("start", "end"):
         if name not in plain:

@@ -138,6 +138,13 @@ def make_plan(
     )
 
 
+def check_runnable(plan: Plan) -> None:
+    """Raise BadValue where nothing but the baseline can be run, though other values are given."""
+    others = [variant for variant in plan.variants if variant.tag != "baseline"]
+    if others and all(variant.invalid for variant in others):
+        raise BadValue(f"no value of the grid is allowed: {others[0].label}: {others[0].invalid}")
+
+
 class VariantMaker:
     """Makes the variants of one base configuration."""
 

@@ -74,6 +74,7 @@ class SweepResult:
             write_yaml(work / PLAN, self.plan)
             table = rows_table(self.rows, list(self.plan["grid"]))
             pq.write_table(table, work / "variants.parquet")
+            (work / "variants.csv").write_bytes(csv_bytes(table))
             pq.write_table(self.session_pnl, work / "session_pnl.parquet")
             content = {"name": self.name, KEY: SWEEP.version, **self.source}
             content["summary"] = to_json(self.summary)
@@ -148,6 +149,15 @@ def rows_table(rows: Sequence[Mapping[str, Any]], swept: Sequence[str]) -> pa.Ta
             values = [_as_text(value) for value in values]
         columns[name] = column_of(values, kind)
     return pa.table(columns)
+
+
+def csv_bytes(table: pa.Table) -> bytes:
+    """The rows of variants.parquet as CSV with a line of headers; null is an empty cell."""
+    import pyarrow.csv
+
+    sink = pa.BufferOutputStream()
+    pyarrow.csv.write_csv(table, sink)
+    return sink.getvalue().to_pybytes()
 
 
 def _as_text(value: Any) -> str | None:

@@ -16,7 +16,7 @@ from bt_gex.sweeps.assemble import assemble
 from bt_gex.sweeps.cluster import Job, check_address, run_on_cluster
 from bt_gex.sweeps.engines import ENGINES, Sessions, make_engine, prepare
 from bt_gex.sweeps.optimizer import run_optstrategy
-from bt_gex.sweeps.plan import Plan, Variant, config_of
+from bt_gex.sweeps.plan import Plan, Variant, check_runnable, config_of
 from bt_gex.sweeps.pool import Engine, can_fork, run_one, run_variants
 from bt_gex.sweeps.result import SweepResult, write_plan
 from bt_gex.sweeps.search import STUDY, search_variants
@@ -88,6 +88,7 @@ def run_sweep(
     of the same plan and data and it is not to be resumed, or when nothing can be written.
     """
     how = options or SweepOptions()
+    check_runnable(plan)
     check_writable(Path(out))
     with Recording(database, how.cache, how.use_cache) as recording:
         recording.require_index(plan.base.index)

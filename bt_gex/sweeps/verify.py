@@ -17,10 +17,11 @@ from bt_gex.results.verify import Faults, csv_faults, differing, equity_faults
 from bt_gex.stats.objectives import find_objective, rank
 from bt_gex.stats.summary import max_drawdown_dollars
 from bt_gex.storage.arrow_arrays import to_numpy
+from bt_gex.storage.reading import read_table
 from bt_gex.sweeps.assemble import comparable, edges_of, luck_of, summary_of
 from bt_gex.sweeps.plan import Plan, make_plan, read_plan
 from bt_gex.sweeps.records import WindowResult
-from bt_gex.sweeps.result import SweepResult
+from bt_gex.sweeps.result import SweepResult, csv_bytes
 from bt_gex.sweeps.saved import PLAN, SUMMARY
 from bt_gex.sweeps.walkforward import judge, name_of
 from bt_gex.sweeps.walkforward_result import WalkForward
@@ -35,6 +36,7 @@ def verify_sweep(place: Path) -> Faults:
     result = SweepResult.load(place)
     if place.resolve().name != result.name:
         yield f"{place.name}: the folder is not named by its sweep {result.name}"
+    yield from _csv(place)
     yield from _ranks(result)
     yield from _session_pnl(result)
     for name, trades in result.trades.items():
@@ -59,6 +61,13 @@ def _plan_of(place: Path) -> Plan:
         objective=file.objective,
         search=file.search,
     )
+
+
+def _csv(place: Path) -> Faults:
+    """The CSV against the table; earlier versions wrote none."""
+    file = place / "variants.csv"
+    if file.exists() and file.read_bytes() != csv_bytes(read_table(place / ROWS)):
+        yield f"{file.name} differs from {ROWS}"
 
 
 def _ranks(result: SweepResult) -> Faults:

@@ -24,7 +24,7 @@ from bt_gex.stats.objectives import find_objective, rank
 from bt_gex.stats.summary import max_drawdown_dollars
 from bt_gex.storage.arrow_arrays import column_of
 from bt_gex.sweeps.engines import Sessions, make_engine, prepare
-from bt_gex.sweeps.plan import Plan, Variant, config_of, plan_to_yaml
+from bt_gex.sweeps.plan import Plan, Variant, check_runnable, config_of, plan_to_yaml
 from bt_gex.sweeps.pool import run_variants
 from bt_gex.sweeps.records import Favourite, Judgement, WalkForwardSummary, WindowResult
 from bt_gex.sweeps.store import Outcome
@@ -55,6 +55,7 @@ def run_walkforward(
     how = options or SweepOptions()
     if plan.search:
         raise BadValue("walk-forward runs the whole grid in every window; leave out the search")
+    check_runnable(plan)
     with Recording(database, how.cache, how.use_cache) as recording:
         recording.require_index(plan.base.index)
         everything = Sessions(recording, plan.base)

@@ -46,16 +46,22 @@ def test_a_sweep_as_typed(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert (status, err) == (0, "")
     # (0.1, 1) is the baseline and an ablation of (0.1, 0); the other ablation is (0.1, 0) itself.
     assert "SPX 2026-01-12 to 2026-01-13: 6 variants, best" in out
-    assert "6 variants run, 3 duplicates left out; ranked by total_pnl" in out
+    assert "6 variants run, 3 duplicates left out; ranked by total_pnl; fills natural" in out
     assert "6 variants tried: the best made" in out
     (place,) = (here / "sweeps").iterdir()
     assert {file.name for file in place.iterdir()} == {
         "best.yaml", "plan.yaml", "summary.json", "trades", "variants.parquet", "parallel.png",
-        "session_pnl.parquet",
+        "session_pnl.parquet", "variants.csv",
         "heatmap-exit.stop_loss-fills.exit_slippage.png",
     }  # fmt: skip
     table = pd.read_parquet(place / "variants.parquet")
     best = table[table["rank"] == 1].iloc[0]
+    pd.testing.assert_frame_equal(
+        pd.read_csv(place / "variants.csv", keep_default_na=False)[["label", "rank", "total_pnl"]],
+        table[["label", "rank", "total_pnl"]],
+    )
+    assert "more row" not in out
+    assert call(capsys, "show", str(place.relative_to(here))) == (0, out, "")
 
     status, out, _ = call(capsys, "run", "--db", "b.db", "--config", str(place / "best.yaml"))
     assert status == 0
@@ -136,6 +142,16 @@ def test_a_plan_runs_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert [entry.name for entry in here.iterdir()] == ["b.db"]
 
 
+def test_a_cut_table_and_a_commission(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Thirteen stops and the baseline's own 0.1 among them: ten best, at most the baseline."""
+    words = ("--grid", "exit.stop_loss=0.05:0.65:0.05", "--commission", "0.65")
+    status, out, _ = call(capsys, "sweep", "--db", "b.db", *DATES, *words)
+    said = " ".join(out.split())
+    assert status == 0
+    assert "commission $0.65" in said
+    assert "... 3 more rows, see" in said or "... 2 more rows, see" in said
+
+
 def test_faults_are_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("sweep", "--db", "b.db", *DATES, "--grid", "exit.stop_loss=0.2,-1")
     status, out, _ = call(capsys, *words)
@@ -151,6 +167,12 @@ def test_faults_are_named(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
         (("--grid", "exit.stop=1"), 2, "unknown setting 'exit.stop'"),
         (("--grid", "exit.stop_loss"), 2, "--grid takes NAME=VALUES"),
         (("--objective", "luck"), 2, "unknown objective 'luck'"),
+        (
+            ("--grid", "exit.stop_loss=-1,-2"),
+            2,
+            "no value of the grid is allowed: exit.stop_loss=-1",
+        ),
+        (("--commission", "-1"), 2, "fills.commission must be"),
         (("--max-variants", "0"), 2, "0 is not in the range"),
         (("--search", "optuna"), 2, "--search optuna and --trials N belong together"),
         (("--trials", "3"), 2, "--search optuna and --trials N belong together"),
@@ -212,6 +234,9 @@ def test_a_walk_forward_as_typed(here: Path, capsys: pytest.CaptureFixture[str])
     assert (status, err) == (0, "")
     assert "SPX 2026-01-12 to 2026-01-13: out of sample" in out
     assert "Verdict: " in out
+    shown = next((here / "walkforwards").iterdir()).relative_to(here)
+    assert call(capsys, "show", str(shown)) == (0, out, "")
+    assert json.loads(call(capsys, "show", str(shown), "--json")[1])["name"] == shown.name
     (place,) = (here / "walkforwards").iterdir()
     assert {file.name for file in place.iterdir()} == {
         "plan.yaml", "summary.json", "trades.csv", "trades.parquet", "equity.parquet",

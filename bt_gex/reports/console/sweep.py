@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from bt_gex.config.run_config import RunConfig
 from bt_gex.findings.finding import resting_on
 from bt_gex.findings.of_claim import edge_finding, overfit_finding
 from bt_gex.findings.of_run import findings_of_trades
 from bt_gex.reports.console.run import colour, make_table, print_findings
-from bt_gex.reports.words import count, dollars, gain, percent, ratio
+from bt_gex.reports.words import count, dollars, fills, gain, percent, ratio
 
 if TYPE_CHECKING:
     from bt_gex.sweeps.plan import Plan
@@ -153,7 +154,22 @@ def _what_was_run(result: SweepResult) -> str:
     if summary.duplicates:
         parts.append(f"{count(summary.duplicates, 'duplicate')} left out")
     parts += [f"{summary.cut:,} cut off by the limit"] if summary.cut else []
-    return f"{', '.join(parts)}; ranked by {summary.objective}"
+    return f"{', '.join(parts)}; ranked by {summary.objective}; {terms(result.plan)}"
+
+
+def terms(plan: Mapping[str, Any]) -> str:
+    """Fills and commission of the baseline of a stored plan."""
+    config = RunConfig(
+        index=plan["index"],
+        start=plan["start"],
+        end=plan["end"],
+        profile=plan.get("profile", "standard"),
+        settings=plan.get("settings") or {},
+        indexes=plan.get("indexes") or {},
+    )
+    paid = f"fills {fills(config.fills)}, commission {dollars(config.fills.commission)}"
+    swept = any(name.startswith("fills.") for name in plan["grid"])
+    return f"{paid}{', of the baseline' if swept else ''}"
 
 
 def _dates(plan: Mapping[str, Any]) -> str:
@@ -183,6 +199,8 @@ def _print_table(result: SweepResult, console: Console) -> None:
         )
     if shown:
         console.print(table)
+    if len(ranked) > len(shown):
+        console.print(f"... {count(len(ranked) - len(shown), 'more row')}, see variants.parquet")
 
 
 def setting(value: Any) -> str:
