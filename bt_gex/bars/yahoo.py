@@ -130,10 +130,11 @@ class YahooBars(Provider):
         """Which bars can no longer change: a minute at its end, a day when its session is over."""
         now = self._now()
         if interval == "1m":
-            return stamps + LENGTH_NS["1m"] <= instant_ns(now)
+            return np.asarray(stamps + LENGTH_NS["1m"] <= instant_ns(now), dtype=np.bool_)
         today = self._today()
         is_closed = all(session.close_ns <= instant_ns(now) for session in sessions(today, today))
-        return stamps < day_labels([today])[0] + (LENGTH_NS["1d"] if is_closed else 0)
+        end_ns = day_labels([today])[0] + (LENGTH_NS["1d"] if is_closed else 0)
+        return np.asarray(stamps < end_ns, dtype=np.bool_)
 
     def _ask(self, symbol: str, interval: Interval, first: date, after: date) -> pd.DataFrame:
         """One request, tried again after 1 and 2 seconds."""
@@ -194,7 +195,7 @@ def ask_yahoo(
     before = settings.hide_exceptions
     settings.hide_exceptions = False
     try:
-        return yfinance.Ticker(symbol).history(
+        answer: pd.DataFrame = yfinance.Ticker(symbol).history(
             start=first.isoformat(),
             end=after.isoformat(),
             interval=interval,
@@ -202,5 +203,6 @@ def ask_yahoo(
             actions=False,
             prepost=extended_hours,
         )
+        return answer
     finally:
         settings.hide_exceptions = before

@@ -116,18 +116,33 @@ def _read_index(
         known = _load(box, index, session, params.load, unreadable)
         found.append(measure(session, rows, known, unreadable, params))
     with_rows = [one.session.day for one in found if any(one.rows.values())]
-    start = asked[0] or (with_rows[0] if with_rows else None)
-    end = asked[1] or (with_rows[-1] if with_rows else None)
-    expected = sessions(start, end) if start and end and start <= end else []
+    start, end = _dates(asked, with_rows)
     return IndexCoverage(
         symbol=symbol,
         start=start,
         end=end,
         sessions=tuple(found),
-        without_rows=tuple(s.day for s in expected if s.day not in set(with_rows)),
+        without_rows=_without_rows(start, end, set(with_rows)),
         off_session=off_session,
         params=params,
     )
+
+
+def _dates(
+    asked: tuple[date | None, date | None], with_rows: Sequence[date]
+) -> tuple[date | None, date | None]:
+    """First and last date: as asked, else of the first and last session with rows."""
+    start, end = asked
+    return (
+        start or (with_rows[0] if with_rows else None),
+        end or (with_rows[-1] if with_rows else None),
+    )
+
+
+def _without_rows(start: date | None, end: date | None, with_rows: set[date]) -> tuple[date, ...]:
+    """The sessions of the dates of which nothing is recorded."""
+    expected = sessions(start, end) if start and end and start <= end else []
+    return tuple(session.day for session in expected if session.day not in with_rows)
 
 
 def _read_day(box: Blackbox, symbol: str, day: date, unreadable: list[str]) -> dict[str, Series]:

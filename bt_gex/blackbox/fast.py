@@ -135,7 +135,8 @@ def _mapped(column: Any, meaning: Callable[[Any], int]) -> npt.NDArray[np.int64]
     meanings = np.array([meaning(text) for text in coded.dictionary.to_pylist()], dtype=np.int64)
     indices = coded.indices.fill_null(len(meanings)).to_numpy(zero_copy_only=False)
     unknown = meaning(None) if coded.null_count else 0
-    return np.append(meanings, unknown)[indices]
+    coded_as: npt.NDArray[np.int64] = np.append(meanings, unknown)[indices]
+    return coded_as
 
 
 def _numbers(column: Any) -> Prices:

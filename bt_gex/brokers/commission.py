@@ -26,16 +26,16 @@ class OptionCommission(bt.CommInfoBase):
     )
 
     def _getcommission(self, size: float, price: float, pseudoexec: bool) -> float:
-        return abs(size) * self.p.commission * self.p.legs
+        return float(abs(size) * self.p.commission * self.p.legs)
 
     def getvaluesize(self, size: float, price: float) -> float:
-        return size * price * self.p.mult
+        return float(size * price * self.p.mult)
 
     def getvalue(self, position: Any, price: float) -> float:
-        return position.size * price * self.p.mult
+        return float(position.size * price * self.p.mult)
 
     def getoperationcost(self, size: float, price: float) -> float:
-        return abs(size) * price * self.p.mult
+        return float(abs(size) * price * self.p.mult)
 
     def getsize(self, price: float, cash: float) -> int:
         return int(self.p.leverage * (cash // (price * self.p.mult)))

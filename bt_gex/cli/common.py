@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 
-class SessionDate(click.ParamType):
+class SessionDate(click.ParamType[date]):
     """YYYY-MM-DD as a date."""
 
     name = "date"
@@ -27,7 +27,7 @@ class SessionDate(click.ParamType):
             self.fail(f"{value!r} is not a date; write YYYY-MM-DD", param, ctx)
 
 
-class IndexSymbol(click.ParamType):
+class IndexSymbol(click.ParamType[str]):
     """An index symbol; upper case whatever was typed."""
 
     name = "symbol"
@@ -36,7 +36,7 @@ class IndexSymbol(click.ParamType):
         return str(value).strip().upper()
 
 
-class Filled(click.ParamType):
+class Filled(click.ParamType[str]):
     """Text, but not an empty one: an unset shell variable is no wish for the default."""
 
     name = "text"

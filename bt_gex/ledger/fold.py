@@ -43,6 +43,9 @@ FOLDED = frozenset(
 )  # fmt: skip
 
 
+Halts = Mapping[Scope, KillSwitchActivated]
+
+
 @dataclass(frozen=True, slots=True)
 class Day:
     """Realised figures of one day in New York. drawdown_pct: the worst from the day's peak."""
@@ -76,7 +79,7 @@ class LedgerState:
     hidden: Book | None = None
     epoch: int = 1
     profile: str | None = None
-    halts: Mapping[Scope, KillSwitchActivated] | None = None
+    halts: Halts | None = None
     paused: frozenset[UUID] = frozenset()
     day: Day | None = None
     last_event_at: datetime | None = None
@@ -142,15 +145,19 @@ def _applied(state: LedgerState, event: Event) -> LedgerState:
             state.halts, state.paused, _day_after(state, book, event.at), event.at,
             state.reconciled_at,
         )  # fmt: skip
-    state = replace(state, seq=event.seq, last_event_at=event.at)
+    return _changed(replace(state, seq=event.seq, last_event_at=event.at), event)
+
+
+def _changed(state: LedgerState, event: Event) -> LedgerState:
+    """What an event other than a fill makes of a state that counts it already."""
+    body = event.body
     match body:
         case WorkspaceOpened():
             return replace(state, book=fresh_book(body.starting_equity), profile=body.profile)
         case KillSwitchActivated():
             return replace(state, halts={**(state.halts or {}), body.scope: body})
         case KillSwitchDeactivated():
-            left = {scope: on for scope, on in (state.halts or {}).items() if scope != body.scope}
-            return replace(state, halts=left)
+            return replace(state, halts=_without(state.halts, body.scope))
         case StrategyPaused():
             return replace(state, paused=state.paused | {_strategy(event)})
         case StrategyResumed():
@@ -168,6 +175,10 @@ def _applied(state: LedgerState, event: Event) -> LedgerState:
             return replace(state, book=fresh, hidden=None, epoch=body.epoch, day=None)
         case _:
             return state
+
+
+def _without(halts: Halts | None, scope: Scope) -> Halts:
+    return {name: on for name, on in (halts or {}).items() if name != scope}
 
 
 def _strategy(event: Event) -> UUID:

@@ -159,16 +159,20 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.10g}"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{shown(k)}: {shown(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "(" + ", ".join(shown(item) for item in value) + ")"
+        return f"{{{', '.join(f'{shown(k)}: {shown(v)}' for k, v in value.items())}}}"
     if isinstance(value, np.ndarray):
         return shown(value.tolist())
+    if isinstance(value, list | tuple):
+        return f"({', '.join(map(shown, value))})"
+    if isinstance(value, set | frozenset):
+        return f"{{{', '.join(sorted(map(shown, value)))}}}"
+    return _shown_by_repr(value)
+
+
+def _shown_by_repr(value: Any) -> str:
     if inspect.iscoroutine(value) or inspect.isgenerator(value) or inspect.isasyncgen(value):
         getattr(value, "close", lambda: None)()
         raise TypeError(f"a rule must decide, not return a {type(value).__name__}")
-    if isinstance(value, set | frozenset):
-        return "{" + ", ".join(sorted(shown(item) for item in value)) + "}"
     text = _whole(value)
     if ADDRESS.search(text):
         raise TypeError(

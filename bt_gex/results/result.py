@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bt_gex.results.folder import RunRecord, read_run, write_run
 from bt_gex.results.option_omega import daily_returns
+from bt_gex.storage.arrow_arrays import data_frame
 from bt_gex.storage.atomic import Writer, write_folder
 from bt_gex.trades.codec import to_table
 from bt_gex.trades.records import Decision, SpreadTrade
@@ -33,19 +34,19 @@ class RunResult(RunRecord):
     @cached_property
     def equity(self) -> pd.DataFrame:
         """The account, one row a tick; times UTC, dollars."""
-        return self.equity_table.to_pandas()
+        return data_frame(self.equity_table)
 
     @cached_property
     def marks(self) -> pd.DataFrame:
         """order_id, time (UTC) and value (points) of each trade while it was open."""
-        return self.marks_table.to_pandas()
+        return data_frame(self.marks_table)
 
     @cached_property
     def trades(self) -> pd.DataFrame:
         """One row a trade; times as UTC timestamps."""
         import pandas as pd
 
-        frame = to_table(SpreadTrade, self.trade_records).to_pandas()
+        frame = data_frame(to_table(SpreadTrade, self.trade_records))
         for name in ("timestamp_entry", "timestamp_exit"):
             frame[name] = pd.to_datetime(frame[name], utc=True)
         return frame
@@ -55,7 +56,7 @@ class RunResult(RunRecord):
         """One row a check; times as UTC timestamps."""
         import pandas as pd
 
-        frame = to_table(Decision, self.decision_records).to_pandas()
+        frame = data_frame(to_table(Decision, self.decision_records))
         frame["timestamp"] = pd.to_datetime(frame["timestamp"], utc=True)
         return frame
 

@@ -117,5 +117,5 @@ def _is_of_kind(values: pa.ChunkedArray, kind: str) -> bool:
     if kind == "instants":
         return bool(values.type == INSTANT)
     if kind == "texts":
-        return pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+        return bool(pa.types.is_string(values.type) or pa.types.is_large_string(values.type))
     return is_number and bool((np.abs(to_numpy(values)) <= MOST).all())

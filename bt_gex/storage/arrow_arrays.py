@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def to_arrow(values: npt.NDArray[Any], kind: pa.DataType | None = None) -> pa.Array:
@@ -66,3 +69,9 @@ def rows_by_name(column: Any) -> dict[str, npt.NDArray[np.int64]]:
     ends = np.cumsum(np.bincount(codes, minlength=len(coded.dictionary)))
     parts = np.split(order, ends[:-1]) if len(ends) else []
     return dict(zip(coded.dictionary.to_pylist(), parts, strict=True))
+
+
+def data_frame(table: pa.Table) -> pd.DataFrame:
+    """The table as pandas has it; loads pandas."""
+    frame: pd.DataFrame = table.to_pandas()
+    return frame

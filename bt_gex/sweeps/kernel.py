@@ -382,7 +382,7 @@ def quotes_at(
 
 def value_of(legs: int, bid: Floats, ask: Floats) -> float:
     """Cost at mid of buying the spread back, points, not clamped."""
-    total = side_of(0) * ((bid[0] + ask[0]) / 2.0)
+    total: float = side_of(0) * ((bid[0] + ask[0]) / 2.0)
     for leg in range(1, legs):
         total = total + side_of(leg) * ((bid[leg] + ask[leg]) / 2.0)
     return -total

@@ -14,7 +14,7 @@ import yaml
 
 from bt_gex.errors import BtGexError, OutputError
 from bt_gex.results.option_omega import JournalRow, read_rows, write_rows
-from bt_gex.storage.arrow_arrays import column_of
+from bt_gex.storage.arrow_arrays import column_of, data_frame
 from bt_gex.storage.atomic import Writer, write_folder
 from bt_gex.storage.reading import UNREADABLE, first_line, read_mapping, read_table
 from bt_gex.storage.schema import KEY
@@ -63,7 +63,7 @@ class SweepResult:
     @cached_property
     def variants(self) -> pd.DataFrame:
         """The rows as a table."""
-        return rows_table(self.rows, list(self.plan["grid"])).to_pandas()
+        return data_frame(rows_table(self.rows, list(self.plan["grid"])))
 
     def save(self, out: Path, extras: Mapping[str, Writer] | None = None) -> SweepResult:
         """Write the sweep's folder under `out`, whole or not at all. Raises OutputError."""
