@@ -157,7 +157,7 @@ def csv_bytes(table: pa.Table) -> bytes:
 
     sink = pa.BufferOutputStream()
     pyarrow.csv.write_csv(table, sink)
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue())
 
 
 def _as_text(value: Any) -> str | None:
