@@ -46,7 +46,7 @@ def plan_options(command: Any) -> Any:
             click.option("--max-variants", type=click.IntRange(min=1), metavar="N",
                          help="Run only the first N variants."),
             click.option("--objective", type=FILLED,
-                         help="What the best variant is best in; sharpe_dd_penalty by default."),
+                         help="What is maximised; total_pnl below 20 sessions, else Sharpe."),
         )
     ):  # fmt: skip
         command = option(command)

@@ -63,6 +63,25 @@ OBJECTIVES: Mapping[str, Objective] = {
 }
 
 
+FEW_SESSIONS = 20  # with fewer a Sharpe ratio is mostly noise
+
+
+def default_objective(sessions: int) -> str:
+    """The objective where none is asked for.
+
+    sessions  with data, on which variants are ranked
+    """
+    return "total_pnl" if sessions < FEW_SESSIONS else "sharpe_dd_penalty"
+
+
+def why_default(objective: str, sessions: int) -> str:
+    """`the default for fewer than 20 sessions, here 2`; empty for what is not the default."""
+    if objective != default_objective(sessions):
+        return ""
+    extent = "fewer than" if sessions < FEW_SESSIONS else "at least"
+    return f"the default for {extent} {FEW_SESSIONS} sessions, here {sessions}"
+
+
 def find_objective(name: str) -> Objective:
     """The objective of that name; more is better. Raises UnknownName."""
     if name not in OBJECTIVES:

@@ -17,7 +17,7 @@ from bt_gex.config.run_config import plain_value
 from bt_gex.findings.of_claim import ASSUMED, stop_is_idle
 from bt_gex.results.option_omega import JournalRow, journal_rows
 from bt_gex.runs.replay import market_table, run
-from bt_gex.stats.objectives import find_objective, rank
+from bt_gex.stats.objectives import rank
 from bt_gex.stats.overfitting import Overfitting, overfitting
 from bt_gex.stats.sharpe import session_sharpes
 from bt_gex.storage.arrow_arrays import column_of, to_arrow, to_numpy
@@ -80,7 +80,7 @@ def assemble(
 
 def ranked_rows(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """A row a variant, with its score and its rank among those that succeeded (1 is the best)."""
-    objective = find_objective(plan.objective)
+    objective = plan.score
     rows: list[dict[str, Any]] = []
     for variant, outcome in zip(plan.variants, outcomes, strict=True):
         done = outcome.status == "success"
@@ -123,7 +123,7 @@ def summary_of(
     best = min(done, key=lambda row: row["rank"], default=None)
     baseline = next((row for row in done if row["tag"] == "baseline"), None)
     return SweepSummary(
-        objective=plan.objective,
+        objective=plan.objective or "",
         sessions=sessions,
         sessions_with_data=with_data,
         variants=len(rows),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -20,10 +20,9 @@ from bt_gex.config.ids import (
 )  # fmt: skip
 from bt_gex.config.run_config import RunConfig, plain_defaults, plain_value
 from bt_gex.errors import BadValue
-from bt_gex.stats.objectives import find_objective
+from bt_gex.stats.objectives import Objective, default_objective, find_objective
 from bt_gex.sweeps.grid import Grid, problem, read_grid
 
-OBJECTIVE = "sharpe_dd_penalty"
 PLAN_KEYS = ("grid", "ablation", "max_variants", "objective", "settings", "search")
 INFORMATIVE = ("variants", "duplicates", "cut", "walkforward")  # written, not read
 
@@ -64,18 +63,29 @@ class Search:
 class Plan:
     """The variants of a sweep, the baseline first.
 
+    objective        None: by the number of sessions, see `ranked_on`
     duplicates, cut  how many were left out as equal to an earlier one, or beyond max_variants
     """
 
     base: RunConfig
     grid: Grid
     ablation: bool
-    objective: str
+    objective: str | None
     max_variants: int | None
     variants: tuple[Variant, ...]
     duplicates: int
     cut: int
     search: Search | None = None
+
+    def ranked_on(self, sessions: int) -> Plan:
+        """The same with an objective, where none is given the default for so many sessions."""
+        return replace(self, objective=self.objective or default_objective(sessions))
+
+    @property
+    def score(self) -> Objective:
+        """The objective of a plan that has one."""
+        assert self.objective is not None, "ranked_on has not been called"
+        return find_objective(self.objective)
 
     def name_for(self, fingerprint: str) -> str:
         """Name of a sweep of this plan over that data; the same for the same of both."""
@@ -103,7 +113,7 @@ def make_plan(
     *,
     ablation: bool = False,
     max_variants: int | None = None,
-    objective: str = OBJECTIVE,
+    objective: str | None = None,
     search: Search | None = None,
 ) -> Plan:
     """The baseline, then the grid, then the ablations; each meaning once, cut to max_variants.
@@ -114,7 +124,8 @@ def make_plan(
 
     A variant that is not allowed stays in the plan and says why. Raises BadValue, UnknownName.
     """
-    find_objective(objective)
+    if objective is not None:
+        find_objective(objective)
     if max_variants is not None and max_variants < 1:
         raise BadValue(f"max_variants must be at least 1, got {max_variants}")
     maker = VariantMaker(base, read_grid(grid))
@@ -248,7 +259,7 @@ class PlanFile:
     grid: Grid = field(default_factory=dict)
     ablation: bool = False
     max_variants: int | None = None
-    objective: str = OBJECTIVE
+    objective: str | None = None
     search: Search | None = None
 
 
@@ -274,7 +285,7 @@ def read_plan(path: str | Path) -> PlanFile:
         grid=read_grid(grid),
         ablation=ablation,
         max_variants=most,
-        objective=str(content.get("objective", OBJECTIVE)),
+        objective=str(content["objective"]) if content.get("objective") else None,
         search=_search(path, content.get("search")),
     )
 

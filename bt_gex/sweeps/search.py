@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from bt_gex.errors import BadValue, EngineError
-from bt_gex.stats.objectives import find_objective
 from bt_gex.sweeps.plan import Plan, Search, Variant, VariantMaker
 from bt_gex.sweeps.store import Journal, Outcome
 
@@ -44,7 +43,7 @@ def search_variants(
     if not plan.grid:
         raise BadValue("a search needs settings to vary; give them with --grid")
     maker = VariantMaker(plan.base, plan.grid)
-    objective = find_objective(plan.objective)
+    objective = plan.score
     variants = {plan.variants[0].variant_id: plan.variants[0]}
     _run_missing(list(variants.values()), journal, run)
     study = _new_study(optuna, folder / STUDY)

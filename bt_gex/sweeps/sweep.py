@@ -93,6 +93,7 @@ def run_sweep(
     with Recording(database, how.cache, how.use_cache) as recording:
         recording.require_index(plan.base.index)
         sessions = Sessions(recording, plan.base)
+        plan = plan.ranked_on(len(sessions.with_data().rows))
         data = sessions.fingerprint()
         source = {
             "database": Path(recording.name).name,

@@ -20,7 +20,7 @@ from bt_gex.results.result import versions
 from bt_gex.results.statistics import totals_json
 from bt_gex.runs.replay import equity_table, market_table, run
 from bt_gex.sessions.day import Day
-from bt_gex.stats.objectives import find_objective, rank
+from bt_gex.stats.objectives import rank
 from bt_gex.stats.summary import max_drawdown_dollars
 from bt_gex.storage.arrow_arrays import column_of
 from bt_gex.sweeps.engines import Sessions, make_engine, prepare
@@ -53,6 +53,7 @@ def run_walkforward(
     the configuration. Raises BadValue when there are too few sessions.
     """
     how = options or SweepOptions()
+    plan = plan.ranked_on(train)
     if plan.search:
         raise BadValue("walk-forward runs the whole grid in every window; leave out the search")
     check_runnable(plan)
@@ -126,7 +127,7 @@ def _outcomes(plan: Plan, sessions: Sessions, how: SweepOptions) -> dict[str, Ou
 
 def pick(plan: Plan, outcomes: Mapping[str, Outcome]) -> Variant | None:
     """The best variant by the plan's objective, ties broken as in a sweep; None when all failed."""
-    objective = find_objective(plan.objective)
+    objective = plan.score
     rows = [
         {
             "variant_id": variant.variant_id,
@@ -156,7 +157,7 @@ def _assemble(
     dollars = equity["equity"].to_pylist()
     judged = judge(windows, plan.grid)
     summary = WalkForwardSummary(
-        objective=plan.objective,
+        objective=plan.objective or "",
         variants=len(plan.variants),
         **terms,
         windows=len(windows),

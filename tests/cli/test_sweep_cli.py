@@ -46,7 +46,7 @@ def test_a_sweep_as_typed(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert (status, err) == (0, "")
     # (0.1, 1) is the baseline and an ablation of (0.1, 0); the other ablation is (0.1, 0) itself.
     assert "SPX 2026-01-12 to 2026-01-13: 6 variants, best" in out
-    assert "6 variants run, 3 duplicates left out; ranked by total_pnl; fills natural" in out
+    assert "6 variants run, 3 duplicates left out; ranked by total_pnl (the default" in out
     assert "6 variants tried: the best made" in out
     (place,) = (here / "sweeps").iterdir()
     assert {file.name for file in place.iterdir()} == {
@@ -140,6 +140,14 @@ def test_a_plan_runs_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "about" in out
     assert "with engine backtrader" in out
     assert [entry.name for entry in here.iterdir()] == ["b.db"]
+
+
+def test_an_objective_asked_for_wins(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    grid = ("--grid", "exit.stop_loss=0.1,0.4")
+    out = call(capsys, "sweep", "--db", "b.db", *DATES, *grid, "--objective", "calmar")[1]
+    assert "ranked by calmar; fills" in " ".join(out.split())
+    out = call(capsys, "sweep", "--db", "b.db", *DATES, *grid)[1]
+    assert "(the default for fewer than 20 sessions, here 2)" in " ".join(out.split())
 
 
 def test_a_cut_table_and_a_commission(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,7 +73,7 @@ def test_literal_ids() -> None:
     """Folders on disk are found by them; they may only change with the version of the semantics."""
     config = RunConfig(**DAYS)
     other = config.with_settings({"exit.stop_loss": 0.2})
-    grid = make_plan(config, {"exit.stop_loss": [0.2]})
+    grid = make_plan(config, {"exit.stop_loss": [0.2]}).ranked_on(20)
     assert config.run_id("abc") == "SPX-20260112-20260116-59be5f0857"
     assert other.run_id("abc") == "SPX-20260112-20260116-754ee31cc2"
     assert [v.variant_id for v in grid.variants] == ["31b92c6050e36d5b", "5a74cf3e24c0a9ad"]

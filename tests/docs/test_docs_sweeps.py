@@ -8,9 +8,9 @@ from pathlib import Path
 from docs_tools import blocks, names, page, section, table
 
 from bt_gex import RunConfig
-from bt_gex.stats.objectives import OBJECTIVES
+from bt_gex.stats.objectives import OBJECTIVES, default_objective
 from bt_gex.sweeps.engines import ENGINES
-from bt_gex.sweeps.plan import OBJECTIVE, make_plan, read_plan
+from bt_gex.sweeps.plan import make_plan, read_plan
 from bt_gex.sweeps.sweep import OPTIMIZERS, SweepOptions, run_sweep
 
 TEXT = page("docs/sweeps.md")
@@ -19,8 +19,11 @@ TEXT = page("docs/sweeps.md")
 def test_objectives() -> None:
     rows = table(section(TEXT, "What the best is best in"))
     assert {names(cells[0])[0] for cells in rows} == set(OBJECTIVES)
-    (default,) = (names(cells[0])[0] for cells in rows if "default" in cells[1])
-    assert default == OBJECTIVE
+    defaults = {names(cells[0])[0]: cells[1] for cells in rows if "default" in cells[1]}
+    assert {name: "fewer than 20" in text for name, text in defaults.items()} == {
+        default_objective(20): False,
+        default_objective(19): True,
+    }
     for name, objective in OBJECTIVES.items():
         assert (objective.__doc__ or "").startswith(("sharpe", "return_pct", "profit_factor", name))
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bt_gex.errors import UnknownName
-from bt_gex.stats.objectives import OBJECTIVES, find_objective, rank
+from bt_gex.stats.objectives import OBJECTIVES, default_objective, find_objective, rank, why_default
 
 METRICS = {
     "sharpe": 0.4, "max_drawdown_pct": 20.0, "return_pct": 12.0, "profit_factor": 1.5,
@@ -63,3 +63,13 @@ def test_ties_are_broken_by_return_drawdown_and_id() -> None:
     ]
     order = [rows[number]["variant_id"] for number in rank(rows)]
     assert order == ["z", "b", "c", "a", "d", "n", "e", "s", "f"]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "objective"),
+    [(0, "total_pnl"), (19, "total_pnl"), (20, "sharpe_dd_penalty"), (250, "sharpe_dd_penalty")],
+)
+def test_the_default_follows_the_sessions(sessions: int, objective: str) -> None:
+    assert default_objective(sessions) == objective
+    assert f"20 sessions, here {sessions}" in why_default(objective, sessions)
+    assert why_default("calmar", sessions) == ""

@@ -14,6 +14,7 @@ from bt_gex.findings.of_claim import edge_finding, overfit_finding
 from bt_gex.findings.of_run import findings_of_trades
 from bt_gex.reports.console.run import colour, make_table, print_findings
 from bt_gex.reports.words import count, dollars, fills, gain, percent, ratio
+from bt_gex.stats.objectives import why_default
 
 if TYPE_CHECKING:
     from bt_gex.sweeps.plan import Plan
@@ -154,7 +155,14 @@ def _what_was_run(result: SweepResult) -> str:
     if summary.duplicates:
         parts.append(f"{count(summary.duplicates, 'duplicate')} left out")
     parts += [f"{summary.cut:,} cut off by the limit"] if summary.cut else []
-    return f"{', '.join(parts)}; ranked by {summary.objective}; {terms(result.plan)}"
+    ranked = ranked_by(summary.objective, summary.sessions_with_data)
+    return f"{', '.join(parts)}; {ranked}; {terms(result.plan)}"
+
+
+def ranked_by(objective: str, sessions: int) -> str:
+    """The objective, and why where it is the default for so many sessions."""
+    why = why_default(objective, sessions)
+    return f"ranked by {objective}{f' ({why})' if why else ''}"
 
 
 def terms(plan: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from bt_gex.findings.finding import resting_on
 from bt_gex.findings.of_run import findings_of_trades
 from bt_gex.reports.charts import drawing
 from bt_gex.reports.console.run import colour, make_table, print_findings
-from bt_gex.reports.console.sweep import setting, terms
+from bt_gex.reports.console.sweep import ranked_by, setting, terms
 from bt_gex.reports.words import count, dollars, gain, percent
 from bt_gex.storage.arrow_arrays import to_numpy
 
@@ -32,7 +32,9 @@ def print_walkforward(result: WalkForward, console: Console) -> None:
     """The verdict, the windows, and how the picked settings moved."""
     out = result.summary.out_of_sample
     console.print(Text(headline(result), style=f"bold {colour(out['total_pnl'])}"))
-    console.print(terms(result.plan))
+    summary = result.summary
+    ranked = ranked_by(summary.objective, summary.train)
+    console.print(f"{count(summary.variants, 'variant')} {ranked}; {terms(result.plan)}")
     table = make_table(
         "Train", "Test", "Picked", ">In sample", ">Out of sample", ">Trades", ">Average variant",
         ">Baseline",
