@@ -35,14 +35,14 @@ class UsageError(BtGexError):
 class UnknownName(UsageError):
     """A name that does not exist; the message suggests the nearest one that does."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], advice: str = "") -> None:
         names = sorted(known)
         near = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.5)
         match = next((n for n in names if near and n.lower() == near[0]), None)
         more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-        listed = f"known: {', '.join(names[:LISTED])}{more}"
+        listed = f"known: {', '.join(names[:LISTED])}{more}" if names else "there is none"
         hint = f"did you mean {match}?" if match else listed
-        super().__init__(f"unknown {kind} {name!r}; {hint}")
+        super().__init__(f"unknown {kind} {name!r}; {hint}{f'; {advice}' if advice else ''}")
         self.suggestion = match
 
 

@@ -9,6 +9,7 @@ from hypothesis import settings
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+os.environ.pop("COLUMNS", None)  # reports are as wide as in anybody's pipe
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from typing import Any
 
@@ -65,6 +66,8 @@ def cli() -> None:
 
 def main(argv: list[str] | None = None) -> Any:
     """Entry point of the console script; never shows a traceback for an error of ours."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name is no reason to lose a whole report
+        sys.stdout.reconfigure(errors="replace")
     sys.exit(_status(argv))
 
 
@@ -89,9 +92,10 @@ def _status(argv: list[str] | None) -> int:
     except BtGexError as error:
         click.echo(f"error: {error}", err=True)
         status = 2 if isinstance(error, UsageError) else 1
-    except UnicodeEncodeError:
-        click.echo("error: the output holds a name that this terminal cannot write", err=True)
-        status = 1
+    except SystemExit as error:  # of click and rich, when whoever reads the output has enough
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        status = 0
     except OSError as error:  # files of ours have errors of ours; this is the terminal or the pipe
         click.echo(f"error: the output cannot be written: {error.strerror or error}", err=True)
         status = 1

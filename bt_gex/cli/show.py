@@ -75,17 +75,21 @@ def _show_variants(folder: Path, as_json: bool) -> None:
 def trade(run_folder: Path, order_id: str, output: Path | None) -> None:
     """Explain one trade of a saved run, and draw it.
 
+    ORDER_ID may also be the time of entry (09:36), or the date, where only one trade matches.
+
     Example: bt-gex trade runs/SPX-20260112-20260116-0123456789
     SPX-20260112-093600-PUT-6955-6945 -o loss.png
     """
     from bt_gex.reports.charts.figures import save_png, trade_figure
     from bt_gex.reports.console.run import make_console
     from bt_gex.reports.console.trade import print_trade
+    from bt_gex.reports.words import find_trade
     from bt_gex.results.result import RunResult
 
     result = RunResult.load(run_folder)
     if not result.trade_records:
         raise UsageError(f"{run_folder} has no trades; bt-gex show tells why")
+    order_id = find_trade(result, order_id).order_id
     print_trade(result, order_id, make_console())
     target = output or Path(f"{order_id.replace('/', '_')}.png")
     save_png(trade_figure(result, order_id), target)

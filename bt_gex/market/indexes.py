@@ -48,5 +48,7 @@ def find_index(symbol: str, extra: Mapping[str, Index] | None = None) -> Index:
         raise BadValue(f"index symbol must be text such as 'SPX', got {symbol!r}")
     known = {**BUILT_IN, **(extra or {})}
     if symbol not in known:
-        raise UnknownName("index", symbol, known)
+        raise UnknownName(
+            "index", symbol, known, "describe others under indexes: in a configuration file"
+        )
     return known[symbol]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bt_gex.config.run_config import FILLS, FillParams
-from bt_gex.errors import UnknownName
+from bt_gex.errors import BadValue, UnknownName
 from bt_gex.market.calendar import NEW_YORK
 from bt_gex.market.contracts import Spread, make_spread
 from bt_gex.rules.gex.exits import profit_target, stop_value
@@ -91,11 +91,25 @@ def new_york_time(moment: datetime) -> datetime:
 
 
 def find_trade(result: RunResult, order_id: str) -> SpreadTrade:
-    """One trade of a result; raises UnknownName."""
+    """One trade of a result; raises UnknownName, and BadValue where several match.
+
+    order_id  or the New York time of entry (09:36), or the session, where that is one trade's
+    """
     known = {trade.order_id: trade for trade in result.trade_records}
-    if order_id not in known:
+    if order_id in known:
+        return known[order_id]
+    found = [trade for trade in known.values() if order_id in _entered(trade)]
+    if len(found) > 1:
+        listed = ", ".join(trade.order_id for trade in found)
+        raise BadValue(f"{len(found)} trades match {order_id}; give one of {listed}")
+    if not found:
         raise UnknownName("trade", order_id, known)
-    return known[order_id]
+    return found[0]
+
+
+def _entered(trade: SpreadTrade) -> tuple[str, str]:
+    """New York time of entry, and session."""
+    return f"{new_york_time(trade.timestamp_entry):%H:%M}", trade.expiration.isoformat()
 
 
 def spread_of(trade: SpreadTrade) -> Spread:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +20,9 @@ from typed_records import session_summary, spread_trade
 
 from bt_gex.cli.main import cli, main
 from bt_gex.config.run_config import RunConfig
+from bt_gex.errors import BadValue, UnknownName
+from bt_gex.reports.console.run import make_console
+from bt_gex.reports.words import find_trade
 from bt_gex.results.result import RunResult
 from bt_gex.trades.codec import to_json
 
@@ -139,6 +147,57 @@ def test_an_unknown_trade(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().err == (
         f"error: unknown trade 'SPX-2026-01-12-100000'; did you mean {ORDER}?\n"
     )
+
+
+@pytest.mark.parametrize("name", ["10:00", "2026-01-12"])
+def test_a_trade_by_its_time_or_date(
+    name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """15:00 UTC is 10:00 in New York in January."""
+    monkeypatch.chdir(tmp_path)
+    shown = CliRunner().invoke(cli, ["trade", str(folder), name])
+    assert shown.output.startswith(f"{ORDER}: PUT 6955/6945")
+    assert (tmp_path / f"{ORDER}.png").exists()
+
+
+def test_a_time_of_several_trades_lists_them(folder: Path) -> None:
+    result = RunResult.load(folder)
+    second = replace(TRADE, order_id="other")
+    both = replace(result, trade_records=[TRADE, second])
+    with pytest.raises(BadValue, match=f"2 trades match 10:00; give one of {ORDER}, other"):
+        find_trade(both, "10:00")
+    with pytest.raises(UnknownName):
+        find_trade(both, "15:00")
+    with pytest.raises(UnknownName, match="there is none"):
+        find_trade(replace(result, trade_records=[]), "10:00")
+
+
+def test_a_reader_that_has_enough_is_no_error(folder: Path) -> None:
+    command = [sys.executable, "-m", "bt_gex.cli.main", "show", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()  # long before the first line
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize(("columns", "width"), [("60", 60), ("", 100), ("x", 100), ("0", 100)])
+def test_columns_are_honoured_in_a_pipe(
+    columns: str, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert make_console(io.StringIO()).width == width
+
+
+def test_a_character_that_cannot_be_written_is_replaced(folder: Path) -> None:
+    named = folder.rename(folder.with_name("läufe"))
+    command = [sys.executable, "-m", "bt_gex.cli.main", "show", str(named)]
+    env = {**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "400"}
+    done = subprocess.run(command, capture_output=True, check=False, env=env)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"l?ufe" in done.stdout
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING
 
@@ -44,9 +45,9 @@ GROUPS = {
 
 
 def make_console(file: IO[str] | None = None) -> Console:
-    """A console that prints texts as they are: no markup, and 100 columns wide in a pipe."""
+    """A console that prints texts as they are: no markup; in a pipe 100 columns, or COLUMNS."""
     console = Console(file=file, markup=False, highlight=False, emoji=False)
-    if not console.is_terminal:
+    if not console.is_terminal and not os.environ.get("COLUMNS", "").strip("0").isdigit():
         console.width = PIPE_WIDTH
     return console
 
