@@ -144,11 +144,13 @@ def test_dates_without_a_session(
     assert content["summary"]["profit_factor"] is None
 
 
-def test_json_is_the_file(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_the_file_and_its_warnings(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(*RUN, "--index", "spx", "--json") == 0
     (folder,) = (place / "runs").iterdir()
     printed = capsys.readouterr().out
-    assert printed == (folder / "trades.json").read_text("utf-8")
+    content = json.loads(printed)
+    assert isinstance(content.pop("warnings"), list)
+    assert content == json.loads((folder / "trades.json").read_text("utf-8"))
 
     def refuse(word: str) -> Any:
         raise AssertionError(f"{word} is no JSON")
