@@ -89,7 +89,7 @@ class CachedBars(BarSource):
         return series
 
 
-def settings_hash(settings: Mapping[str, Any]) -> str:
+def settings_hash(settings: Mapping[str, object]) -> str:
     """First 16 hex digits of the sha256 of the settings as JSON: sorted keys, no blanks."""
     text = json.dumps(settings, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -126,7 +126,7 @@ def _load(path: Path, asked: Mapping[str, Any]) -> BarSeries | None:
     return series
 
 
-def _store(path: Path, series: BarSeries, about: Mapping[str, Any]) -> None:
+def _store(path: Path, series: BarSeries, about: Mapping[str, object]) -> None:
     """Keep bars. A folder that can't be written is a warning: the bars are there all the same."""
     column, kind = STAMP_COLUMNS[series.interval], STAMP_TYPES[series.interval]
     if series.interval == "1d":

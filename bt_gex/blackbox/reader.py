@@ -55,7 +55,7 @@ class Catalogue:
     ns: dict[Any, int] = field(default_factory=dict)
     by_instant: list[tuple[int, Any]] = field(default_factory=list)
 
-    def instant(self, raw: Any) -> int:
+    def instant(self, raw: object) -> int:
         """Nanoseconds of a stored stamp."""
         if raw not in self.ns:
             self.ns[raw] = stamp_ns(raw, self.where)
@@ -104,7 +104,7 @@ class Tables:
             return query.where(as_bytes >= min(stamps), as_bytes <= max(stamps))
         return query.where(t.c.timestamp.between(min(stamps), max(stamps)))
 
-    def _series(self, table: str, columns: Sequence[str], fetched: Sequence[Any]) -> Series:
+    def _series(self, table: str, columns: Sequence[str], fetched: Sequence[object]) -> Series:
         instant = self.catalogues[table].instant
         turned = list(zip(*fetched, strict=True)) or [()] * (len(columns) + 2)
         ids = self._ids(table, turned[0])
@@ -116,7 +116,7 @@ class Tables:
         }
         return Series(stamps[order], {"id": ids[order], **values})
 
-    def _ids(self, table: str, values: Sequence[Any]) -> npt.NDArray[np.int64]:
+    def _ids(self, table: str, values: Sequence[object]) -> npt.NDArray[np.int64]:
         for value in values:
             if not isinstance(value, int):
                 raise DataError(
@@ -126,7 +126,7 @@ class Tables:
         return np.array(values, dtype=np.int64)
 
     def _column(
-        self, table: str, name: str, values: Sequence[Any], ids: npt.NDArray[np.int64]
+        self, table: str, name: str, values: Sequence[object], ids: npt.NDArray[np.int64]
     ) -> npt.NDArray[Any]:
         if name in TEXT_COLUMNS:
             texts = [None if value is None else str(value) for value in values]

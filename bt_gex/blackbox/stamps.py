@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any
 
 from bt_gex.errors import DataError
 from bt_gex.market.calendar import instant_ns
@@ -18,7 +17,7 @@ _FORM = re.compile(
 )
 
 
-def stamp_ns(raw: Any, where: str) -> int:
+def stamp_ns(raw: object, where: str) -> int:
     """Nanoseconds UTC of a stored stamp; `where` names table and row in the error."""
     if isinstance(raw, datetime):
         return instant_ns(raw if raw.tzinfo else raw.replace(tzinfo=UTC))

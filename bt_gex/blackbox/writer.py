@@ -75,7 +75,7 @@ def new_file(path: str | Path, *, force: bool = False) -> Iterator[Engine]:
         _refuse_to_overwrite(target, force)
 
 
-def insert(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
+def insert(connection: Connection, table: Table, rows: Iterable[Sequence[object]]) -> int:
     """Add rows, each in the order of the table's columns without the id; returns how many.
 
     Timestamps are UTC, as text `YYYY-MM-DD HH:MM:SS[.ffffff]`.

@@ -32,7 +32,9 @@ class IndexSymbol(click.ParamType[str]):
 
     name = "symbol"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
         return str(value).strip().upper()
 
 
@@ -41,7 +43,9 @@ class Filled(click.ParamType[str]):
 
     name = "text"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
         if not str(value).strip():
             self.fail("it is empty; give a value, or leave the option out", param, ctx)
         return str(value)

@@ -90,7 +90,7 @@ def run(
     _run_all(database, configs, Path(out), how, found_by, report, as_json)
 
 
-def _symbols(typed: tuple[str, ...], said: Any, own: dict[str, Any]) -> list[str]:
+def _symbols(typed: tuple[str, ...], said: object, own: dict[str, Any]) -> list[str]:
     """Each index once, spelt as the configuration file spells its own.
 
     typed, said  symbols from the command line, in upper case; the symbol of the file
@@ -176,7 +176,7 @@ def _known_sweep(place: Path) -> dict[str, Any]:
     return {"sweep": found} if found else {}
 
 
-def _draw(figure_of: Callable[[Any], Figure], subject: Any, path: Path) -> None:
+def _draw(figure_of: Callable[[Any], Figure], subject: object, path: Path) -> None:
     from bt_gex.reports.charts.figures import png_bytes
 
     path.write_bytes(png_bytes(figure_of(subject)))

@@ -188,7 +188,7 @@ def _as_in_version(content: Mapping[Any, Any]) -> Mapping[str, Any]:
     return AS_IN_VERSION[version]
 
 
-def _named(key: str, value: Any) -> Mapping[Any, Any]:
+def _named(key: str, value: object) -> Mapping[Any, Any]:
     if value is None:  # all its lines are commented out
         return {}
     if not isinstance(value, Mapping):

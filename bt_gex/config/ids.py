@@ -17,17 +17,17 @@ SEMANTICS_VERSION = 2
 RUN_DIGITS, VARIANT_DIGITS = 10, 16
 
 
-def canonical(values: Any) -> str:
+def canonical(values: object) -> str:
     """JSON with sorted keys and no spaces: equal values, equal text."""
     return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def short_hash(values: Any, digits: int = RUN_DIGITS) -> str:
+def short_hash(values: object, digits: int = RUN_DIGITS) -> str:
     """The first hexadecimal digits of the SHA-256 of the canonical JSON."""
     return hashlib.sha256(canonical(values).encode()).hexdigest()[:digits]
 
 
-def differing(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+def differing(values: Mapping[str, object], defaults: Mapping[str, object]) -> dict[str, Any]:
     """Those values that are not the default of their name."""
     return {
         name: value
@@ -36,12 +36,12 @@ def differing(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[st
     }
 
 
-def same_value(one: Any, other: Any) -> bool:
+def same_value(one: object, other: object) -> bool:
     """Whether two plain values are equal; true and 1 are not."""
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
-def variant_id(identity: Mapping[str, Any]) -> str:
+def variant_id(identity: Mapping[str, object]) -> str:
     """Id of a configuration, whatever the dates and the data."""
     return short_hash(identity, VARIANT_DIGITS)
 

@@ -107,7 +107,7 @@ class RunConfig:
             self._set(section, params)
         self._set("index_facts", find_index(self.index, self._own_indexes()))
 
-    def _set(self, name: str, value: Any) -> None:
+    def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
     def __eq__(self, other: object) -> bool:
@@ -154,7 +154,7 @@ class RunConfig:
         """How the blackbox is read."""
         return LoadParams(**asdict(self.data), use_competing_peaks=self.entry.use_competing_peaks)
 
-    def with_settings(self, changes: Mapping[str, Any]) -> RunConfig:
+    def with_settings(self, changes: Mapping[str, object]) -> RunConfig:
         """The same run with some settings changed."""
         return RunConfig(
             index=self.index,
@@ -261,7 +261,7 @@ def parse_fills(text: str) -> dict[str, float]:
     return {"fills.entry_slippage": numbers[0], "fills.exit_slippage": numbers[-1]}
 
 
-def as_date(value: Any, name: str) -> date:
+def as_date(value: object, name: str) -> date:
     """A session date from a date or YYYY-MM-DD."""
     if isinstance(value, datetime):
         return value.date()
@@ -278,7 +278,7 @@ def plain(params: Any) -> dict[str, Any]:
     return {f.name: plain_value(getattr(params, f.name)) for f in fields(params)}
 
 
-def plain_value(value: Any) -> Any:
+def plain_value(value: object) -> Any:
     """A setting as JSON and YAML know it; whole floats as whole numbers."""
     if isinstance(value, tuple):
         return [plain_value(item) for item in value]

@@ -60,7 +60,7 @@ def payload_of(body: Body) -> dict[str, Json]:
     return fields
 
 
-def plain(value: Any) -> Json:
+def plain(value: object) -> Json:
     """A value of an event in JSON's types."""
     if value is None or isinstance(value, (str, bool)):
         return value

@@ -134,7 +134,7 @@ def _number(value: Any) -> float:
     return number if math.isfinite(number) else 0.0
 
 
-def _right(option_type: Any) -> Right:
+def _right(option_type: object) -> Right:
     """The right of CALL, call, C, put, …"""
     initial = str(option_type)[:1].upper()
     if initial == "C":

@@ -166,7 +166,7 @@ def _read(place: Path) -> RunRecord:
     )
 
 
-def _read_config(stored: Mapping[str, Any]) -> dict[str, Any]:
+def _read_config(stored: Mapping[str, object]) -> dict[str, Any]:
     """Every setting of today, and the version of the rules under which the run was made."""
     try:
         resolved = stored_config(stored, CONFIG).resolved()

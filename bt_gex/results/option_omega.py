@@ -86,7 +86,7 @@ COLUMNS: tuple[str, ...] = tuple(f.metadata["column"] for f in fields(JournalRow
 def write_journal(
     path: Path,
     trades: Sequence[SpreadTrade],
-    config: Mapping[str, Any],
+    config: Mapping[str, object],
     market: pa.Table | None = None,
 ) -> None:
     """Write trades as a journal's rows; see `journal_rows`."""

@@ -111,7 +111,7 @@ def _is_of_kind(values: pa.ChunkedArray, kind: str) -> bool:
     """Instants, texts and numbers are never null; numbers are finite."""
     is_number = pa.types.is_floating(values.type) or pa.types.is_integer(values.type)
     if kind == "numbers or NaN":
-        return values.type == pa.float64() and not (np.abs(to_numpy(values)) > MOST).any()
+        return bool(values.type == pa.float64()) and not (np.abs(to_numpy(values)) > MOST).any()
     if values.null_count:
         return False
     if kind == "instants":

@@ -40,14 +40,14 @@ CENT = 0.005 + 1e-9  # half of one: what rounding may make of an amount
 PERCENT = 0.005 + 1e-6
 
 
-def differing(file: str, stored: Mapping[str, Any], computed: Mapping[str, Any]) -> Faults:
+def differing(file: str, stored: Mapping[str, object], computed: Mapping[str, object]) -> Faults:
     """A line for each computed value that is stored as another one."""
     for name, value in computed.items():
         if name in stored and stored[name] != value:
             yield f"{file}: {name} is {_short(stored[name])}, computed {_short(value)}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -129,7 +129,7 @@ def _ticks(run: RunRecord, ticks: Mapping[str, int]) -> Faults:
                 yield f"{file}.parquet: has {has} rows of session {name}, the run {needs}"
 
 
-def _grouped(pairs: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:
+def _grouped(pairs: Iterable[tuple[str, object]]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for name, value in pairs:
         found.setdefault(name, []).append(value)
@@ -238,7 +238,7 @@ def _csv_rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def csv_faults(path: Path, rows: Sequence[Mapping[str, Any]]) -> Faults:
+def csv_faults(path: Path, rows: Sequence[Mapping[str, object]]) -> Faults:
     """Rows of a CSV file against those computed, in the columns both have."""
     try:
         stored = _csv_rows(path)

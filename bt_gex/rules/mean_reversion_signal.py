@@ -67,7 +67,7 @@ class MeanReversionParams:
 
 
 def mean_reversion_params(
-    values: Mapping[str, Any], base: MeanReversionParams | None = None
+    values: Mapping[str, object], base: MeanReversionParams | None = None
 ) -> MeanReversionParams:
     """Parameters from plain values; ALIASES are taken for what they stand for.
 

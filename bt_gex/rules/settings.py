@@ -30,7 +30,9 @@ def hints(kind: type) -> dict[str, Any]:
     return _known_hints[kind]
 
 
-def validated(kind: type[T], values: Mapping[str, Any], section: str, base: T | None = None) -> T:
+def validated(
+    kind: type[T], values: Mapping[str, object], section: str, base: T | None = None
+) -> T:
     """A parameter set from plain values over a base; `section` is the first part of the names.
 
     Text is taken where it reads as the type (as from a command line). Raises UnknownName, BadValue.
@@ -45,7 +47,7 @@ def validated(kind: type[T], values: Mapping[str, Any], section: str, base: T | 
     return kind(**{**start, **taken})
 
 
-def checked(hint: Any, value: Any, name: str) -> Any:
+def checked(hint: object, value: object, name: str) -> Any:
     """The value as the type asks for it, or BadValue with what is allowed."""
     if hint == tuple[time, ...]:
         return check_times(value, name)
@@ -99,7 +101,7 @@ def _range(limits: list[Any]) -> str:
     return start + (f" to {high}" if high is not None else "")
 
 
-def check_times(value: Any, name: str) -> tuple[time, ...]:
+def check_times(value: object, name: str) -> tuple[time, ...]:
     """Check times from a list or a comma-separated text: sorted, each once, all on the grid."""
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, (list, tuple)):
@@ -110,7 +112,7 @@ def check_times(value: Any, name: str) -> tuple[time, ...]:
     return tuple(found)
 
 
-def check_clock(value: Any, name: str) -> time:
+def check_clock(value: object, name: str) -> time:
     """A time of day from text or a time without zone.
 
     No number is one: YAML reads an unquoted 13:30 as 810.
@@ -122,14 +124,14 @@ def check_clock(value: Any, name: str) -> time:
     return when
 
 
-def _time(item: Any, name: str) -> time:
+def _time(item: object, name: str) -> time:
     when = _clock(item)
     if when and when.second % 30 == 0 and FIRST_BAR <= when < CLOSE:
         return when
     raise BadValue(f"{name} must be {allowed(tuple[time, ...])}, got {item!r}")
 
 
-def _clock(item: Any) -> time | None:
+def _clock(item: object) -> time | None:
     if isinstance(item, datetime) or not isinstance(item, (str, time)):
         return None
     match = _TIME.fullmatch(str(item).strip())

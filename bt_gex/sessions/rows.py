@@ -236,7 +236,7 @@ class SessionRows:
         return chain
 
 
-def _is_option(value: Any) -> bool:
+def _is_option(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("greeks") or {}, dict)
 
 

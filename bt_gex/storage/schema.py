@@ -33,7 +33,7 @@ class Schema:
     version: int = 1
     migrations: Mapping[int, Migration] = field(default_factory=dict)
 
-    def migrated(self, content: Content, found: Any, file: str) -> Content:
+    def migrated(self, content: Content, found: object, file: str) -> Content:
         """The content as the current version has it.
 
         found  its version as it stands in `file`; None: none does. Raises BadValue.

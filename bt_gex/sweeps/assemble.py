@@ -153,14 +153,14 @@ def _assumed(plan: Plan) -> tuple[str, ...]:
     return tuple(name for name in plan.grid if name.startswith(ASSUMED))
 
 
-def _same_as(best: Mapping[str, Any] | None, done: Sequence[Mapping[str, Any]]) -> int:
+def _same_as(best: Mapping[str, object] | None, done: Sequence[Mapping[str, object]]) -> int:
     """How many others made the same of everything as the best."""
     if best is None:
         return 0
     return sum(1 for row in done if row is not best and _same_figures(row, best))
 
 
-def _same_figures(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _same_figures(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
     """Whether two variants made the same of everything."""
     names = ("score", "total_pnl", "total_trades", "winners", "max_drawdown_mtm", "final_balance")
     return all(one[name] == other[name] for name in names)
@@ -280,7 +280,7 @@ def edges_of(plan: Plan, winner: Variant | None) -> dict[str, Any]:
     }
 
 
-def at_edge(value: Any, values: Sequence[Any]) -> bool:
+def at_edge(value: object, values: Sequence[Any]) -> bool:
     """Whether a number is the smallest or the largest of three or more numbers."""
     if len(values) < 3 or not all(is_number(v) and v is not None for v in values):
         return False

@@ -36,12 +36,12 @@ def parse_grid(words: Iterable[str]) -> Grid:
     return grid
 
 
-def read_grid(content: Mapping[Any, Any]) -> Grid:
+def read_grid(content: Mapping[str, object]) -> Grid:
     """Settings and their values from a plan file: a list, one value, or a text as for `--grid`."""
     return {str(name): values_of(str(name), values) for name, values in content.items()}
 
 
-def values_of(name: str, given: Any) -> tuple[Any, ...]:
+def values_of(name: str, given: object) -> tuple[Any, ...]:
     """Values of one setting, each once, in the order given, in their type.
 
     What the setting does not allow stays as it is: its variants will say what is wrong with it.
@@ -58,7 +58,7 @@ def values_of(name: str, given: Any) -> tuple[Any, ...]:
     return tuple(found.values())
 
 
-def typed(name: str, value: Any) -> Any:
+def typed(name: str, value: object) -> Any:
     """A value as the setting's type has it, in plain form; itself where it is not allowed."""
     try:
         return plain_value(checked(_hint(name), value, name))
@@ -66,7 +66,7 @@ def typed(name: str, value: Any) -> Any:
         return value
 
 
-def problem(name: str, value: Any) -> str | None:
+def problem(name: str, value: object) -> str | None:
     """Why a value is not allowed, None when it is."""
     try:
         checked(_hint(name), value, name)
@@ -83,7 +83,7 @@ def _hint(name: str) -> Any:
     return hints(SECTIONS[section])[rest]
 
 
-def _split(name: str, text: str, hint: Any) -> list[Any]:
+def _split(name: str, text: str, hint: object) -> list[Any]:
     is_list = hint == tuple[time, ...]
     found: list[Any] = []
     for part in text.split(";" if is_list else ","):

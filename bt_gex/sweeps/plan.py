@@ -221,7 +221,7 @@ def _setting(resolved: Mapping[str, Any], name: str) -> Any:
     return resolved[section][rest]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, list):
         return ",".join(map(str, value))
     if isinstance(value, bool) or value is None:
@@ -290,7 +290,7 @@ def read_plan(path: str | Path) -> PlanFile:
     )
 
 
-def _search(path: str | Path, content: Any) -> Search | None:
+def _search(path: str | Path, content: object) -> Search | None:
     if content is None:
         return None
     if not isinstance(content, Mapping) or not {"trials"} <= set(content) <= {"trials", "seed"}:

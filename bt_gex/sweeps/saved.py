@@ -67,7 +67,7 @@ def read_content(place: Path, schema: Schema) -> tuple[dict[str, Any], dict[str,
     return plan, about
 
 
-def check_rows(rows: Sequence[Mapping[str, Any]], swept: Mapping[str, Any]) -> None:
+def check_rows(rows: Sequence[Mapping[str, object]], swept: Mapping[str, object]) -> None:
     """Raise BadValue where the row of a variant is not whole."""
     file = "variants.parquet"
     validated(ROWS, rows, f"{file}, row")

@@ -179,7 +179,7 @@ def _assemble(
     )
 
 
-def name_of(plan: Plan, fingerprint: str, terms: Mapping[str, Any]) -> str:
+def name_of(plan: Plan, fingerprint: str, terms: Mapping[str, object]) -> str:
     """Name of a walk-forward's folder: the same for the same plan, data and windows."""
     return "walkforward-" + plan.name_for(fingerprint + json.dumps(terms))
 
@@ -257,7 +257,7 @@ def _sum(amounts: Sequence[float | None]) -> float:
     return round(sum(map(_dollars, amounts)), 2) + 0.0
 
 
-def _favourite(values: Sequence[Any]) -> Favourite:
+def _favourite(values: Sequence[object]) -> Favourite:
     texts = Counter(json.dumps(value) for value in values)
     text, times = min(texts.items(), key=lambda item: (-item[1], item[0]))
     return Favourite(value=json.loads(text), share=times / len(values), distinct=len(texts))

@@ -44,7 +44,7 @@ def sweep_figures(result: SweepResult) -> dict[str, Figure]:
     return figures
 
 
-def curve(rows: Sequence[Row], name: str, values: Sequence[Any], objective: str) -> Figure:
+def curve(rows: Sequence[Row], name: str, values: Sequence[object], objective: str) -> Figure:
     """The objective over one setting."""
     figure, axes = _panel((9, 5.5))
     cells = cells_of(rows, [(name, values)])
@@ -101,7 +101,7 @@ def best_cell(
     return int(place[0]), int(place[1])
 
 
-def parallel(rows: Sequence[Row], grid: Mapping[str, Sequence[Any]], objective: str) -> Figure:
+def parallel(rows: Sequence[Row], grid: Mapping[str, Sequence[object]], objective: str) -> Figure:
     """A line a variant through its settings to its score; bright lines score high."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
@@ -145,7 +145,7 @@ def parallel(rows: Sequence[Row], grid: Mapping[str, Sequence[Any]], objective: 
 
 
 def cells_of(
-    rows: Sequence[Row], settings: Sequence[tuple[str, Sequence[Any]]]
+    rows: Sequence[Row], settings: Sequence[tuple[str, Sequence[object]]]
 ) -> dict[tuple[int, ...], float]:
     """Average score by the positions of these settings' values in their lists."""
     found: dict[tuple[int, ...], list[float]] = {}
@@ -165,7 +165,7 @@ def _panel(size: tuple[float, float]) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def _position(value: Any, values: Sequence[Any]) -> float:
+def _position(value: object, values: Sequence[object]) -> float:
     """From 0 for the first value to 1 for the last; NaN for one that is not among them."""
     if value not in values:
         return np.nan

@@ -107,7 +107,7 @@ def _paths(result: RunResult) -> dict[str, Numbers]:
     return {name: values[rows] for name, rows in rows_by_name(table["order_id"]).items()}
 
 
-def _plain(value: Any, decimals: int = 4) -> Any:
+def _plain(value: object, decimals: int = 4) -> Any:
     """A number as short as it is; NaN is none."""
     if isinstance(value, float):
         if value != value:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def params_from(
-    values: Mapping[str, Any], base: OpeningRangeParams | None = None
+    values: Mapping[str, object], base: OpeningRangeParams | None = None
 ) -> OpeningRangeParams:
     """The base (the defaults) with these settings laid over it, section by section.
 
@@ -41,7 +41,7 @@ def setting_names(kind: type = OpeningRangeParams, prefix: str = "") -> Iterator
             yield prefix + name
 
 
-def _laid_over(base: T, values: Mapping[str, Any], section: str) -> T:
+def _laid_over(base: T, values: Mapping[str, object], section: str) -> T:
     kind = type(base)
     dotted = f"{section}." if section else ""
     tables = {name for name, hint in hints(kind).items() if dataclasses.is_dataclass(hint)}
@@ -60,7 +60,7 @@ def _laid_over(base: T, values: Mapping[str, Any], section: str) -> T:
     return dataclasses.replace(validated(kind, plain, section, base), **parts)  # type: ignore[type-var]
 
 
-def _table(value: Any, name: str) -> Mapping[str, Any]:
+def _table(value: object, name: str) -> Mapping[str, Any]:
     if value is None:  # an empty section of a YAML file
         return {}
     if not isinstance(value, Mapping):
@@ -68,7 +68,7 @@ def _table(value: Any, name: str) -> Mapping[str, Any]:
     return value
 
 
-def _early_closes(value: Any, name: str) -> EarlyCloses:
+def _early_closes(value: object, name: str) -> EarlyCloses:
     """From a mapping of date to time; the zone is the instrument's."""
     if not isinstance(value, Mapping):
         raise BadValue(f"{name} must map dates YYYY-MM-DD to times HH:MM, got {value!r}")
