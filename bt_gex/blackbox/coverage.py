@@ -115,17 +115,6 @@ def _read_index(
         index = params.indexes.get(symbol) or BUILT_IN.get(symbol, Index(symbol=symbol))
         known = _load(box, index, session, params.load, unreadable)
         found.append(measure(session, rows, known, unreadable, params))
-    return _put_together(symbol, asked, found, off_session, params)
-
-
-def _put_together(
-    symbol: str,
-    asked: tuple[date | None, date | None],
-    found: Sequence[SessionCoverage],
-    off_session: dict[date, TableRows],
-    params: CoverageParams,
-) -> IndexCoverage:
-    """The sessions found, and those that a calendar expects between them without rows."""
     with_rows = [one.session.day for one in found if any(one.rows.values())]
     start, end = _dates(asked, with_rows)
     return IndexCoverage(

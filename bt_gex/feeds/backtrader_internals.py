@@ -1,10 +1,11 @@
 """What reaches into backtrader's internals: each part stays only for what it gains.
 
-Processor time on a month of SPX (20 sessions, 15,620 bars, 235 spreads), event bars / every bar:
-all together 112 / 217 ms; without the bulk preload 112 / 440, without the lean advance 112 / 262,
-without the lean advance_peek 112 / 235, with the account told on every bar 113 / 267, with
-backtrader's tick attributes 117 / 218, with backtrader's own orders 131 / 235, with garbage
-collection meanwhile (`runs.replay.no_collection`) 114–171 / 270.
+Processor time on a month of SPX (20 sessions, 15,620 bars, 235 spreads), event bars / every bar,
+best of 7 to 11. One run: all together 108 / 225 ms; without the bulk preload 108 / 418, with
+backtrader's own orders 123 / 239, with its tick attributes 113 / 222 (noise), with garbage
+collection meanwhile (`runs.replay.no_collection`) 113 / 239, median 149 / 263. An earlier run of
+112 / 217: without the lean advance 110 / 262, without the lean advance_peek 112 / 235, with the
+account told on every bar 113 / 267.
 """
 
 from __future__ import annotations

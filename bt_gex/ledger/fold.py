@@ -162,28 +162,19 @@ def _changed(state: LedgerState, event: Event) -> LedgerState:
             return replace(state, paused=state.paused | {_strategy(event)})
         case StrategyResumed():
             return replace(state, paused=state.paused - {_strategy(event)})
-        case StateReset() | StateReconciled() | EpochStarted():
-            return _other_book(state, body, event.at)
-        case _:
-            return state
-
-
-def _other_book(
-    state: LedgerState, body: StateReset | StateReconciled | EpochStarted, at: datetime
-) -> LedgerState:
-    """Another book is shown: a fresh one after a reset, the hidden one again, a new epoch's."""
-    match body:
         case StateReset():
             fresh = fresh_book(state.book.starting_equity)
             return replace(state, book=fresh, hidden=state.hidden or state.book, day=None)
         case StateReconciled():
             shown = state.hidden or state.book
-            return replace(state, book=shown, hidden=None, reconciled_at=at)
+            return replace(state, book=shown, hidden=None, reconciled_at=event.at)
         case EpochStarted():
             if body.epoch != state.epoch + 1:
                 raise LedgerError(f"epoch {body.epoch} cannot follow epoch {state.epoch}")
             fresh = fresh_book(body.starting_equity)
             return replace(state, book=fresh, hidden=None, epoch=body.epoch, day=None)
+        case _:
+            return state
 
 
 def _without(halts: Halts | None, scope: Scope) -> Halts:
