@@ -76,7 +76,7 @@ def rebuild_equity(stamps: Stamps, marks: Iterable[Marks], balance: float) -> di
 
 
 class _Closed(bt.Analyzer):
-    """Base: told of the profit of each spread as it is closed, dollars."""
+    """Base: receives the profit of each spread as it is closed, dollars."""
 
     def start(self) -> None:
         stream = self.strategy.broker.stream

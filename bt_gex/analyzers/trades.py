@@ -181,7 +181,7 @@ def life(
 ) -> Life:
     """What happened to a trade, by its values from the entry bar to the exit."""
     settled = isinstance(end, SpreadSettled)
-    bars = values[1 : -1 if settled else None]  # the bars the exit rules looked at
+    bars = values[1 : -1 if settled else None]  # the bars on which the exit rules were evaluated
     marks = values[:-1] if settled else values
     if settled and end.value is not None:
         marks = np.append(marks, end.value)

@@ -130,11 +130,11 @@ class Totals:
 class IndexCoverage:
     """One index.
 
-    start, end      what was looked at: as asked for, else the first and last session with rows
+    start, end      dates covered: as requested, else the first and last session with rows
     sessions        those on whose day there is any row, also only outside the session's hours
     without_rows    sessions from start to end with no row between open and close
     off_session     day that is no session -> rows by table
-    params          by which it was looked at
+    params          settings of the check
     """
 
     symbol: str

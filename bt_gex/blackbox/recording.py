@@ -145,7 +145,7 @@ class Recording:
             return self._box
 
     def _state(self) -> str | None:
-        """State of the database's content; None when the file can't be looked at."""
+        """State of the database's content; None when the file can't be inspected."""
         try:
             return state_of(self.path) if self.path else "as of this run"
         except OSError:

@@ -45,7 +45,7 @@ class SpreadAccount(bt.BrokerBase):
     """
 
     def _begin(self, cash: float, commission: float) -> None:
-        """Begin anew; commission in dollars a contract, leg and side."""
+        """Begin anew; commission in USD per contract, per leg, per side."""
         self.startingcash = float(cash)
         self._commission = commission
         self._book(fresh_book(cash))

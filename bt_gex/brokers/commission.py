@@ -8,7 +8,7 @@ import backtrader as bt
 
 
 class OptionCommission(bt.CommInfoBase):
-    """Dollars per contract, leg and side; values and costs carry the contract's multiplier.
+    """USD per contract, per leg, per side; values and costs carry the contract's multiplier.
 
     backtrader leaves the multiplier out of a stock-like instrument's value and cost but puts it
     into its profit, so that equity is wrong while a position is open; here it is in all of them.

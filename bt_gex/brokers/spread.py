@@ -49,13 +49,13 @@ class SpreadBroker(SpreadAccount):
 
     cash          starting balance, dollars
     fills         a FillModel; the price of each leg
-    commission    dollars a contract, leg and side; a cash settlement pays none
+    commission    USD per contract, per leg, per side; a cash settlement pays none
     latency_bars  an entry is priced so many bars after it was sent, an exit at once
 
     A spread reserves width minus credit; an order beyond the account ends as Margin, an order that
     cannot fill as Rejected, with the reason in `order.info.why` and, where the rules for entries
     have a name for it, its SkipKind in `order.info.kind`. A delayed entry arrives before its bar's
-    strategy is asked; margin, quotes and credit are looked at then, the credit against
+    strategy is asked; margin, quotes and credit are checked then, the credit against
     `order.info.min_credit`, points. What is still open at the closing tick is settled in cash. The
     value of the account marks each open spread at its mid, carried over bars without one.
 
@@ -229,7 +229,7 @@ class SpreadBroker(SpreadAccount):
             return
         order.addinfo(credit=credit)
         width = feed.spread.width
-        if self._latency_bars:  # at once, it is the credit that the strategy has just looked at
+        if self._latency_bars:  # at once, it is the credit that the strategy has just checked
             least = order.info.get("min_credit", 0.0)
             refused = refused_credit(credit, width, least)
             if refused:
@@ -365,7 +365,7 @@ class SpreadBroker(SpreadAccount):
 
 
 def _told(order: Any) -> Any:
-    """An order that is done with, its fill marked as news: it can be told of without a copy."""
+    """An order that is done with, its fill marked as new: it needs no copy to notify."""
     order.executed.markpending()
     return order
 

@@ -60,7 +60,7 @@ def inspect(
     """Show what DB holds, session by session, and what is missing or odd in it.
 
     DB is a SQLite file or a database URL. It is only read. Times are New York's. What is known at a
-    bar, and at which check times, follows the settings of a run. A folder of bars is looked at by
+    bar, and at which check times, follows the settings of a run. A folder of bars is inspected by
     its symbols, for which --index stands then; settings don't concern it.
 
     Example: bt-gex inspect blackbox.db --index SPX --start 2026-01-12 --end 2026-01-16
@@ -139,7 +139,7 @@ def _asked(
         )  # fmt: skip
 
     config = config_for("SPX")
-    own = {symbol: config_for(symbol).index_facts for symbol in file.indexes}
+    own = {symbol: config_for(symbol).index_spec for symbol in file.indexes}
     params = CoverageParams(
         load=config.load_params, entry=config.entry, exit=config.exit, indexes=own
     )

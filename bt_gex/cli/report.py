@@ -22,7 +22,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 def report(run_folder: Path, output: Path | None, show: bool) -> None:
     """Write a saved run as one HTML file that opens offline.
 
-    It shows what the run made and how much of that is luck, what speaks against it, every trade
+    It shows the run's result with bootstrap intervals, its warnings, every trade
     with its path, and what is assumed. Costs, once counted, are in it.
     """
     from bt_gex.findings.analysis import analyse

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     type=FILLED,
     help="natural (default), exit-mid, mid, 0.66, or 1,0.5 for entry,exit.",
 )
-@click.option("--commission", help="Dollars a contract, leg and side.")
+@click.option("--commission", help="USD per contract, per leg, per side.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
 @click.option(
     "--config",
@@ -69,7 +69,7 @@ def run(
     report: bool,
     as_json: bool,
 ) -> None:
-    """Replay recorded sessions through the live rules and report every trade, skip and doubt."""
+    """Replay recorded sessions through the live rules and report every trade, skip and warning."""
     from bt_gex.config.files import ConfigFile, read_config
     from bt_gex.config.run_config import RunConfig
 

@@ -77,7 +77,7 @@ def read_config(path: str | Path) -> ConfigFile:
     return sort_out(content)
 
 
-def config_of(content: Mapping[str, Any]) -> RunConfig:
+def stored_run_config(content: Mapping[str, Any]) -> RunConfig:
     """The configuration that a run has written. Raises UnknownName and BadValue."""
     found = sort_out(content)
     return RunConfig(settings=found.settings, indexes=found.indexes, **found.plain)
@@ -98,7 +98,7 @@ def stored_config(content: Mapping[str, Any], file: str) -> RunConfig:
         elif name in (*kinds, *PLAIN_KEYS, "semantics_version"):
             known[name] = value
     note_unknown(content, known, file)
-    return config_of(known)
+    return stored_run_config(known)
 
 
 def read_yaml(path: str | Path) -> Mapping[Any, Any]:

@@ -27,7 +27,7 @@ class FillParams:
     """What trading costs.
 
     entry_slippage, exit_slippage  share of the half-spread paid: 0 is mid, 1 the natural side
-    commission                     dollars a contract, leg and side
+    commission                     USD per contract, per leg, per side
     latency_bars                   30-second bars from the decision on an entry to its fill
     """
 
@@ -105,7 +105,7 @@ class RunConfig:
             raise BadValue(f"end {self.end} lies before start {self.start}; end is inclusive")
         for section, params in self._resolved_sections().items():
             self._set(section, params)
-        self._set("index_facts", find_index(self.index, self._own_indexes()))
+        self._set("index_spec", find_index(self.index, self._own_indexes()))
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -124,7 +124,7 @@ class RunConfig:
     data: DataParams = field(init=False, repr=False, compare=False)
     account: AccountParams = field(init=False, repr=False, compare=False)
     kelly: KellyParams = field(init=False, repr=False, compare=False)
-    index_facts: Index = field(init=False, repr=False, compare=False)
+    index_spec: Index = field(init=False, repr=False, compare=False)
 
     def _resolved_sections(self) -> dict[str, Any]:
         base = find_profile(self.profile)
@@ -174,7 +174,7 @@ class RunConfig:
             "profile": self.profile,
             "semantics_version": SEMANTICS_VERSION,
             **{name: plain(getattr(self, name)) for name in SECTIONS},
-            "index_facts": plain(self.index_facts),
+            "index_facts": plain(self.index_spec),
         }
 
     def identity(self) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def analyse(result: RunResult, costs: Costs | None = None) -> Analysis:
             exits=config.exit,
         ),
     ]
-    index, setup = config.index_facts, config.setup
+    index, setup = config.index_spec, config.setup
     ends = (setup.near_pin_max, setup.moderate_max, setup.far_max)
     return Analysis(
         bootstrap=resampled,

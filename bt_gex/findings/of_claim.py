@@ -186,7 +186,7 @@ def _idle_stop(exits: ExitParams) -> Iterator[Finding]:
         yield Finding(
             kind="idle_stop",
             text=f"exit.stop_loss {exits.stop_loss:g} is not below exit.emergency_stop "
-            f"{exits.emergency_stop:g}: the emergency stop is looked at first, so that the stop "
+            f"{exits.emergency_stop:g}: the emergency stop is evaluated first, so that the stop "
             "never acts.",
             next_step="Set exit.emergency_stop above it, or think of it as the only stop.",
         )

@@ -118,7 +118,7 @@ def _targets_lost(trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
         yield about(
             "target_lost",
             f"{of(len(lost), len(at_target), 'trade')} closed at the profit target lost money: "
-            "the target is looked at on the mid, and closing cost more than had been won.",
+            "the target is evaluated at the mid, and closing cost more than the profit at the mid.",
             "See with bt-gex costs what closing takes, and set targets beyond it.",
             lost,
             trades,

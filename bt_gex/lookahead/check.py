@@ -113,7 +113,7 @@ class RecordedSessions:
         self.days = [self._day(one) for one in self.rows]
 
     def _day(self, rows: SessionRows) -> Day:
-        return load_day(rows, self.config.index_facts, self.config.load_params)
+        return load_day(rows, self.config.index_spec, self.config.load_params)
 
     def ticks(self) -> list[Instant]:
         """All ticks but the last, which has no rows after it to perturb."""
@@ -132,7 +132,7 @@ class RecordedSessions:
         random = generator(
             seed, "another future", at.ns, perturbation
         )  # the seed of every perturbed row
-        index = self.config.index_facts
+        index = self.config.index_spec
         changed = [
             perturbed(one, at.ns, way, index, random)
             for one in self.rows[at.session : at.session + 2]

@@ -23,7 +23,7 @@ def assumptions(config: RunConfig) -> list[tuple[str, str]]:
         else "at once"
     )
     peaks = "competing peaks give their midpoint" if entry.use_competing_peaks else (
-        "competing peaks are not looked at"
+        "competing peaks are not used"
     )  # fmt: skip
     return [
         ("Fills", f"Every leg fills {when}, at mid plus {100 * fills.entry_slippage:g} % of "
@@ -44,7 +44,7 @@ def assumptions(config: RunConfig) -> list[tuple[str, str]]:
         ("Entries", f"Looked for at {', '.join(plain_value(entry.times))} New York, on what is "
          f"known at that instant; open spreads allowed: {most_open}; credit: {least}."),
         ("Setup", f"No trade from VIX {setup.vix_threshold:g} on, or more than "
-         f"{setup.far_max * config.index_facts.scale:g} points from the pin; the pin is the first "
+         f"{setup.far_max * config.index_spec.scale:g} points from the pin; the pin is the first "
          f"gamma peak, {peaks}."),
         ("Age of data", f"A quote counts for {data.quote_max_age_s:g} s, index price, VIX and "
          f"peaks for {data.context_max_age_s:g} s; nothing older is carried on."),

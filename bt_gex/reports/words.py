@@ -29,7 +29,7 @@ FLAGS = {
     "the official print may differ",
     "parity_settlement": "settled on a price implied by put-call parity, as the index price "
     "was too old at the close",
-    "unpriced_bars": "on some bars a leg had no valid quote; no exit rule was looked at there",
+    "unpriced_bars": "on some bars a leg had no valid quote; no exit rule was evaluated there",
     "unresolved": "no price to settle on; outside all figures",
     "no_bid": "a leg had no bid but an ask of 0.50 or more when the trade was opened or closed, so "
     "that its mid was half its ask",

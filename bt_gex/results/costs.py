@@ -16,7 +16,7 @@ from bt_gex.stats.breakdown import break_even
 from bt_gex.storage.atomic import write_text
 from bt_gex.storage.reading import part, read_mapping
 from bt_gex.storage.schema import KEY
-from bt_gex.storage.shapes import AtLeast0, Count, Number, Share, validated
+from bt_gex.storage.shapes import AtLeast0, Count, Number, Share, checked_content
 
 FILE = "costs.json"
 
@@ -39,7 +39,7 @@ COSTS = TypeAdapter(Annotated[list[CostRow], Field(min_length=1)])
 
 def read_rows(stored: list[Any]) -> list[dict[str, Any]]:
     """Rows of costs, one for every slippage and delay. Raises BadValue."""
-    rows: list[dict[str, Any]] = validated(COSTS, stored, "costs")
+    rows: list[dict[str, Any]] = checked_content(COSTS, stored, "costs")
     steps = [(row["slippage"], row["delay_bars"]) for row in rows]
     grid = len({slippage for slippage, _ in steps}) * len({delay for _, delay in steps})
     if len(set(steps)) != len(steps) or len(steps) != grid:

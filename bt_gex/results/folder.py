@@ -12,11 +12,11 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from bt_gex.config.files import config_of, stored_config
+from bt_gex.config.files import stored_config, stored_run_config
 from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BadValue, BtGexError, OutputError
 from bt_gex.results.migrations import RUN
-from bt_gex.results.option_omega import write_daily_returns, write_journal
+from bt_gex.results.option_omega import write_daily_returns, write_trade_log
 from bt_gex.results.saved import (
     COLUMNS,
     TABLES,
@@ -70,7 +70,7 @@ class RunRecord:
     @cached_property
     def run_config(self) -> RunConfig:
         """The configuration it was run with. Raises UnknownName and BadValue."""
-        return config_of(self.config)
+        return stored_run_config(self.config)
 
     @property
     def index_symbol(self) -> str:
@@ -108,7 +108,7 @@ def write_run(run: RunRecord, work: Path) -> None:
     import pyarrow.parquet as pq
 
     (work / TRADES).write_text(run.to_json(), encoding="utf-8")
-    write_journal(work / "trades.csv", run.trade_records, run.config, run.market_table)
+    write_trade_log(work / "trades.csv", run.trade_records, run.config, run.market_table)
     write_daily_returns(work / "daily_returns.csv", run.daily_pnl, run.balance)
     pq.write_table(to_table(SpreadTrade, run.trade_records), work / "trades.parquet")
     for name in TABLES:

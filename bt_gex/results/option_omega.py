@@ -1,4 +1,4 @@
-"""Trades and returns in the forms other tools read: trade journals, and quantstats."""
+"""Trades and returns in the forms other tools read: Option Omega's trade log, and quantstats."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def _column(name: str, read: Callable[[str], object] = _number) -> dict[str, obj
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JournalRow:
-    """A trade as a row of a trade journal; times New York's, money in dollars, None: not known.
+class TradeLogRow:
+    """A trade as a row of a trade log; times New York's, money in dollars, None: not known.
 
     premium, avg_closing_cost  of one contract
     funds_at_close      in the account after the close of this trade
@@ -80,56 +80,56 @@ class JournalRow:
     max_loss_pct: float = field(metadata=_column("Max Loss"))
 
 
-COLUMNS: tuple[str, ...] = tuple(f.metadata["column"] for f in fields(JournalRow))
+COLUMNS: tuple[str, ...] = tuple(f.metadata["column"] for f in fields(TradeLogRow))
 
 
-def write_journal(
+def write_trade_log(
     path: Path,
     trades: Sequence[SpreadTrade],
     config: Mapping[str, object],
     market: pa.Table | None = None,
 ) -> None:
-    """Write trades as a journal's rows; see `journal_rows`."""
-    write_rows(path, journal_rows(trades, config, market))
+    """Write trades as rows of a trade log; see `trade_log_rows`."""
+    write_rows(path, trade_log_rows(trades, config, market))
 
 
-def write_rows(path: Path, rows: Iterable[JournalRow]) -> None:
+def write_rows(path: Path, rows: Iterable[TradeLogRow]) -> None:
     """Write rows under Option Omega's headers; None is an empty cell."""
-    names = [f.name for f in fields(JournalRow)]
+    names = [f.name for f in fields(TradeLogRow)]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows([getattr(row, name) for name in names] for row in rows)
 
 
-def read_rows(path: Path) -> list[JournalRow]:
+def read_rows(path: Path) -> list[TradeLogRow]:
     """The rows that were written. Raises BadValue."""
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file)
         if tuple(next(reader, ())) != COLUMNS:
-            raise BadValue(f"{path.name}, line 1: must hold the headers of a trade journal")
+            raise BadValue(f"{path.name}, line 1: must hold the headers of a trade log")
         return [_row_of(f"{path.name}, line {reader.line_num}", cells) for cells in reader]
 
 
-def _row_of(place: str, cells: Sequence[str]) -> JournalRow:
+def _row_of(place: str, cells: Sequence[str]) -> TradeLogRow:
     if len(cells) != len(COLUMNS):
         raise BadValue(f"{place}: {len(cells)} cells under {len(COLUMNS)} headers")
     values: dict[str, Any] = {}
-    for column, cell in zip(fields(JournalRow), cells, strict=True):
+    for column, cell in zip(fields(TradeLogRow), cells, strict=True):
         try:
             values[column.name] = column.metadata["read"](cell)
         except ValueError as error:
             raise BadValue(f"{place}, column {column.metadata['column']!r}: {error}") from None
-    return JournalRow(**values)
+    return TradeLogRow(**values)
 
 
 # ---------------------------------------------------------------------------------- the rows
 
 
-def journal_rows(
+def trade_log_rows(
     trades: Sequence[SpreadTrade], config: Mapping[str, Any], market: pa.Table | None = None
-) -> Iterator[JournalRow]:
-    """Trades as rows of a journal, in their order.
+) -> Iterator[TradeLogRow]:
+    """Trades as rows of a trade log, in their order.
 
     config  of the run, resolved, in plain values
     market  index price by tick, for gap and movement
@@ -151,7 +151,7 @@ def journal_rows(
         received = trade.entry_credit * multiplier * trade.quantity
         opening_fees = min(commission * len(legs) * trade.quantity, fees)
         quotes = trade.leg_quotes
-        yield JournalRow(
+        yield TradeLogRow(
             date_opened=entry.date(),
             time_opened=entry.time(),
             opening_price=trade.spot_entry,

@@ -18,7 +18,7 @@ from bt_gex.errors import BadValue
 from bt_gex.results.statistics import RunStatistics, totals_json
 from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
 from bt_gex.storage.schema import note_unknown
-from bt_gex.storage.shapes import MOST, validated
+from bt_gex.storage.shapes import MOST, checked_content
 from bt_gex.trades.codec import to_json
 from bt_gex.trades.records import SessionSummary, SpreadTrade
 
@@ -55,7 +55,7 @@ def read_source(about: Mapping[str, Any], file: str) -> dict[str, Any]:
     note_unknown(
         about, (*SavedSource.__annotations__, "sweep", "run_id", "config", "schema_version"), file
     )
-    found = dict(validated(SOURCE, dict(about), file))
+    found = dict(checked_content(SOURCE, dict(about), file))
     if "sweep" in about:
         found["sweep"] = to_json(FoundBy.from_json(about["sweep"]))
     return found

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bt_gex.config.files import config_of
+from bt_gex.config.files import stored_run_config
 from bt_gex.config.ids import SEMANTICS_VERSION
 from bt_gex.errors import BtGexError
 from bt_gex.market.calendar import instant_ns
 from bt_gex.results.costs import FILE as COSTS_FILE
 from bt_gex.results.costs import Costs
 from bt_gex.results.folder import CONFIG, TRADES, RunRecord, read_run
-from bt_gex.results.option_omega import write_daily_returns, write_journal
+from bt_gex.results.option_omega import write_daily_returns, write_trade_log
 from bt_gex.results.portfolio import combine, name_of_sum, read_combined
 from bt_gex.results.result import RunResult
 from bt_gex.results.statistics import totals_json
@@ -60,7 +60,7 @@ def verify_run(place: Path) -> Faults:
     yield from _sessions(run)
     yield from _decisions(run)
     for trade in run.trade_records:
-        yield from _trade(trade, float(run.run_config.index_facts.multiplier))
+        yield from _trade(trade, float(run.run_config.index_spec.multiplier))
     yield from _repeated(trade.order_id for trade in run.trade_records)
     yield from equity_faults(run.equity_table, run.trade_records, run.balance)
     yield from _marks(run)
@@ -76,7 +76,7 @@ def _ids(place: Path, run: RunRecord) -> Faults:
     if place.resolve().name != run.run_id:
         yield f"{place.name}: the folder is not named by its run_id {run.run_id}"
     if run.config["semantics_version"] == SEMANTICS_VERSION:
-        found = config_of(run.config).run_id(str(run.source.get("fingerprint")))
+        found = stored_run_config(run.config).run_id(str(run.source.get("fingerprint")))
         if found != run.run_id:
             yield f"{CONFIG}: run_id is {run.run_id}, of this configuration and data {found}"
 
@@ -225,10 +225,10 @@ def table_faults(path: Path, trades: Sequence[SpreadTrade]) -> Faults:
 
 def _journals(place: Path, run: RunRecord) -> Faults:
     with tempfile.TemporaryDirectory() as work:
-        journal, returns = Path(work) / "trades.csv", Path(work) / "daily_returns.csv"
-        write_journal(journal, run.trade_records, run.config, run.market_table)
+        trade_log, returns = Path(work) / "trades.csv", Path(work) / "daily_returns.csv"
+        write_trade_log(trade_log, run.trade_records, run.config, run.market_table)
         write_daily_returns(returns, run.daily_pnl, run.balance)
-        for computed in (journal, returns):
+        for computed in (trade_log, returns):
             yield from csv_faults(place / computed.name, _csv_rows(computed))
 
 

@@ -1,6 +1,6 @@
 """Whether an intent may be traded: rules in order of priority, the first rejection decides.
 
-A rule looks at an intent and at what is known of the account and answers with a `Verdict`. It never
+A rule gets an intent and the known state of the account and returns a `RuleResult`. It never
 trades, reads a clock or remembers anything. Limits are inclusive: a figure at the limit rejects.
 """
 
@@ -51,8 +51,8 @@ class PolicyState:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """A rule's answer. quantity: what is to be traded instead of what was asked for."""
+class RuleResult:
+    """A rule's answer. quantity: to trade instead of the intent's own quantity."""
 
     passed: bool = True
     reason: str = ALL_RULES_PASSED
@@ -61,11 +61,11 @@ class Verdict:
     quantity: Decimal | None = None
 
 
-PASS = Verdict()
+PASS = RuleResult()
 
 
 class Rule(Protocol):
-    """Anything with these; rules of lower priority are asked first."""
+    """Anything with these; rules with lower priority numbers are evaluated first."""
 
     @property
     def name(self) -> str: ...
@@ -74,7 +74,7 @@ class Rule(Protocol):
     @property
     def enabled(self) -> bool: ...
 
-    def check(self, intent: Intent, state: PolicyState) -> Verdict:
+    def check(self, intent: Intent, state: PolicyState) -> RuleResult:
         """Raising rejects the intent."""
         ...
 
@@ -87,13 +87,13 @@ class KillSwitch:
     priority: int = 0
     enabled: bool = True
 
-    def check(self, intent: Intent, state: PolicyState) -> Verdict:
+    def check(self, intent: Intent, state: PolicyState) -> RuleResult:
         if state.kill_switch_active:
-            return Verdict(False, KILL_SWITCH_ACTIVE, "kill switch is active")
+            return RuleResult(False, KILL_SWITCH_ACTIVE, "kill switch is active")
         if not state.trading_enabled:
-            return Verdict(False, KILL_SWITCH_ACTIVE, "trading is disabled")
+            return RuleResult(False, KILL_SWITCH_ACTIVE, "trading is disabled")
         if state.entries_halted and intent.action in OPENING:
-            return Verdict(False, KILL_SWITCH_ACTIVE, "kill switch for entries is active")
+            return RuleResult(False, KILL_SWITCH_ACTIVE, "kill switch for entries is active")
         return PASS
 
 
@@ -107,14 +107,16 @@ class DriftGuard:
     priority: int = 10
     enabled: bool = True
 
-    def check(self, intent: Intent, state: PolicyState) -> Verdict:
+    def check(self, intent: Intent, state: PolicyState) -> RuleResult:
         z = state.regime_distance_z
         if z is None:
-            return Verdict(warning="regime distance unknown: drift check skipped")
+            return RuleResult(warning="regime distance unknown: drift check skipped")
         if not z < self.reject_z:  # NaN rejects, too
-            return Verdict(False, REGIME_DRIFT, f"regime distance {z:.2f}, limit {self.reject_z}")
+            return RuleResult(
+                False, REGIME_DRIFT, f"regime distance {z:.2f}, limit {self.reject_z}"
+            )
         if z >= self.warn_z:
-            return Verdict(warning=f"regime drift: distance {z:.2f}, limit {self.reject_z}")
+            return RuleResult(warning=f"regime drift: distance {z:.2f}, limit {self.reject_z}")
         return PASS
 
 
@@ -127,15 +129,15 @@ class MaxDrawdown:
     priority: int = 20
     enabled: bool = True
 
-    def check(self, intent: Intent, state: PolicyState) -> Verdict:
+    def check(self, intent: Intent, state: PolicyState) -> RuleResult:
         if intent.action not in OPENING:
             return PASS
         drawdown = state.max_drawdown_today
         if drawdown is None:
-            return Verdict(warning="drawdown unknown: check skipped")
+            return RuleResult(warning="drawdown unknown: check skipped")
         if drawdown >= self.limit_pct:
             details = f"drawdown today {drawdown:.2f} %, limit {self.limit_pct} %"
-            return Verdict(False, MAX_DRAWDOWN_EXCEEDED, details)
+            return RuleResult(False, MAX_DRAWDOWN_EXCEEDED, details)
         return PASS
 
 
@@ -150,23 +152,23 @@ class StructuralSizing:
     priority: int = 50
     enabled: bool = True
 
-    def check(self, intent: Intent, state: PolicyState) -> Verdict:
+    def check(self, intent: Intent, state: PolicyState) -> RuleResult:
         budget = state.risk_budget_dollars
         opening = intent.action in OPENING and intent.action is not IntentAction.OPEN_SPREAD
         if budget is None or not opening:
             return PASS
         if intent.price is None or intent.stop_loss is None:
             missing = "price" if intent.price is None else "stop_loss"
-            return Verdict(False, RISK_TOO_HIGH, f"{missing} is needed to size by risk")
+            return RuleResult(False, RISK_TOO_HIGH, f"{missing} is needed to size by risk")
         stop_points = abs(intent.price - intent.stop_loss)
         if not stop_points:
-            return Verdict(warning="stop distance is zero: size not set by risk")
+            return RuleResult(warning="stop distance is zero: size not set by risk")
         point_value = point_value_of(intent.symbol)
         risk = stop_points * point_value
         effective = budget * state.risk_multiplier
         contracts = effective // risk
         if contracts >= 1:
-            return Verdict(quantity=contracts)
+            return RuleResult(quantity=contracts)
         figures: dict[str, Decimal | int] = {
             "entry": intent.price,
             "stop": intent.stop_loss,
@@ -179,7 +181,7 @@ class StructuralSizing:
             "computed_contracts": contracts,
         }
         details = json.dumps({name: float(value) for name, value in figures.items()})
-        return Verdict(False, RISK_TOO_HIGH, details)
+        return RuleResult(False, RISK_TOO_HIGH, details)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +210,7 @@ class Policy:
         return Policy((*self.rules, rule))
 
     def evaluate(self, intent: Intent, state: PolicyState) -> PolicyDecision:
-        """Ask the rules until one rejects; of several quantities the last one counts."""
+        """Evaluate the rules until one rejects; of several quantities the last one counts."""
         evaluated: list[str] = []
         warnings: list[str] = []
         quantity: Decimal | None = None
@@ -216,22 +218,22 @@ class Policy:
             if not rule.enabled:
                 continue
             evaluated.append(rule.name)
-            verdict = _asked(rule, intent, state)
-            if verdict.warning:
-                warnings.append(verdict.warning)
-            if not verdict.passed:
+            result = _result_of(rule, intent, state)
+            if result.warning:
+                warnings.append(result.warning)
+            if not result.passed:
                 return PolicyDecision(
                     approved=False,
-                    reason=verdict.reason,
-                    reason_details=verdict.details,
+                    reason=result.reason,
+                    reason_details=result.details,
                     rules_evaluated=tuple(evaluated),
                     rules_passed=tuple(evaluated[:-1]),
                     rules_failed=(rule.name,),
                     warnings=tuple(warnings),
                     modified_quantity=None,
                 )
-            if verdict.quantity is not None:
-                quantity = verdict.quantity
+            if result.quantity is not None:
+                quantity = result.quantity
         return PolicyDecision(
             approved=True,
             reason=ALL_RULES_PASSED,
@@ -247,13 +249,13 @@ class Policy:
 DEFAULT_RULES: tuple[Rule, ...] = (KillSwitch(), DriftGuard(), MaxDrawdown(), StructuralSizing())
 
 
-def _asked(rule: Rule, intent: Intent, state: PolicyState) -> Verdict:
-    # A rule that fails has not said yes: whatever it raises, the intent is not traded.
+def _result_of(rule: Rule, intent: Intent, state: PolicyState) -> RuleResult:
+    # A rule that raises has not approved the intent: it is rejected.
     try:
         return rule.check(intent, state)
     except Exception as error:
         details = f"exception in rule {rule.name}: {type(error).__name__}: {error}"
-        return Verdict(False, KILL_SWITCH_ACTIVE, details)
+        return RuleResult(False, KILL_SWITCH_ACTIVE, details)
 
 
 def point_value_of(symbol: str) -> int:

@@ -80,7 +80,7 @@ def load_days(recording: Recording, config: RunConfig) -> list[Day]:
     wanted = recording.calendar(config.start, config.end)
     days = []
     for rows in recording.sessions(config.index, wanted):
-        days.append(load_day(rows, config.index_facts, config.load_params))
+        days.append(load_day(rows, config.index_spec, config.load_params))
         rows.rest()
     return days
 

@@ -1,4 +1,4 @@
-"""How much of a result is luck: the same sessions drawn again and again, in other orders.
+"""Bootstrap intervals of a run's figures: its sessions resampled with replacement.
 
 Trades of one session are not independent, so whole sessions are drawn, in blocks of neighbours
 that wrap around the end (the circular block bootstrap of D. N. Politis and J. P. Romano, 1992).

@@ -68,8 +68,8 @@ def probabilistic_sharpe(found: Moments, benchmark: float = 0.0) -> float | None
 
 
 def expected_best_sharpe(trials: int, variance: float) -> float:
-    """The ratio the best of so many worthless variants shows: √V·((1 - γ)·Φ⁻¹(1 - 1/N) +
-    γ·Φ⁻¹(1 - 1/(N·e))) (2014, equation 1); 0 for a single one.
+    """Expected maximum Sharpe ratio of N variants under the null of no skill:
+    √V·((1 - γ)·Φ⁻¹(1 - 1/N) + γ·Φ⁻¹(1 - 1/(N·e))) (2014, equation 1); 0 for one variant.
 
     variance  of the ratios among the variants
     """
@@ -82,7 +82,7 @@ def expected_best_sharpe(trials: int, variance: float) -> float:
 
 
 def deflated_sharpe(found: Moments, trials: int, variance: float) -> float | None:
-    """Probability that the true ratio is above what the best of worthless variants shows."""
+    """Probability that the true ratio exceeds the expected maximum under the null."""
     return probabilistic_sharpe(found, expected_best_sharpe(trials, variance))
 
 

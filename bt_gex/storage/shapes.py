@@ -27,7 +27,7 @@ Stamp = Annotated[str, AfterValidator(_aware)]
 FourQuotes = Annotated[list[Number | None], Field(min_length=4, max_length=4)]
 
 
-def validated(adapter: TypeAdapter[Any], values: object, what: str) -> Any:
+def checked_content(adapter: TypeAdapter[Any], values: object, what: str) -> Any:
     """The values without keys that the type does not have. Raises BadValue with the first fault."""
     try:
         return adapter.validate_python(values)

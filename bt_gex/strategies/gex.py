@@ -68,7 +68,7 @@ class GexStrategy(QuietStrategy):
     `exit` parameter sets, and any single parameter of those by its own name, which wins
     (`stop_loss=0.15`), so that `optstrategy` can vary it.
 
-    On a bar the open spreads are looked at first, then a check is made: a spread closed on a bar
+    On a bar the exit rules of open spreads come first, then the check: a spread closed on a bar
     frees its margin and its place on that bar.
     """
 

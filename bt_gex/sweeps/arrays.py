@@ -40,7 +40,7 @@ class Market(NamedTuple):
     multiplier: int
 
 
-class Terms(NamedTuple):
+class KernelSettings(NamedTuple):
     """The settings of a run, in numbers.
 
     setup   near_pin_max, moderate_max, far_max, ic_buffer, moderate_pin_buffer,

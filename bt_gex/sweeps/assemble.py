@@ -1,4 +1,4 @@
-"""From the outcomes of variants to the result of a sweep: ranks, the best, and how much is luck."""
+"""From the outcomes of variants to the result of a sweep: ranks, best, selection statistics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from bt_gex.config.ids import SEMANTICS_VERSION
 from bt_gex.config.run_config import plain_value
 from bt_gex.findings.of_claim import ASSUMED, stop_is_idle
-from bt_gex.results.option_omega import JournalRow, journal_rows
+from bt_gex.results.option_omega import TradeLogRow, trade_log_rows
 from bt_gex.runs.replay import market_table, run
 from bt_gex.stats.objectives import rank
 from bt_gex.stats.overfitting import Overfitting, overfitting
@@ -23,7 +23,7 @@ from bt_gex.stats.sharpe import session_sharpes
 from bt_gex.storage.arrow_arrays import column_of, to_arrow, to_numpy
 from bt_gex.sweeps.engines import Sessions
 from bt_gex.sweeps.evaluate import SESSION_PNL
-from bt_gex.sweeps.plan import Plan, Variant, config_of, plan_to_yaml
+from bt_gex.sweeps.plan import Plan, Variant, plan_to_yaml, variant_config
 from bt_gex.sweeps.records import InShort, SweepSummary
 from bt_gex.sweeps.result import SweepResult, is_number
 from bt_gex.sweeps.store import Outcome
@@ -51,13 +51,13 @@ def assemble(
         for row in [*(r for r in by_rank if r["tag"] == "baseline"), *by_rank[:SHOWN]]
     )
     kept = {v: _trades(plan, variants[v], sessions) for v in shown}
-    luck = luck_of(comparable(plan, winner, pnls), plan.base.account.balance)
+    selection = selection_statistics(comparable(plan, winner, pnls), plan.base.account.balance)
     summary = summary_of(
         plan,
         rows,
         sessions=len(sessions.rows),
         with_data=len(sessions.with_data().rows),
-        luck=luck,
+        selection=selection,
         edges=edges_of(plan, winner),
     )
     return SweepResult(
@@ -67,7 +67,7 @@ def assemble(
         summary=summary,
         rows=rows,
         trades={v: trades for v, (trades, _) in kept.items()},
-        journals={v: journal for v, (_, journal) in kept.items()},
+        trade_logs={v: trade_log for v, (_, trade_log) in kept.items()},
         session_pnl=pnls,
         best=None
         if winner is None or summary.best is None
@@ -109,7 +109,7 @@ def summary_of(
     *,
     sessions: int,
     with_data: int,
-    luck: Luck,
+    selection: SelectionStatistics,
     edges: Mapping[str, Any],
 ) -> SweepSummary:
     """How many variants there were, and how the best stands beside the average and the baseline.
@@ -141,10 +141,10 @@ def summary_of(
         profitable=int((pnls > 0).sum()),
         same_as_best=_same_as(best, done),
         assumed=_assumed(plan),
-        comparable=luck.comparable,
-        different=luck.different,
-        session_sharpe_variance=luck.session_sharpe_variance,
-        overfitting=luck.overfitting,
+        comparable=selection.comparable,
+        different=selection.different,
+        session_sharpe_variance=selection.session_sharpe_variance,
+        overfitting=selection.overfitting,
         edges=edges,
     )
 
@@ -187,14 +187,14 @@ def best_config(plan: Plan, winner: Variant) -> dict[str, Any]:
 
 def _trades(
     plan: Plan, variant: Variant, sessions: Sessions
-) -> tuple[list[SpreadTrade], list[JournalRow]]:
-    """Trades of a variant, and the same as rows of a journal."""
-    config = config_of(plan.base, variant)
+) -> tuple[list[SpreadTrade], list[TradeLogRow]]:
+    """Trades of a variant, and the same as rows of a trade log."""
+    config = variant_config(plan.base, variant)
     days = [day for day in sessions.days(config.load_params) if day.has_data]
     if not days:
         return [], []
     records: list[SpreadTrade] = run(config, days).analyzers.trades.records
-    return records, list(journal_rows(records, config.resolved(), market_table(days)))
+    return records, list(trade_log_rows(records, config.resolved(), market_table(days)))
 
 
 def session_pnl_table(outcomes: Sequence[Outcome], sessions: Sessions) -> pa.Table:
@@ -222,7 +222,7 @@ def comparable(plan: Plan, winner: Variant | None, pnls: pa.Table) -> pa.Table:
     return pnls.filter(pc.is_in(pnls["variant_id"], pa.array(same)))
 
 
-class Luck(NamedTuple):
+class SelectionStatistics(NamedTuple):
     """See `SweepSummary`."""
 
     comparable: int
@@ -231,16 +231,16 @@ class Luck(NamedTuple):
     overfitting: Overfitting | None
 
 
-def luck_of(pnls: pa.Table, balance: float) -> Luck:
-    """How far the ratios of the variants lie apart, and how often the winner of some sessions is
-    a poor one on the others; None where there are too few of either."""
+def selection_statistics(pnls: pa.Table, balance: float) -> SelectionStatistics:
+    """Variance of the variants' Sharpe ratios, and probability of overfitting; None with too few
+    variants or sessions."""
     days = pnls.column_names[1:]
     table = np.array([to_numpy(pnls[day]) for day in days]).reshape(len(days), len(pnls))
     if table.size:
-        table = np.unique(table, axis=1)  # what made the same in every session is one
+        table = np.unique(table, axis=1)  # variants with equal P&L in every session count once
     sharpes = session_sharpes(table, balance) if len(days) and len(pnls) else np.empty(0)
     known = sharpes[~np.isnan(sharpes)]
-    return Luck(
+    return SelectionStatistics(
         comparable=len(pnls),
         different=table.shape[1],
         session_sharpe_variance=float(known.var(ddof=1)) if len(known) > 1 else None,
@@ -269,7 +269,7 @@ def edges_of(plan: Plan, winner: Variant | None) -> dict[str, Any]:
     ages of data are not for the trader to choose."""
     if winner is None:
         return {}
-    exits = config_of(plan.base, winner).exit
+    exits = variant_config(plan.base, winner).exit
     idle = {"exit.stop_loss"} if stop_is_idle(exits) else set()
     return {
         setting: plain_value(winner.settings[setting])

@@ -25,7 +25,7 @@ from bt_gex.sessions.rows import LegKey
 from bt_gex.stats.metrics import variant_metrics
 from bt_gex.strategies.gex import check_rows, facts_of, order_id
 from bt_gex.sweeps import kernel
-from bt_gex.sweeps.arrays import NEVER, Ints, Market, Terms, Trades
+from bt_gex.sweeps.arrays import NEVER, Ints, KernelSettings, Market, Trades
 from bt_gex.sweeps.compiler import compiled
 from bt_gex.sweeps.evaluate import SESSION_PNL
 from bt_gex.trades.events import SpreadClosed, SpreadSettled
@@ -80,7 +80,7 @@ class CompiledEngine:
                 checks.first,
                 checks.rows,
                 checks.end_of_day,
-                terms_of(config),
+                kernel_settings(config),
                 trades,
                 skips,
             )
@@ -157,7 +157,7 @@ class CompiledRun:
         t, config = self.trades, self.config
         day, row = self.engine.days[int(t.session[n])], int(t.check_row[n])
         seen = Seen(float(day.spot[row]), float(day.vix[row]), float(day.pin[row]))
-        setup = setup_for(seen, config.index_facts, config.setup)
+        setup = setup_for(seen, config.index_spec, config.setup)
         spread = setup.spread
         assert spread is not None
         values, clamped = day.path_of(spread)
@@ -242,12 +242,12 @@ def _quotes(
     return bid, ask, first
 
 
-def terms_of(config: RunConfig) -> Terms:
+def kernel_settings(config: RunConfig) -> KernelSettings:
     """The settings in numbers, each of one type whatever it was written as."""
     s, e, x, f, a, k = (
         config.setup, config.entry, config.exit, config.fills, config.account, config.kelly,
     )  # fmt: skip
-    return Terms(
+    return KernelSettings(
         setup=(
             float(s.near_pin_max), float(s.moderate_max), float(s.far_max), float(s.ic_buffer),
             float(s.moderate_pin_buffer), float(s.moderate_spot_buffer),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bt_gex.blackbox.recording import Recording
-from bt_gex.config.files import config_of
+from bt_gex.config.files import stored_run_config
 from bt_gex.errors import DataError
 from bt_gex.results.costs import Costs
 from bt_gex.results.result import RunResult
@@ -32,7 +32,7 @@ def count_costs(
 
     Raises DataError when the data is not that of the result.
     """
-    config = config_of(result.config)
+    config = stored_run_config(result.config)
     with Recording(database, cache, use_cache) as recording:
         everything = load_days(recording, config)
     if fingerprint_of(everything) != result.source.get("fingerprint"):

@@ -22,7 +22,7 @@ class Sessions:
     """The sessions of a configuration, read once; as seen with each way of reading asked for."""
 
     def __init__(self, recording: Recording, config: RunConfig) -> None:
-        self.index = config.index_facts
+        self.index = config.index_spec
         wanted = recording.calendar(config.start, config.end)
         self.rows: list[SessionRows] = list(recording.sessions(config.index, wanted))
         self._days: dict[LoadParams, list[Day]] = {}

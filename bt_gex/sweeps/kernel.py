@@ -35,7 +35,7 @@ from bt_gex.rules.gex.setup import (
     choose,
 )
 from bt_gex.rules.gex.sizing import half_kelly_contracts
-from bt_gex.sweeps.arrays import NEVER, Floats, Ints, Market, Terms, Trades
+from bt_gex.sweeps.arrays import NEVER, Floats, Ints, KernelSettings, Market, Trades
 
 SETTLED, UNRESOLVED = END_OF_DAY + 1, END_OF_DAY + 2  # ends besides those by the exit rules
 
@@ -45,7 +45,7 @@ def simulate(
     checks_first: Ints,
     checks: Ints,
     end_of_day: Ints,
-    terms: Terms,
+    settings: KernelSettings,
     trades: Trades,
     skips: Ints,
 ) -> int:
@@ -54,7 +54,7 @@ def simulate(
     checks_first, checks  rows of the checks of each session, ascending
     end_of_day            row of each session from which spreads are closed
     """
-    cash, closed, number = terms.balance, 0, 0
+    cash, closed, number = settings.balance, 0, 0
     pnls = np.empty(len(checks), dtype=np.float64)
     bid, ask = np.empty(4), np.empty(4)
     kelly_closed = 0
@@ -66,7 +66,7 @@ def simulate(
             is_fill = pending > 0 and (check == after or trades.entry_row[number] <= checks[check])
             if is_fill:  # it arrives before its bar's exits
                 row = trades.entry_row[number]
-                upto = row if terms.latency == 0 else row - 1
+                upto = row if settings.latency == 0 else row - 1
             else:
                 row = checks[check]
                 upto = row
@@ -76,24 +76,24 @@ def simulate(
             if not is_fill:
                 check += 1
                 kind = enter(
-                    market, session, row, terms, trades, began, number, pending, cash, pnls,
+                    market, session, row, settings, trades, began, number, pending, cash, pnls,
                     kelly_closed, bid, ask,
                 )  # fmt: skip
-                if kind == 0 and row + terms.latency >= last:
+                if kind == 0 and row + settings.latency >= last:
                     kind = SESSION_OVER
                 if kind:
                     skips[kind] += 1
                 else:
                     pending += 1
                 continue
-            kind = fill(market, session, terms, trades, began, number, cash, bid, ask)
+            kind = fill(market, session, settings, trades, began, number, cash, bid, ask)
             pending -= 1
             if kind:
                 skips[kind] += 1
                 drop(trades, number, pending)
                 continue
             cash += trades.booked[number]
-            leave(market, session, last, end_of_day[session], terms, trades, number, bid, ask)
+            leave(market, session, last, end_of_day[session], settings, trades, number, bid, ask)
             number += 1
         cash, closed, kelly_closed = close_until(
             trades, began, number, last, cash, closed, pnls, kelly_closed
@@ -136,7 +136,7 @@ def enter(
     market: Market,
     session: int,
     row: int,
-    terms: Terms,
+    settings: KernelSettings,
     trades: Trades,
     began: int,
     number: int,
@@ -153,10 +153,10 @@ def enter(
     missing = missing_input(spot, vix, pin)
     if missing:
         return missing
-    s = terms.setup
+    s = settings.setup
     outcome, _, _, k0, k1, k2, k3 = choose(
-        pin, spot, vix, terms.vix_threshold, market.increment, market.scale,
-        s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], terms.parity,
+        pin, spot, vix, settings.vix_threshold, market.increment, market.scale,
+        s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], settings.parity,
     )  # fmt: skip
     if outcome == SKIP_VIX:
         return VIX_TOO_HIGH
@@ -169,7 +169,7 @@ def enter(
         if trades.closing[n] == NEVER:
             open_now += 1
             held += trades.booked[n]
-    refused = refused_unpriced(min(sides[0], sides[1]), open_now, terms.max_open)
+    refused = refused_unpriced(min(sides[0], sides[1]), open_now, settings.max_open)
     if refused:
         return refused
     place = number + pending
@@ -183,28 +183,28 @@ def enter(
         )
     if not quotes_at(market, trades, place, row, legs, bid, ask):
         return NO_QUOTE
-    credit = price_of(legs, bid, ask, terms.entry_slippage, True)
-    refused = refused_credit(credit, width, terms.min_credit)
+    credit = price_of(legs, bid, ask, settings.entry_slippage, True)
+    refused = refused_credit(credit, width, settings.min_credit)
     if refused:
         return refused
-    quantity = terms.quantity
-    if terms.by_kelly:
-        k = terms.kelly
+    quantity = settings.quantity
+    if settings.by_kelly:
+        k = settings.kelly
         quantity, _, _ = half_kelly_contracts(
-            pnls, kelly_closed, to_cents(cash - held), terms.balance,
-            (width - credit) * market.multiplier, k[0], k[1], terms.kelly_stop_below, k[2],
+            pnls, kelly_closed, to_cents(cash - held), settings.balance,
+            (width - credit) * market.multiplier, k[0], k[1], settings.kelly_stop_below, k[2],
         )  # fmt: skip
         if quantity <= 0:
             return SIZE_ZERO
     trades.session[place], trades.quantity[place] = session, quantity
-    trades.check_row[place], trades.entry_row[place] = row, row + terms.latency
+    trades.check_row[place], trades.entry_row[place] = row, row + settings.latency
     return 0
 
 
 def fill(
     market: Market,
     session: int,
-    terms: Terms,
+    settings: KernelSettings,
     trades: Trades,
     began: int,
     number: int,
@@ -217,15 +217,15 @@ def fill(
     width, quantity = trades.width[number], trades.quantity[number]
     if not quotes_at(market, trades, number, trades.entry_row[number], legs, bid, ask):
         return NO_QUOTE
-    credit = price_of(legs, bid, ask, terms.entry_slippage, True)
-    refused = refused_credit(credit, width, terms.min_credit)
+    credit = price_of(legs, bid, ask, settings.entry_slippage, True)
+    refused = refused_credit(credit, width, settings.min_credit)
     if refused:
         return refused
     reserved = 0.0
     for n in range(began, number):
         if trades.closing[n] == NEVER:
             reserved += trades.width[n] * market.multiplier * trades.quantity[n]
-    commission = quantity * terms.commission * legs
+    commission = quantity * settings.commission * legs
     booked = to_cents(credit * market.multiplier * quantity) - to_cents(commission)
     if beyond_margin(cash - reserved, booked, width * market.multiplier * quantity):
         return MARGIN
@@ -248,7 +248,7 @@ def leave(
     session: int,
     last: int,
     end_of_day: int,
-    terms: Terms,
+    settings: KernelSettings,
     trades: Trades,
     number: int,
     bid: Floats,
@@ -258,7 +258,7 @@ def leave(
     outcome, credit, width = trades.outcome[number], trades.credit[number], trades.width[number]
     legs = 4 if outcome == CONDOR else 2
     high = outcome in (CONDOR, CALL_HIGH, PUT_HIGH)
-    target = terms.target_high if high else terms.target_medium
+    target = settings.target_high if high else settings.target_medium
     point = trades.quantity[number]
     commission = trades.commission[number]
     unpriced, clamps = 0, 0
@@ -274,13 +274,13 @@ def leave(
         if not looked_at:
             continue
         reason = exit_outcome(
-            credit, value, row >= end_of_day, target, terms.stop_loss, terms.emergency_stop
+            credit, value, row >= end_of_day, target, settings.stop_loss, settings.emergency_stop
         )
         if reason:
-            price = price_of(legs, bid, ask, terms.exit_slippage, False)
+            price = price_of(legs, bid, ask, settings.exit_slippage, False)
             paid = clamp(price, width)
             trades.clamped_exit[number] = abs(paid - price) > CLAMP_TOLERANCE
-            commission += point * terms.commission * legs
+            commission += point * settings.commission * legs
             finish(trades, number, row, reason, paid, commission, market.multiplier)
             trades.unpriced[number], trades.clamped[number] = unpriced, clamps
             return

@@ -16,7 +16,7 @@ from bt_gex.sessions.day import Day, LoadParams
 from bt_gex.strategies.gex import GexStrategy
 from bt_gex.sweeps.engines import BacktraderEngine
 from bt_gex.sweeps.evaluate import measure
-from bt_gex.sweeps.plan import Variant, config_of
+from bt_gex.sweeps.plan import Variant, variant_config
 from bt_gex.sweeps.pool import Engine, guarded, run_one
 from bt_gex.sweeps.store import Outcome
 
@@ -88,7 +88,7 @@ def run_optstrategy(
         if variant.invalid:
             report(run_one(engine, base, variant))
             continue
-        config = config_of(base, variant)
+        config = variant_config(base, variant)
         groups.setdefault(config.load_params, []).append((variant.variant_id, config))
     for params, group in groups.items():
         days = [day for day in engine.sessions.days(params) if day.has_data]

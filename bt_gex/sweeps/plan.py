@@ -102,7 +102,7 @@ class Plan:
         return name_of(self.base.index, self.base.start, self.base.end, f"sweep-{short_hash(said)}")
 
 
-def config_of(base: RunConfig, variant: Variant) -> RunConfig:
+def variant_config(base: RunConfig, variant: Variant) -> RunConfig:
     """The configuration of a variant."""
     return base.with_settings(variant.overrides)
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BtGexError, EngineError
-from bt_gex.sweeps.plan import Variant, config_of
+from bt_gex.sweeps.plan import Variant, variant_config
 from bt_gex.sweeps.store import Outcome
 
 AHEAD = 4  # chunks handed out a worker: enough to keep it busy, few to take back
@@ -97,7 +97,7 @@ def run_one(engine: Engine, base: RunConfig, variant: Variant) -> Outcome:
     """The outcome of one variant, whatever it is."""
     if variant.invalid:
         return Outcome(variant_id=variant.variant_id, status="skipped", reason=variant.invalid)
-    return guarded(variant.variant_id, lambda: engine.metrics(config_of(base, variant)))
+    return guarded(variant.variant_id, lambda: engine.metrics(variant_config(base, variant)))
 
 
 def guarded(variant_id: str, metrics: Callable[[], dict[str, Any]]) -> Outcome:

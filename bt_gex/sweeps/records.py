@@ -139,7 +139,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalkForwardSummary(Judgement):
-    """The terms of a walk-forward, its judgement, and the statistics of all its trades.
+    """The window settings of a walk-forward, its judgement, and the statistics of all its trades.
 
     train, test, embargo  sessions
     """

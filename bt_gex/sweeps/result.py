@@ -13,7 +13,7 @@ import pyarrow as pa
 import yaml
 
 from bt_gex.errors import BtGexError, OutputError
-from bt_gex.results.option_omega import JournalRow, read_rows, write_rows
+from bt_gex.results.option_omega import TradeLogRow, read_rows, write_rows
 from bt_gex.storage.arrow_arrays import column_of, data_frame
 from bt_gex.storage.atomic import Writer, write_folder
 from bt_gex.storage.reading import UNREADABLE, first_line, read_mapping, read_table
@@ -44,7 +44,7 @@ class SweepResult:
     rows      one a variant in the order of the plan: OWN_COLUMNS, the swept settings by their
               dotted names, the metrics
     trades    trade records of the baseline and of the best, by variant id
-    journals  the same trades as rows of a trade journal
+    trade_logs  the same trades as rows of a trade log
     session_pnl  variant_id, and dollars of each variant that succeeded by session with data
     best      configuration of the best variant, usable as a configuration file; None without one
     """
@@ -55,7 +55,7 @@ class SweepResult:
     summary: SweepSummary
     rows: list[dict[str, Any]]
     trades: dict[str, list[SpreadTrade]]
-    journals: dict[str, list[JournalRow]]
+    trade_logs: dict[str, list[TradeLogRow]]
     session_pnl: pa.Table
     best: dict[str, Any] | None
     folder: Path | None = None
@@ -86,7 +86,7 @@ class SweepResult:
             for variant_id, trades in self.trades.items():
                 found = to_table(SpreadTrade, trades)
                 pq.write_table(found, work / "trades" / f"{variant_id}.parquet")
-                write_rows(work / "trades" / f"{variant_id}.csv", self.journals[variant_id])
+                write_rows(work / "trades" / f"{variant_id}.csv", self.trade_logs[variant_id])
             for name, write_extra in (extras or {}).items():
                 write_extra(work / name)
 
@@ -111,7 +111,7 @@ class SweepResult:
         trades = {
             file.stem: read_table(file) for file in sorted((place / "trades").glob("*.parquet"))
         }
-        journals = sorted((place / "trades").glob("*.csv"))
+        trade_logs = sorted((place / "trades").glob("*.csv"))
         best = place / "best.yaml"
         return cls(
             name=about["name"],
@@ -123,7 +123,7 @@ class SweepResult:
                 name: from_table(SpreadTrade, table, f"trades/{name}.parquet, trade")
                 for name, table in trades.items()
             },
-            journals={file.stem: read_rows(file) for file in journals},
+            trade_logs={file.stem: read_rows(file) for file in trade_logs},
             session_pnl=read_table(place / "session_pnl.parquet"),
             best=read_mapping(best) if best.exists() else None,
             folder=place,

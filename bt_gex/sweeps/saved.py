@@ -16,7 +16,7 @@ from bt_gex.errors import BadValue
 from bt_gex.results.migrations import with_first_semantics
 from bt_gex.storage.reading import part, read_mapping
 from bt_gex.storage.schema import KEY, Content, Schema
-from bt_gex.storage.shapes import AtLeast0, Count, Number, Share, validated
+from bt_gex.storage.shapes import AtLeast0, Count, Number, Share, checked_content
 
 PLAN, SUMMARY = "plan.yaml", "summary.json"
 
@@ -70,7 +70,7 @@ def read_content(place: Path, schema: Schema) -> tuple[dict[str, Any], dict[str,
 def check_rows(rows: Sequence[Mapping[str, object]], swept: Mapping[str, object]) -> None:
     """Raise BadValue where the row of a variant is not whole."""
     file = "variants.parquet"
-    validated(ROWS, rows, f"{file}, row")
+    checked_content(ROWS, rows, f"{file}, row")
     for row in rows:
         known = row["status"] == "success"
         if any((row[name] is not None) != known for name in FIGURES) or not set(swept) <= set(row):

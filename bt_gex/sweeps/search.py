@@ -10,7 +10,7 @@ from typing import Any
 
 from bt_gex.errors import BadValue, EngineError
 from bt_gex.sweeps.plan import Plan, Search, Variant, VariantMaker
-from bt_gex.sweeps.store import Journal, Outcome
+from bt_gex.sweeps.store import Outcome, OutcomeLog
 
 BATCH = 8  # variants asked for at once, whatever the number of workers: the same search on any
 STUDY = "optuna.log"
@@ -27,17 +27,17 @@ class Found:
 def search_variants(
     plan: Plan,
     search: Search,
-    journal: Journal,
+    outcome_log: OutcomeLog,
     run: Callable[[Sequence[Variant]], None],
     folder: Path,
 ) -> Found:
     """Run the baseline and then the trials of a search over the plan's grid.
 
-    run     runs variants and puts their outcomes into the journal
+    run     runs variants and puts their outcomes into the outcome log
     folder  keeps the study, as a file that Optuna's own tools read
 
     The same seed gives the same trials: a search that is taken up again asks for them anew and
-    runs only those that the journal does not have. Raises EngineError without Optuna.
+    runs only those that the outcome log does not have. Raises EngineError without Optuna.
     """
     optuna = _optuna()
     if not plan.grid:
@@ -45,7 +45,7 @@ def search_variants(
     maker = VariantMaker(plan.base, plan.grid)
     objective = plan.score
     variants = {plan.variants[0].variant_id: plan.variants[0]}
-    _run_missing(list(variants.values()), journal, run)
+    _run_missing(list(variants.values()), outcome_log, run)
     study = _new_study(optuna, folder / STUDY)
     for batch, first in enumerate(range(0, search.trials, BATCH)):
         # A sampler of its own for each batch: what it draws depends on the seed and the trials
@@ -54,9 +54,9 @@ def search_variants(
         trials = [study.ask() for _ in range(min(BATCH, search.trials - first))]
         asked = [_variant(maker, plan, trial) for trial in trials]
         new = {variant.variant_id: variant for variant in asked}
-        _run_missing(list(new.values()), journal, run)
+        _run_missing(list(new.values()), outcome_log, run)
         for trial, variant in zip(trials, asked, strict=True):
-            outcome = journal.outcomes[variant.variant_id]
+            outcome = outcome_log.outcomes[variant.variant_id]
             score = objective(outcome.metrics) if outcome.status == "success" else None
             if score is None:
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
@@ -65,7 +65,7 @@ def search_variants(
             variants.setdefault(variant.variant_id, variant)
     everything = tuple(variants.values())
     tried = replace(plan, variants=everything, duplicates=search.trials + 1 - len(everything))
-    return Found(tried, [journal.outcomes[v.variant_id] for v in everything])
+    return Found(tried, [outcome_log.outcomes[v.variant_id] for v in everything])
 
 
 def _optuna() -> Any:
@@ -96,8 +96,8 @@ def _variant(maker: VariantMaker, plan: Plan, trial: Any) -> Variant:
 
 
 def _run_missing(
-    variants: Sequence[Variant], journal: Journal, run: Callable[[Sequence[Variant]], None]
+    variants: Sequence[Variant], outcome_log: OutcomeLog, run: Callable[[Sequence[Variant]], None]
 ) -> None:
-    todo = [variant for variant in variants if variant.variant_id not in journal.outcomes]
+    todo = [variant for variant in variants if variant.variant_id not in outcome_log.outcomes]
     if todo:
         run(todo)

@@ -13,7 +13,7 @@ from typing import IO, Any, Literal
 from bt_gex.errors import OutputError
 
 Status = Literal["success", "skipped", "failed"]
-JOURNAL = "variants.jsonl"
+OUTCOMES_FILE = "variants.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Outcome:
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Journal:
+class OutcomeLog:
     """Outcomes in a file, a line each, in the order in which they came.
 
     A line that was only half written when the process ended is dropped on opening; what it held is
@@ -38,11 +38,11 @@ class Journal:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / JOURNAL
+        self.path = folder / OUTCOMES_FILE
         self.outcomes: dict[str, Outcome] = {}
         self._file: IO[bytes] | None = None
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> OutcomeLog:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             whole = self._read()

@@ -16,11 +16,11 @@ from bt_gex.sweeps.assemble import assemble
 from bt_gex.sweeps.cluster import Job, check_address, run_on_cluster
 from bt_gex.sweeps.engines import ENGINES, Sessions, make_engine, prepare
 from bt_gex.sweeps.optimizer import run_optstrategy
-from bt_gex.sweeps.plan import Plan, Variant, check_runnable, config_of
+from bt_gex.sweeps.plan import Plan, Variant, check_runnable, variant_config
 from bt_gex.sweeps.pool import Engine, can_fork, run_one, run_variants
 from bt_gex.sweeps.result import SweepResult, write_plan
 from bt_gex.sweeps.search import STUDY, search_variants
-from bt_gex.sweeps.store import Journal, Outcome
+from bt_gex.sweeps.store import Outcome, OutcomeLog
 
 Progress = Callable[[str, int, int], None]
 OPTIMIZERS = ("pool", "cerebro")
@@ -127,17 +127,17 @@ def _run_stored(
     progress: Progress | None,
 ) -> tuple[Plan, list[Outcome]]:
     """Run into the folder of a sweep under way, which is removed again if nothing came of it."""
-    with Journal(partial) as journal:
-        if journal.outcomes and not how.resume:
+    with OutcomeLog(partial) as outcome_log:
+        if outcome_log.outcomes and not how.resume:
             raise OutputError(
-                f"{partial} holds {len(journal.outcomes)} of {len(plan.variants)} variants of "
+                f"{partial} holds {len(outcome_log.outcomes)} of {len(plan.variants)} variants of "
                 "this sweep; go on with --resume, or delete it to begin anew"
             )
         try:
             write_plan(partial, plan)
-            return finish(plan, sessions, journal, how, job, progress)
+            return finish(plan, sessions, outcome_log, how, job, progress)
         except BaseException:
-            if not journal.outcomes:
+            if not outcome_log.outcomes:
                 shutil.rmtree(partial, ignore_errors=True)
             raise
 
@@ -154,30 +154,30 @@ def partial_copy(file: Path) -> Writer:
 def finish(
     plan: Plan,
     sessions: Sessions,
-    journal: Journal,
+    outcome_log: OutcomeLog,
     how: SweepOptions,
     job: Job,
     progress: Progress | None = None,
 ) -> tuple[Plan, list[Outcome]]:
-    """Run what the journal does not have; the plan with all that was run, and their outcomes."""
+    """Run the variants missing in the outcome log; the plan with all of them, and outcomes."""
     engine = make_engine(how.engine, sessions)
     total = plan.search.trials + 1 if plan.search else len(plan.variants)
 
     def report(outcome: Outcome) -> None:
-        journal.add(outcome)
+        outcome_log.add(outcome)
         if progress:
-            progress("variants", len(journal.outcomes), total)
+            progress("variants", len(outcome_log.outcomes), total)
 
     def run(variants: Sequence[Variant]) -> None:
         _run(engine, plan, variants, how, job, report)
 
     if plan.search:
-        found = search_variants(plan, plan.search, journal, run, journal.path.parent)
+        found = search_variants(plan, plan.search, outcome_log, run, outcome_log.path.parent)
         return found.plan, found.outcomes
-    todo = [v for v in plan.variants if v.variant_id not in journal.outcomes]
+    todo = [v for v in plan.variants if v.variant_id not in outcome_log.outcomes]
     if todo:
         run(todo)
-    return plan, [journal.outcomes[variant.variant_id] for variant in plan.variants]
+    return plan, [outcome_log.outcomes[variant.variant_id] for variant in plan.variants]
 
 
 def _run(
@@ -192,7 +192,7 @@ def _run(
     if how.cluster is not None:
         run_on_cluster(how.cluster, job, variants, how.processes, chunk, report)
         return
-    prepare(engine, (config_of(plan.base, variant) for variant in reading_apart(variants)))
+    prepare(engine, (variant_config(plan.base, variant) for variant in reading_apart(variants)))
     report(run_one(engine, plan.base, variants[0]))  # which loads here what most variants need
     if how.optimizer == "cerebro":
         run_optstrategy(engine, plan.base, variants[1:], how.processes, report)

@@ -18,7 +18,7 @@ from bt_gex.stats.objectives import find_objective, rank
 from bt_gex.stats.summary import max_drawdown_dollars
 from bt_gex.storage.arrow_arrays import to_numpy
 from bt_gex.storage.reading import read_table
-from bt_gex.sweeps.assemble import comparable, edges_of, luck_of, summary_of
+from bt_gex.sweeps.assemble import comparable, edges_of, selection_statistics, summary_of
 from bt_gex.sweeps.plan import Plan, make_plan, read_plan
 from bt_gex.sweeps.records import WindowResult
 from bt_gex.sweeps.result import SweepResult, csv_bytes
@@ -112,7 +112,7 @@ def _kept_trades(
 
 
 def csv_columns(trades: Sequence[SpreadTrade]) -> list[dict[str, str]]:
-    """What of a trade journal follows from the trades alone."""
+    """What of a trade log follows from the trades alone."""
     return [
         {
             "Premium": str(round(trade.entry_credit * _multiplier(trade), 2)),
@@ -157,7 +157,7 @@ def _plan(result: SweepResult, plan: Plan) -> Faults:
         result.rows,
         sessions=result.summary.sessions,
         with_data=len(pnls.column_names) - 1,
-        luck=luck_of(comparable(plan, winner, pnls), plan.base.account.balance),
+        selection=selection_statistics(comparable(plan, winner, pnls), plan.base.account.balance),
         edges=edges_of(plan, winner),
     )
     yield from differing(f"{SUMMARY}, summary", to_json(result.summary), to_json(computed))
@@ -202,9 +202,9 @@ def verify_walkforward(place: Path) -> Faults:
         "objective": plan.objective,
     }
     yield from differing(f"{SUMMARY}, summary", to_json(result.summary), judged)
-    terms = result.plan.get("walkforward", {})
+    window_settings = result.plan.get("walkforward", {})
     if result.plan["semantics_version"] == SEMANTICS_VERSION:
-        name = name_of(plan, str(result.source.get("fingerprint")), terms)
+        name = name_of(plan, str(result.source.get("fingerprint")), window_settings)
         if name != result.name:
             yield f"{SUMMARY}: name is {result.name}, of this plan and data {name}"
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from bt_gex.analyzers.trades import Marks
 from bt_gex.blackbox.recording import Recording
 from bt_gex.errors import BadValue
-from bt_gex.results.option_omega import JournalRow, journal_rows
+from bt_gex.results.option_omega import TradeLogRow, trade_log_rows
 from bt_gex.results.result import versions
 from bt_gex.results.statistics import totals_json
 from bt_gex.runs.replay import equity_table, market_table, run
@@ -24,7 +24,7 @@ from bt_gex.stats.objectives import rank
 from bt_gex.stats.summary import max_drawdown_dollars
 from bt_gex.storage.arrow_arrays import column_of
 from bt_gex.sweeps.engines import Sessions, make_engine, prepare
-from bt_gex.sweeps.plan import Plan, Variant, check_runnable, config_of, plan_to_yaml
+from bt_gex.sweeps.plan import Plan, Variant, check_runnable, plan_to_yaml, variant_config
 from bt_gex.sweeps.pool import run_variants
 from bt_gex.sweeps.records import Favourite, Judgement, WalkForwardSummary, WindowResult
 from bt_gex.sweeps.store import Outcome
@@ -74,8 +74,8 @@ def run_walkforward(
             "fingerprint": everything.fingerprint(),
             "versions": versions(),
         }
-        terms = {"train": train, "test": test, "anchored": anchored, "embargo": embargo}
-        return _assemble(plan, terms, source, sessions, played)
+        window_settings = {"train": train, "test": test, "anchored": anchored, "embargo": embargo}
+        return _assemble(plan, window_settings, source, sessions, played)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class Played:
     days: Sequence[Day]
     trades: list[SpreadTrade]
     marks: list[Marks]
-    journal: list[JournalRow]
+    trade_log: list[TradeLogRow]
 
 
 def _play(plan: Plan, sessions: Sessions, window: Window, how: SweepOptions) -> Played:
@@ -99,13 +99,13 @@ def _play(plan: Plan, sessions: Sessions, window: Window, how: SweepOptions) -> 
     days: Sequence[Day] = sessions.days(plan.base.load_params)[window.test_from : window.test_to]
     trades: list[SpreadTrade] = []
     marks: list[Marks] = []
-    journal: list[JournalRow] = []
+    trade_log: list[TradeLogRow] = []
     if winner is not None:
-        config = config_of(plan.base, winner)
+        config = variant_config(plan.base, winner)
         days = sessions.days(config.load_params)[window.test_from : window.test_to]
         found = run(config, days).analyzers.trades
         trades, marks = found.records, found.marks
-        journal = list(journal_rows(trades, config.resolved(), market_table(days)))
+        trade_log = list(trade_log_rows(trades, config.resolved(), market_table(days)))
     return Played(
         window=window,
         winner=winner,
@@ -114,13 +114,13 @@ def _play(plan: Plan, sessions: Sessions, window: Window, how: SweepOptions) -> 
         days=days,
         trades=trades,
         marks=marks,
-        journal=journal,
+        trade_log=trade_log,
     )
 
 
 def _outcomes(plan: Plan, sessions: Sessions, how: SweepOptions) -> dict[str, Outcome]:
     engine = make_engine(how.engine, sessions)
-    prepare(engine, (config_of(plan.base, v) for v in reading_apart(plan.variants)))
+    prepare(engine, (variant_config(plan.base, v) for v in reading_apart(plan.variants)))
     found = run_variants(engine, plan.base, plan.variants, how.processes, CHUNK[how.engine])
     return {outcome.variant_id: outcome for outcome in found}
 
@@ -145,7 +145,7 @@ def pick(plan: Plan, outcomes: Mapping[str, Outcome]) -> Variant | None:
 
 def _assemble(
     plan: Plan,
-    terms: dict[str, Any],
+    window_settings: dict[str, Any],
     source: dict[str, Any],
     sessions: Sessions,
     played: Sequence[Played],
@@ -159,7 +159,7 @@ def _assemble(
     summary = WalkForwardSummary(
         objective=plan.objective or "",
         variants=len(plan.variants),
-        **terms,
+        **window_settings,
         windows=len(windows),
         **{f.name: getattr(judged, f.name) for f in fields(Judgement)},
         out_of_sample={
@@ -168,20 +168,20 @@ def _assemble(
         },
     )
     return WalkForward(
-        name=name_of(plan, source["fingerprint"], terms),
-        plan={**plan_to_yaml(plan), "walkforward": terms},
+        name=name_of(plan, source["fingerprint"], window_settings),
+        plan={**plan_to_yaml(plan), "walkforward": window_settings},
         source=source,
         summary=summary,
         windows=windows,
         trades=trades,
-        journal=[row for one in played for row in one.journal],
+        trade_log=[row for one in played for row in one.trade_log],
         equity=equity,
     )
 
 
-def name_of(plan: Plan, fingerprint: str, terms: Mapping[str, object]) -> str:
+def name_of(plan: Plan, fingerprint: str, window_settings: Mapping[str, object]) -> str:
     """Name of a walk-forward's folder: the same for the same plan, data and windows."""
-    return "walkforward-" + plan.name_for(fingerprint + json.dumps(terms))
+    return "walkforward-" + plan.name_for(fingerprint + json.dumps(window_settings))
 
 
 def _window_result(plan: Plan, sessions: Sessions, one: Played) -> WindowResult:

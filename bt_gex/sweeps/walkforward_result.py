@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from bt_gex.errors import BtGexError, OutputError
-from bt_gex.results.option_omega import JournalRow, read_rows, write_rows
+from bt_gex.results.option_omega import TradeLogRow, read_rows, write_rows
 from bt_gex.storage.atomic import Writer, write_folder
 from bt_gex.storage.reading import UNREADABLE, first_line, part, read_table
 from bt_gex.storage.schema import KEY
@@ -28,7 +28,7 @@ class WalkForward:
 
     windows  one a window
     trades   of the winners on their test sessions, in order of time
-    journal  the same as rows of a trade journal
+    trade_log  the same as rows of a trade log
     equity   the account over all test sessions, each window going on where the last one ended
     """
 
@@ -38,7 +38,7 @@ class WalkForward:
     summary: WalkForwardSummary
     windows: list[WindowResult]
     trades: list[SpreadTrade]
-    journal: list[JournalRow]
+    trade_log: list[TradeLogRow]
     equity: pa.Table
     folder: Path | None = None
 
@@ -58,7 +58,7 @@ class WalkForward:
             }
             text = json.dumps(content, indent=1, allow_nan=False) + "\n"
             (work / SUMMARY).write_text(text, "utf-8")
-            write_rows(work / "trades.csv", self.journal)
+            write_rows(work / "trades.csv", self.trade_log)
             pq.write_table(to_table(SpreadTrade, self.trades), work / "trades.parquet")
             pq.write_table(self.equity, work / "equity.parquet")
             for name, write_extra in (extras or {}).items():
@@ -92,7 +92,7 @@ class WalkForward:
             ),
             windows=from_json(list[WindowResult], windows, f"{SUMMARY}, window"),
             trades=from_table(SpreadTrade, trades, "trades.parquet, trade"),
-            journal=read_rows(place / "trades.csv"),
+            trade_log=read_rows(place / "trades.csv"),
             equity=read_table(place / "equity.parquet"),
             folder=place,
         )

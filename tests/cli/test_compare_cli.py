@@ -129,7 +129,7 @@ def test_a_wider_stop(folders: dict[str, Path], run: Run) -> None:
 
 
 def test_commission_alone(folders: dict[str, Path], run: Run) -> None:
-    """0.65 dollars a contract, leg and side; a spread of n legs closed by a rule pays 1.30 n."""
+    """0.65 USD per contract, per leg, per side; a spread of n legs closed by a rule pays 1.30 n."""
     legs = [len(record["strikes"]) for record in trades_of(folders["paid"]).values()]
     found = strict(run("compare", folders["plain"], folders["paid"], "--json")[1])
     assert found["trades"]["commission"] == len(legs)

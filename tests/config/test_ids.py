@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bt_gex.config import run_config
-from bt_gex.config.files import config_of, read_config
+from bt_gex.config.files import read_config, stored_run_config
 from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BadValue
 from bt_gex.market import indexes
@@ -179,4 +179,4 @@ def test_a_plan_of_an_earlier_version(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("version", [3, 0, True, "2", [1], None])
 def test_a_version_that_is_not_known(version: Any) -> None:
     with pytest.raises(BadValue, match="semantics_version must be 1 or 2"):
-        config_of({**RunConfig(**DAYS).resolved(), "semantics_version": version})
+        stored_run_config({**RunConfig(**DAYS).resolved(), "semantics_version": version})

@@ -82,8 +82,8 @@ def test_the_files_mean_what_the_page_says(tmp_path: Path) -> None:
     nested, flat, spy = (config_of(text, tmp_path) for text in blocks(TEXT, "yaml"))
     assert nested.resolved() == flat.resolved()
     assert (nested.exit.stop_loss, nested.entry.max_open) == (0.25, 3)
-    assert (spy.index_facts.scale, spy.index_facts.strike_increment) == (0.1, 1)
-    assert spy.index_facts.peak_window_fraction == 0.015
+    assert (spy.index_spec.scale, spy.index_spec.strike_increment) == (0.1, 1)
+    assert spy.index_spec.peak_window_fraction == 0.015
     assert spy.fills.entry_slippage == spy.fills.exit_slippage == 0.66
 
 
@@ -100,7 +100,7 @@ def test_a_later_line_wins_in_a_file(tmp_path: Path) -> None:
 def test_an_entry_changes_the_named_facts_of_a_built_in_index(tmp_path: Path) -> None:
     days = "start: 2026-01-12\nend: 2026-01-12\n"
     found = config_of(f"{days}index: NDX\nindexes: {{NDX: {{scale: 4}}}}\n", tmp_path)
-    assert found.index_facts == Index(
+    assert found.index_spec == Index(
         symbol="NDX",
         scale=4,
         strike_increment=10,

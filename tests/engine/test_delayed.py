@@ -11,7 +11,7 @@ import pytest
 from defects.handmade_market import AT_0936, MID, MONDAY, Market, entry_clocks, put_spread
 
 from bt_gex.blackbox.recording import Recording
-from bt_gex.config.files import config_of
+from bt_gex.config.files import stored_run_config
 from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import DataError, OutputError
 from bt_gex.runs.replay import load_days, replay, run
@@ -156,7 +156,7 @@ def test_a_change_the_run_never_looked_at_is_refused(costly: tuple[Path, Any]) -
             "VALUES ('2026-01-12 14:31:00', 'SPX', 7000, 'call', 0.05)"
         )
     db.close()
-    assert replay(path, config_of(result.config), use_cache=False).trade_records == (
+    assert replay(path, stored_run_config(result.config), use_cache=False).trade_records == (
         result.trade_records
     )
     with pytest.raises(DataError, match="its sessions have changed since"):

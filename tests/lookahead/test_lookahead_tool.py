@@ -223,7 +223,7 @@ def test_half_of_the_instants_are_decisions(sessions: RecordedSessions) -> None:
 
 @pytest.mark.parametrize("row", [0, 1, 13, 400, 779, 780])
 def test_only_the_future_of_a_session_is_changed(row: int, sessions: RecordedSessions) -> None:
-    rows, index = sessions.rows[0], CONFIG.index_facts
+    rows, index = sessions.rows[0], CONFIG.index_spec
     before = sessions.days[0]
     t = int(before.grid[row])
     random = np.random.default_rng(0)
@@ -263,7 +263,7 @@ def test_nothing_recorded_after_the_instant_is_left(
         expected = [ns for ns in series.stamps.tolist() if ns <= t]
         left_over = gone.tables[name].stamps.tolist()
         assert left_over == expected or (not expected and left_over == [rows.session.close_ns])
-    false_rows = perturbed(rows, t, UP, CONFIG.index_facts, np.random.default_rng(0))
+    false_rows = perturbed(rows, t, UP, CONFIG.index_spec, np.random.default_rng(0))
     known = dict(rows.quotes.items())
     for key, leg in false_rows.quotes.items():
         recorded = set(
@@ -274,7 +274,7 @@ def test_nothing_recorded_after_the_instant_is_left(
 
 
 def test_perturbed_rows_are_above_and_below(sessions: RecordedSessions) -> None:
-    rows, index = sessions.rows[0], CONFIG.index_facts
+    rows, index = sessions.rows[0], CONFIG.index_spec
     before, row = sessions.days[0], 200
     t, random = int(before.grid[row]), np.random.default_rng(0)
     for way in (UP, DOWN):
@@ -304,10 +304,10 @@ def test_later_chains_are_dropped_and_perturbed_ones_give_pins(tmp_path: Path) -
         gone = dropped(rows, t)
         stamps = dict(zip(rows.tables["options_snapshots"]["id"], stamps_of(rows), strict=True))
         assert all(stamps[row_id] <= t for row_id in gone.chains)
-        false_rows = perturbed(rows, t, UP, CONFIG.index_facts, np.random.default_rng(1))
+        false_rows = perturbed(rows, t, UP, CONFIG.index_spec, np.random.default_rng(1))
         assert all(isinstance(json.loads(chain), list) for chain in false_rows.chains.values())
         for changed in (gone, false_rows):
-            then = load_day(changed, CONFIG.index_facts, CONFIG.load_params)
+            then = load_day(changed, CONFIG.index_spec, CONFIG.load_params)
             assert then.peaks == "computed"
             known = slice(0, row + 1)
             assert np.array_equal(then.pin[known], day.pin[known], equal_nan=True)
@@ -324,8 +324,8 @@ def test_a_session_without_snapshots_gets_no_pins(tmp_path: Path) -> None:
     db.close()
     one = sessions_of(path, RunConfig(start=START, end=START))
     t, random = int(one.days[0].grid[100]), np.random.default_rng(1)
-    false_rows = perturbed(one.rows[0], t, UP, CONFIG.index_facts, random)
-    day = load_day(false_rows, CONFIG.index_facts, CONFIG.load_params)
+    false_rows = perturbed(one.rows[0], t, UP, CONFIG.index_spec, random)
+    day = load_day(false_rows, CONFIG.index_spec, CONFIG.load_params)
     assert (one.days[0].peaks, day.peaks) == ("none", "none")
     assert np.isnan(day.pin).all()
 

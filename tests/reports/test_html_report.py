@@ -230,8 +230,8 @@ def test_a_sweep_is_named(runs: dict[str, Callable[[], RunResult]]) -> None:
     sweep = replace(FOUND_BY, overfitting_probability=0.62, edges={"exit.stop_loss": 0.4})
     result = runs["both"]().found_by({"sweep": to_json(sweep)})
     page = Page(html_report(result, analyse(result)))
-    assert "Probability of overfitting 62.0 %" in page.texts["luck"]
-    assert "SPX-sweep-x best +$900.00, average variant -$20.00" in page.texts["luck"]
+    assert "Probability of overfitting 62.0 %" in page.texts["bootstrap"]
+    assert "SPX-sweep-x best +$900.00, average variant -$20.00" in page.texts["bootstrap"]
     assert "62 %" in page.texts["finding-overfit_winner"]
     assert "exit.stop_loss 0.4" in page.texts["finding-edge"]
 

@@ -28,7 +28,7 @@ def row(stop: float, target: float, score: float | None, tag: str = "grid") -> d
 def result(grid: dict[str, list[float]], rows: list[dict[str, Any]]) -> SweepResult:
     return SweepResult(
         name="x", plan={"grid": grid, "objective": "total_pnl"}, source={}, summary=SUMMARY,
-        rows=rows, trades={}, journals={}, session_pnl=pa.table({"variant_id": []}), best=None,
+        rows=rows, trades={}, trade_logs={}, session_pnl=pa.table({"variant_id": []}), best=None,
     )  # fmt: skip
 
 

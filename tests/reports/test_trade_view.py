@@ -59,7 +59,7 @@ def test_has_the_line(line: str) -> None:
 
 def test_flags_are_put_in_words() -> None:
     lines = told()
-    said = " ".join(lines[lines.index("Doubts") :])
+    said = " ".join(lines[lines.index("Warnings") :])
     assert "stale_settlement settled on an index price more than 120 s older" in said
     assert "unpriced_bars on some bars a leg had no valid quote" in said
 
@@ -74,7 +74,7 @@ def test_an_iron_condor_has_four_legs() -> None:
         "bought put 6950 -12.16 1.60 / 1.65 0.80 / 0.90",
     ]
     assert "Profit Target at or below 2.125 +$212.50" in lines  # 50 % of 4.25 at HIGH
-    assert "Doubts" not in lines
+    assert "Warnings" not in lines
 
 
 def test_a_settled_trade() -> None:

@@ -1,4 +1,4 @@
-"""Trades as a journal's rows, and returns for quantstats; by hand."""
+"""Trades as rows of a trade log, and returns for quantstats; by hand."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typed_records import changed
 from bt_gex.errors import BadValue
 from bt_gex.results.option_omega import (
     COLUMNS,
-    JournalRow,
+    TradeLogRow,
     daily_returns,
-    journal_rows,
     read_rows,
+    trade_log_rows,
     write_daily_returns,
     write_rows,
 )
@@ -25,7 +25,7 @@ from bt_gex.results.option_omega import (
 COMMISSION = {"fills": {"entry_slippage": 1.0, "exit_slippage": 1.0, "commission": 0.65}}
 
 
-def written(folder: Path, rows: Iterable[JournalRow]) -> list[dict[str, str]]:
+def written(folder: Path, rows: Iterable[TradeLogRow]) -> list[dict[str, str]]:
     """Cells of the file by the names of their columns."""
     write_rows(folder / "trades.csv", rows)
     with (folder / "trades.csv").open(newline="") as file:
@@ -36,7 +36,7 @@ def test_a_losing_put_spread(tmp_path: Path) -> None:
     """Sold at 5.10 - 2.75 = 2.35, $45 lost; four fills of 0.65 are 2.60."""
     config = two_trades().config | COMMISSION
     trade = changed(LOST, commission_dollars=2.60, pnl_dollars=-47.60)
-    (row,) = written(tmp_path, journal_rows([trade], config, market([("2026-01-12", 780)])))
+    (row,) = written(tmp_path, trade_log_rows([trade], config, market([("2026-01-12", 780)])))
     assert row == {
         "Date Opened": "2026-01-12",
         "Time Opened": "09:36:00",
@@ -69,7 +69,7 @@ def test_a_losing_put_spread(tmp_path: Path) -> None:
 
 
 def test_funds_go_by_the_close_and_a_condor_has_four_legs() -> None:
-    rows = list(journal_rows([LOST, WON, UNRESOLVED], two_trades().config))
+    rows = list(trade_log_rows([LOST, WON, UNRESOLVED], two_trades().config))
     assert [row.funds_at_close for row in rows] == [24_955.0, 25_170.0, 25_170.0]
     assert rows[1].legs == (
         "1 Jan 12 7000 C STO 4.00 | 1 Jan 12 7010 C BTO 2.00 | "
@@ -84,14 +84,14 @@ def test_gap_from_the_last_session() -> None:
     two = market([("2026-01-12", 780), ("2026-01-13", 780)])
     spots = two["spot"].to_pylist()
     later = changed(LOST, expiration="2026-01-13", spot_entry=spots[781] + 1.5)
-    (row,) = journal_rows([later], two_trades().config, two)
+    (row,) = trade_log_rows([later], two_trades().config, two)
     assert row.gap_pts == round(spots[781] - spots[780], 2)
     assert row.movement_pts == 1.5
 
 
 def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
     whole = changed(LOST, pnl_dollars=-45, pnl_percent=-1e-7)
-    rows = list(journal_rows([whole, WON, UNRESOLVED], two_trades().config))
+    rows = list(trade_log_rows([whole, WON, UNRESOLVED], two_trades().config))
     first, again = tmp_path / "first.csv", tmp_path / "again.csv"
     write_rows(first, rows)
     assert read_rows(first) == rows
@@ -111,7 +111,7 @@ def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
 )
 def test_a_damaged_file_is_refused(tmp_path: Path, old: str, new: str, named: str) -> None:
     path = tmp_path / "trades.csv"
-    write_rows(path, journal_rows([LOST], two_trades().config))
+    write_rows(path, trade_log_rows([LOST], two_trades().config))
     text = path.read_text("utf-8")
     assert old in text
     path.write_text(text.replace(old, new), "utf-8")

@@ -18,8 +18,8 @@ from bt_gex.rules.policy import (
     KillSwitch,
     Policy,
     PolicyState,
+    RuleResult,
     StructuralSizing,
-    Verdict,
     risk_budget,
 )
 from bt_gex.trades.intent import OPENING, Intent, IntentAction
@@ -190,10 +190,10 @@ class Scripted:
     quantity: Decimal | None = None
     enabled: bool = True
 
-    def check(self, intent: Intent, state: PolicyState) -> Verdict:
+    def check(self, intent: Intent, state: PolicyState) -> RuleResult:
         if self.quantity is None:
             raise RuntimeError("out of order")
-        return Verdict(quantity=self.quantity)
+        return RuleResult(quantity=self.quantity)
 
 
 def test_g31_rules_are_asked_by_priority() -> None:

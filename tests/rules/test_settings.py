@@ -335,8 +335,8 @@ class TestIndexes:
     def test_an_own_index(self) -> None:
         facts = {"strike_increment": "1", "scale": 0.1, "option_root": "SPY"}
         run = config(index="SPY", indexes={"SPY": facts})
-        assert run.index_facts.strike_increment == 1
-        assert (run.index_facts.scale, run.index_facts.multiplier) == (0.1, 100)
+        assert run.index_spec.strike_increment == 1
+        assert (run.index_spec.scale, run.index_spec.multiplier) == (0.1, 100)
 
     def test_unknown(self) -> None:
         with pytest.raises(UnknownName, match="did you mean SPX"):

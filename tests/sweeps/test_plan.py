@@ -12,7 +12,7 @@ from bt_gex import RunConfig
 from bt_gex.config.ids import canonical
 from bt_gex.errors import BadValue, UnknownName
 from bt_gex.sweeps.grid import parse_grid
-from bt_gex.sweeps.plan import Plan, config_of, make_plan, plan_to_yaml, read_plan
+from bt_gex.sweeps.plan import Plan, make_plan, plan_to_yaml, read_plan, variant_config
 from bt_gex.sweeps.result import write_yaml
 
 BASE = RunConfig(start="2026-01-12", end="2026-01-16")
@@ -149,7 +149,7 @@ class TestIds:
     def test_the_configuration_of_a_variant(self) -> None:
         variant = make_plan(BASE, {"entry.times": "10:00;11:00"}).variants[-1]
         assert variant.overrides == {"entry.times": ["11:00"]}
-        assert [t.hour for t in config_of(BASE, variant).entry.times] == [11]
+        assert [t.hour for t in variant_config(BASE, variant).entry.times] == [11]
 
     def test_many(self) -> None:
         grid = {"exit.stop_loss": "0.01:1:0.01", "exit.profit_target_high": "0.005:1:0.005"}

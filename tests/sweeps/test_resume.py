@@ -23,7 +23,7 @@ from bt_gex.rules.gex import exits
 from bt_gex.sweeps import evaluate as evaluate_module
 from bt_gex.sweeps.plan import Plan, make_plan
 from bt_gex.sweeps.result import SweepResult
-from bt_gex.sweeps.store import JOURNAL, Journal, Outcome
+from bt_gex.sweeps.store import OUTCOMES_FILE, Outcome, OutcomeLog
 from bt_gex.sweeps.sweep import SweepOptions, run_sweep
 
 START, END = "2026-01-12", "2026-01-13"
@@ -52,9 +52,9 @@ def files_of(result: SweepResult) -> dict[str, bytes]:
 
 
 def lines_of(out: Path) -> list[str]:
-    """Ids in the journal of the sweep under way, in its order; whole lines only."""
+    """Ids in the outcome log of the sweep under way, in its order; whole lines only."""
     (partial,) = out.glob("*.partial")
-    content = (partial / JOURNAL).read_bytes()
+    content = (partial / OUTCOMES_FILE).read_bytes()
     whole = content[: content.rfind(b"\n") + 1].splitlines()
     return [json.loads(line)["variant_id"] for line in whole]
 
@@ -91,7 +91,7 @@ def test_killed_again_and_again(market: Path, tmp_path: Path) -> None:
             kills += 1
         process.join(20)
         assert process.exitcode in ((0,) if ended else (0, -signal.SIGKILL))  # or just done
-        if list(out.glob("*.partial")) and list(out.glob(f"*.partial/{JOURNAL}")):
+        if list(out.glob("*.partial")) and list(out.glob(f"*.partial/{OUTCOMES_FILE}")):
             now = lines_of(out)
             assert now[: len(stored)] == stored  # none lost
             assert len(set(now)) == len(now)  # none twice
@@ -108,27 +108,27 @@ def test_killed_again_and_again(market: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [1, 2, 40, 10_000])
 def test_a_torn_last_line_is_done_again(cut: int, tmp_path: Path) -> None:
     outcomes = [Outcome(variant_id=f"{n}", status="success", metrics={"n": n}) for n in range(3)]
-    with Journal(tmp_path) as journal:
+    with OutcomeLog(tmp_path) as outcome_log:
         for outcome in outcomes:
-            journal.add(outcome)
-    path = tmp_path / JOURNAL
+            outcome_log.add(outcome)
+    path = tmp_path / OUTCOMES_FILE
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:2]) + lines[2][: -min(cut, len(lines[2]))])
-    with Journal(tmp_path) as journal:
-        assert list(journal.outcomes.values()) == outcomes[:2]
-        journal.add(outcomes[2])
+    with OutcomeLog(tmp_path) as outcome_log:
+        assert list(outcome_log.outcomes.values()) == outcomes[:2]
+        outcome_log.add(outcomes[2])
     assert path.read_bytes() == b"".join(lines)
 
 
 def test_a_damaged_line_is_done_again_and_the_others_stay(tmp_path: Path) -> None:
-    with Journal(tmp_path) as journal:
+    with OutcomeLog(tmp_path) as outcome_log:
         for n in range(3):
-            journal.add(Outcome(variant_id=f"{n}", status="failed", reason="why"))
-    path = tmp_path / JOURNAL
+            outcome_log.add(Outcome(variant_id=f"{n}", status="failed", reason="why"))
+    path = tmp_path / OUTCOMES_FILE
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + b"{damaged\n" + lines[2])
-    with Journal(tmp_path) as journal:
-        assert list(journal.outcomes) == ["0", "2"]
+    with OutcomeLog(tmp_path) as outcome_log:
+        assert list(outcome_log.outcomes) == ["0", "2"]
 
 
 def test_an_unfinished_sweep_is_not_begun_anew(market: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from bt_gex.sweeps.cluster import Job, check_address, run_chunk
 from bt_gex.sweeps.plan import Plan, Search, make_plan
 from bt_gex.sweeps.result import SweepResult
 from bt_gex.sweeps.search import STUDY
-from bt_gex.sweeps.store import JOURNAL
+from bt_gex.sweeps.store import OUTCOMES_FILE
 from bt_gex.sweeps.sweep import SweepOptions, run_sweep
 
 START, END = "2026-01-12", "2026-01-14"
@@ -85,7 +85,7 @@ class TestSearch:
         with pytest.raises(KeyboardInterrupt):
             run_sweep(market, plan, tmp_path / "cut", SweepOptions(workers=1), progress=stop)
         (partial,) = (tmp_path / "cut").iterdir()
-        assert len((partial / JOURNAL).read_bytes().splitlines()) == 7
+        assert len((partial / OUTCOMES_FILE).read_bytes().splitlines()) == 7
         cut = run_sweep(market, plan, tmp_path / "cut", SweepOptions(resume=True))
         assert files_of(cut) == files_of(whole)
 

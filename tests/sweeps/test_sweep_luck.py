@@ -1,4 +1,4 @@
-"""What a sweep knows of luck: P&L by session of every variant, and what follows from it."""
+"""Selection statistics of a sweep: P&L by session of every variant, and what follows from it."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def test_the_best_knows_its_sweep_and_comes_back_whole(swept: tuple[Path, SweepR
     assert found["swept"] == ["exit.stop_loss"]  # fills are assumed, not chosen
     assert found["edges"] == result.summary.edges
     again = SweepResult.load(result.folder)
-    assert all(result.journals.values())
-    assert again.journals == result.journals
+    assert all(result.trade_logs.values())
+    assert again.trade_logs == result.trade_logs
     assert again.session_pnl.equals(result.session_pnl)
 
 

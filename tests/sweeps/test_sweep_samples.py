@@ -30,7 +30,7 @@ def test_the_sweep() -> None:
     assert (best.variant_id, best.total_pnl, best.total_trades) == ("10758fb260b94e58", -1392.5, 46)
     assert found.summary.overfitting
     assert (found.summary.overfitting.splits, found.summary.overfitting.blocks) == (6, 4)
-    assert len(found.trades[best.variant_id]) == len(found.journals[best.variant_id]) == 46
+    assert len(found.trades[best.variant_id]) == len(found.trade_logs[best.variant_id]) == 46
     assert found.plan["semantics_version"] == 1
     # A value that is not allowed makes the column one of texts; the others are numbers again.
     targets = {row["exit.profit_target_high"] for row in found.rows}
@@ -55,7 +55,7 @@ def test_the_walkforward() -> None:
     assert [w.variant_id for w in found.windows] != [None, None]
     assert [w.out_of_sample_pnl for w in found.windows] == [-270.0, -1025.0]
     assert found.summary.stability["exit.profit_target_high"].distinct == 2
-    assert (len(found.trades), len(found.journal)) == (24, 24)
+    assert (len(found.trades), len(found.trade_log)) == (24, 24)
     shown = io.StringIO()
     print_walkforward(found, Console(file=shown, width=100))
     assert "A session made -$772.50 in sample and -$647.50 out of sample" in shown.getvalue()

@@ -16,7 +16,7 @@ from bt_gex import RunConfig, replay
 from bt_gex.errors import BadValue
 from bt_gex.market.calendar import sessions
 from bt_gex.reports.console.walkforward import judgement, verdict, walkforward_figure
-from bt_gex.sweeps.plan import Plan, Search, config_of, make_plan
+from bt_gex.sweeps.plan import Plan, Search, make_plan, variant_config
 from bt_gex.sweeps.records import WalkForwardSummary, WindowResult
 from bt_gex.sweeps.sweep import SweepOptions, run_sweep
 from bt_gex.sweeps.walkforward import judge, run_walkforward
@@ -100,7 +100,7 @@ class TestWalkForward:
         variants = {variant.variant_id: variant for variant in plan.variants}
         expected: list[Any] = []
         for window in walked.windows:
-            config = config_of(plan.base, variants[window.variant_id])
+            config = variant_config(plan.base, variants[window.variant_id])
             dates = {"start": window.test_start, "end": window.test_end}
             result = replay(market, RunConfig(settings=config.settings, **dates))
             assert window.out_of_sample_pnl == result.summary["total_pnl"]
@@ -211,7 +211,7 @@ def test_a_window_in_which_nothing_could_be_picked_counts_for_nothing() -> None:
         (0.0, 0.9, -5.0, "made no money"),
         (10.0, 0.9, 12.5, "picking the best made -$2.50 against the average variant"),
         (1.0, 0.9, 0.5, "picking the best made -$2.00 against the baseline"),
-        (10.0, None, 5.0, "what was made out of sample is luck"),
+        (10.0, None, 5.0, "no profit in sample"),
         (10.0, 0.49, 5.0, "less than half"),
         (10.0, 0.5, 5.0, "held up out of sample: +$10.00."),
     ],

@@ -122,7 +122,7 @@ def _draw_fills(axes: Axes, trade: SpreadTrade) -> None:
 
 def _draw_levels(axes: Axes, trade: SpreadTrade, result: RunResult) -> None:
     """Credit and thresholds, each named beside the axes with what closing there at mid makes."""
-    point = trade.quantity * result.run_config.index_facts.multiplier
+    point = trade.quantity * result.run_config.index_spec.multiplier
     credit = trade.entry_credit
     levels: dict[str, tuple[float, str, str]] = {"Credit": (credit, "black", ":")}
     for reason, value in thresholds(trade, result.run_config.exit).items():

@@ -296,7 +296,7 @@ def record(found: Iterable[IndexCoverage], database: str) -> dict[str, Any]:
 
     database  as given, without a password
     indexes   one object each:
-      index, start, end         symbol and dates looked at (null: no rows to tell from)
+      index, start, end         symbol and dates covered (null: no rows)
       totals                    rows by table, rows_outside, bars, bars_priced, priced_pct, gaps,
                                 checks, checks_ready, odd, duplicates
       sessions                  one object each:

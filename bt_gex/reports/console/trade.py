@@ -61,7 +61,7 @@ def print_trade(result: RunResult, order_id: str, console: Console) -> None:
     _print_end(trade, result, console)
     flags = flags_of(trade)
     if flags:
-        headline("Doubts", console)
+        headline("Warnings", console)
         _print_pairs([(name, FLAGS.get(name, "")) for name in flags], console)
 
 
@@ -178,7 +178,7 @@ def _print_end(trade: SpreadTrade, result: RunResult, console: Console) -> None:
             (
                 "P&L",
                 f"({number(credit)} - {number(value)}) x "
-                f"${result.run_config.index_facts.multiplier:g} x {trade.quantity:,} "
+                f"${result.run_config.index_spec.multiplier:g} x {trade.quantity:,} "
                 f"- {dollars(trade.commission_dollars)} commission = "
                 f"{gain(trade.pnl_dollars)}",
             ),
@@ -208,7 +208,7 @@ def _print_pairs(pairs: list[tuple[str, str]], console: Console) -> None:
 
 def _dollars_a_point(trade: SpreadTrade, result: RunResult) -> float:
     """Dollars the whole trade makes a point."""
-    return float(trade.quantity * result.run_config.index_facts.multiplier)
+    return float(trade.quantity * result.run_config.index_spec.multiplier)
 
 
 def _clock(moment: datetime, form: str) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bt_gex.sweeps.records import Judgement, WalkForwardSummary
     from bt_gex.sweeps.walkforward_result import WalkForward
 
-HALF = 0.5  # of the profit in sample: with less kept, picking is mostly luck
+HALF = 0.5  # of the profit in sample: with less kept, the selection is mostly chance
 
 
 def print_walkforward(result: WalkForward, console: Console) -> None:
@@ -106,12 +106,12 @@ def judgement(total_pnl: float, efficiency: float | None, others: Judgement) -> 
         return "Verdict: the picked settings made no money on sessions that did not pick them."
     if average_pnl is not None and average_pnl >= total_pnl:
         cost = gain(round(total_pnl - average_pnl, 2))
-        return f"Verdict: picking the best made {cost} against the average variant: worth nothing."
+        return f"Verdict: picking the best made {cost} against the average variant: no benefit."
     if baseline_pnl is not None and baseline_pnl >= total_pnl:
         cost = gain(round(total_pnl - baseline_pnl, 2))
         return f"Verdict: picking the best made {cost} against the baseline left as it is."
     if efficiency is None:
-        return "Verdict: nothing was made in sample, so what was made out of sample is luck."
+        return "Verdict: no profit in sample, so the profit out of sample is chance."
     if efficiency < HALF:
         return "Verdict: less than half of what the sweep promised was kept out of sample."
     return f"Verdict: the picked settings held up out of sample: {gain(total_pnl)}."

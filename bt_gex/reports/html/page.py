@@ -24,7 +24,7 @@ SECTIONS = (
     ("account", "Account"),
     ("where", "Where it comes from"),
     ("trades-at-large", "How trades went"),
-    ("luck", "Luck"),
+    ("bootstrap", "Bootstrap intervals"),
     ("fills", "Fills"),
     ("funnel", "Funnel"),
     ("trades", "Trades"),

@@ -46,7 +46,7 @@ def trade_data(result: RunResult) -> str:
     fills = result.run_config.fills
     content = {
         "fields": FIELDS,
-        "multiplier": result.run_config.index_facts.multiplier,
+        "multiplier": result.run_config.index_spec.multiplier,
         "settlement": ExitReason.SETTLEMENT,
         "levels": LEVELS,
         "flags": FLAGS,

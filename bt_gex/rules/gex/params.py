@@ -53,7 +53,7 @@ class SetupParams:
 class EntryParams:
     """When a trade is looked for, and what stops it.
 
-    times                New York times on the 30-second grid, each looked at once a session
+    times                New York times on the 30-second grid, each evaluated once a session
     use_competing_peaks  take the midpoint of two competing peaks as the pin
     max_open             open spreads allowed at once; none: no limit
     min_credit           points; none: any positive credit

@@ -25,7 +25,7 @@ class Size:
 class KellyParams:
     """Half-Kelly sizing as the bot does it.
 
-    window          newest closed trades looked at
+    window          number of newest closed trades used
     min_trades      with fewer, one contract
     stop_below      share of the starting balance under which nothing is traded
     max_contracts   upper bound
