@@ -32,7 +32,7 @@ def plan_options(command: Any) -> Any:
             click.option("--end", type=DATE, help="Last session, inclusive."),
             click.option("--profile", type=FILLED, help="Named defaults of the baseline."),
             click.option("--fills", type=FILLED, help="Fills of the baseline, as in bt-gex run."),
-            click.option("--commission", help="Dollars a contract, leg and side, of the baseline."),
+            click.option("--commission", help="Baseline, USD per contract, per leg, per side."),
             click.option("--set", "changes", multiple=True, metavar="NAME=VALUE",
                          help="Change a setting of the baseline."),
             click.option("--config", "config_file", type=FILLED,
