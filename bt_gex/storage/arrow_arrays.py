@@ -64,7 +64,7 @@ def _offsets(lengths: Sequence[int]) -> pa.Buffer:
 def rows_by_name(column: Any) -> dict[str, npt.NDArray[np.int64]]:
     """Rows of each text of a column, ascending; texts in the order in which they first occur."""
     coded = column.combine_chunks().dictionary_encode()
-    codes = coded.indices.to_numpy(zero_copy_only=False)
+    codes = to_numpy(coded.indices)  # its own would load pandas
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=len(coded.dictionary)))
     parts = np.split(order, ends[:-1]) if len(ends) else []

@@ -67,7 +67,6 @@ def cold(database: str, config: RunConfig) -> dict[str, Any]:
 
     def read(plain: bool) -> None:
         with Blackbox(database) as box:
-            box.read_catalogues()
             for session in wanted:
                 box.session_rows(config.index, session, plain=plain)
 
