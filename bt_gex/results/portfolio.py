@@ -79,10 +79,8 @@ def save_combined(
         text = json.dumps(content, indent=1, allow_nan=False) + "\n"
         (work / SUMMARY).write_text(text, "utf-8")
         equity.to_parquet(work / EQUITY, index=False)
-        for name, write_extra in extras.items():
-            write_extra(work / name)
 
-    return write_folder(folder, name_of_sum(results), write)
+    return write_folder(folder, name_of_sum(results), write, extras)
 
 
 def name_of_sum(results: Sequence[RunResult]) -> str:

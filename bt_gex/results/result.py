@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,12 +81,8 @@ class RunResult(RunRecord):
         extras: what writes further files, by their name. Raises OutputError.
         """
 
-        def write(work: Path) -> None:
-            write_run(self, work)
-            for name, write_extra in (extras or {}).items():
-                write_extra(work / name)
-
-        return replace(self, folder=write_folder(folder, self.run_id, write))
+        place = write_folder(folder, self.run_id, partial(write_run, self), extras)
+        return replace(self, folder=place)
 
     @classmethod
     def load(cls, folder: str | Path) -> RunResult:

@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,10 +15,13 @@ from bt_gex.errors import OutputError
 Writer = Callable[[Path], None]
 
 
-def write_folder(parent: str | Path, name: str, write: Callable[[Path], None]) -> Path:
+def write_folder(
+    parent: str | Path, name: str, write: Writer, extras: Mapping[str, Writer] | None = None
+) -> Path:
     """Make a folder whole or not at all: written under a hidden name, then renamed.
 
-    What an earlier folder of that name holds besides stays in it. Raises OutputError.
+    What an earlier folder of that name holds besides stays in it.
+    extras: what writes further files, by their name. Raises OutputError.
     """
     target = Path(parent) / name
     try:
@@ -28,6 +31,8 @@ def write_folder(parent: str | Path, name: str, write: Callable[[Path], None]) -
             work = hidden / "new"
             work.mkdir()
             write(work)
+            for extra, write_extra in (extras or {}).items():
+                write_extra(work / extra)
             _keep_others(target, work)
             replace_folder(work, target, hidden / "old")
         finally:

@@ -87,10 +87,8 @@ class SweepResult:
                 found = to_table(SpreadTrade, trades)
                 pq.write_table(found, work / "trades" / f"{variant_id}.parquet")
                 write_rows(work / "trades" / f"{variant_id}.csv", self.trade_logs[variant_id])
-            for name, write_extra in (extras or {}).items():
-                write_extra(work / name)
 
-        return replace(self, folder=write_folder(out, self.name, write))
+        return replace(self, folder=write_folder(out, self.name, write, extras))
 
     @classmethod
     def load(cls, folder: str | Path) -> SweepResult:

@@ -61,10 +61,8 @@ class WalkForward:
             write_rows(work / "trades.csv", self.trade_log)
             pq.write_table(to_table(SpreadTrade, self.trades), work / "trades.parquet")
             pq.write_table(self.equity, work / "equity.parquet")
-            for name, write_extra in (extras or {}).items():
-                write_extra(work / name)
 
-        return replace(self, folder=write_folder(out, self.name, write))
+        return replace(self, folder=write_folder(out, self.name, write, extras))
 
     @classmethod
     def load(cls, folder: str | Path) -> WalkForward:
