@@ -10,6 +10,7 @@ from typing import Any
 import backtrader as bt
 import pandas as pd
 import pytest
+from backtrader_modes import MODES
 from oracle import nasty
 
 from bt_gex import RunConfig, replay
@@ -87,22 +88,7 @@ def test_the_plain_way_equals_replay(market: Path, days: tuple[Day, ...]) -> Non
     assert factor == expected.summary["profit_factor"]
 
 
-@pytest.mark.parametrize(
-    "mode",
-    [
-        {"runonce": False},
-        {"preload": False},
-        {"runonce": False, "preload": False},
-        {"stdstats": False},
-        {"exactbars": 1},
-        {"exactbars": -1},
-        {"exactbars": -2},
-        {"oldsync": True},
-        {"quicknotify": True},
-        {"tradehistory": True},
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("mode", MODES, ids=str)
 def test_every_mode_gives_the_same_run(days: tuple[Day, ...], mode: dict[str, Any]) -> None:
     runs = []
     for params in ({}, mode):

@@ -9,6 +9,7 @@ from typing import Any
 import backtrader as bt
 import numpy as np
 import pytest
+from backtrader_modes import MODES
 from bars.bar_files import GOOD_ROWS, ns, series
 
 from bt_gex.bars.series import BarSeries
@@ -68,22 +69,7 @@ def two() -> list[BarSeries]:
     return [first, BarSeries(symbol="B", interval="1m", **thinned)]
 
 
-@pytest.mark.parametrize(
-    "mode",
-    [
-        {"runonce": False},
-        {"preload": False},
-        {"runonce": False, "preload": False},
-        {"stdstats": False},
-        {"exactbars": 1},
-        {"exactbars": -1},
-        {"exactbars": -2},
-        {"oldsync": True},
-        {"quicknotify": True},
-        {"tradehistory": True},
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("mode", MODES, ids=str)
 def test_every_mode_gives_the_same_run(two: list[BarSeries], mode: dict[str, Any]) -> None:
     # With exactbars=1 backtrader itself fails on feeds of which one lacks a minute.
     bars = two if mode != {"exactbars": 1} else [two[0], two[0]]
