@@ -14,9 +14,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from record_fakes import fake_decision, statistics_of
+from record_fakes import fake_decision, fake_trade, statistics_of
 from reports.report_fakes import arrow
-from typed_records import session_summary, spread_trade
+from typed_records import session_summary
 
 from bt_gex.cli.main import cli, main
 from bt_gex.config.run_config import RunConfig
@@ -27,40 +27,11 @@ from bt_gex.results.result import RunResult
 from bt_gex.trades.codec import to_json
 
 ORDER = "SPX-2026-01-12-100000-6955-6945"
-TRADE = spread_trade(
-    {
-        "order_id": ORDER,
-        "timestamp_entry": "2026-01-12T15:00:00+00:00",
-        "timestamp_exit": "2026-01-12T15:05:00+00:00",
-        "strategy": "PUT",
-        "direction": "BULLISH",
-        "confidence": "MEDIUM",
-        "strikes": [6955.0, 6945.0],
-        "entry_credit": 2.35,
-        "exit_value": 2.80,
-        "quantity": 1,
-        "index_symbol": "SPX",
-        "expiration": "2026-01-12",
-        "pnl_dollars": -45.0,
-        "pnl_percent": -19.15,
-        "exit_reason": "Stop Loss",
-        "time_alive_minutes": 5.0,
-        "pin": 6985.0,
-        "spot_entry": 6962.16,
-        "vix_entry": 14.62,
-        "distance": -23,
-        "width": 10.0,
-        "commission_dollars": 0.0,
-        "mae_dollars": -40.0,
-        "mfe_dollars": 5.0,
-        "max_loss_dollars": 765.0,
-        "flags": [],
-        "unpriced_bars": 0,
-        "clamped_bars": 0,
-        "spot_exit": 6960.5,
-        "vix_exit": 15.01,
-        "leg_quotes": [[5.1, 5.3, 5.4, 5.6], [2.55, 2.75, 2.8, 3.0]],
-    }
+TRADE = fake_trade(
+    ORDER,
+    timestamp_entry="2026-01-12T15:00:00+00:00",
+    timestamp_exit="2026-01-12T15:05:00+00:00",
+    time_alive_minutes=5.0,
 )
 
 
