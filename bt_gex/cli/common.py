@@ -123,3 +123,20 @@ def cache_options(command: Any) -> Any:
     ):
         command = option(command)
     return command
+
+
+def home_option(command: Any) -> Any:
+    """--home of verbs that keep or look up what lasts: the folder as `home`, see config.home."""
+
+    def found(context: click.Context, param: click.Parameter, given: str | None) -> Path:
+        from bt_gex.config.home import home_folder
+
+        return home_folder(given)
+
+    return click.option(
+        "--home",
+        type=FILLED,
+        callback=found,
+        help="Folder of sessions, journal and recordings; BT_GEX_HOME, or the user's data folder, "
+        "by default.",
+    )(command)
