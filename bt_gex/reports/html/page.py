@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bt_gex.reports.charts.figures import equity_figure
 from bt_gex.reports.charts.run import FIGURES, costs_figure
-from bt_gex.reports.charts.svg import inline_svg
 from bt_gex.reports.html import intervals, parts
+from bt_gex.reports.html.template import Picture, as_is, file_text, picture, rendered
 from bt_gex.reports.html.trades import trade_data
 from bt_gex.reports.words import verdict, why_no_trades
 
@@ -42,32 +40,17 @@ CAPTIONS = {
     "distribution": "How often trades made how much.",
     "costs": "The same configuration at other fills, and with entries some bars late.",
 }
-WIDE = 9.0  # inches; a wider picture takes the whole width of the page
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A figure of the page."""
-
-    svg: Any
-    caption: str
-    wide: bool
 
 
 def html_report(result: RunResult, analysis: Analysis) -> str:
     """The page; the same run gives the same text."""
-    from jinja2 import Environment
-    from markupsafe import Markup
-
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(_file("report.html.jinja"))
-    text = template.render(
+    return rendered(
+        "report.html.jinja",
         title=f"bt_gex {result.run_id}",
-        css=Markup(_file("report.css")),
-        script=Markup(_file("report.js")),
-        trade_data=Markup(trade_data(result)),
+        kind=f"bt_gex report, run {result.run_id}",
         sections=SECTIONS,
-        run_id=result.run_id,
+        trade_data=as_is(trade_data(result)),
+        trades_script=as_is(file_text("trades.js")),
         folder=str(result.folder or result.run_id),
         verdict=verdict(result),
         terms=parts.terms(result),
@@ -75,6 +58,7 @@ def html_report(result: RunResult, analysis: Analysis) -> str:
         cards=parts.cards(result, analysis),
         cards_note=parts.cards_note(analysis),
         findings=analysis.findings,
+        no_findings=parts.no_findings(result),
         pictures=_pictures(result, analysis),
         groups=parts.groups(analysis),
         figures=parts.figures(result, analysis),
@@ -98,11 +82,6 @@ def html_report(result: RunResult, analysis: Analysis) -> str:
         settings=parts.settings(result, analysis),
         versions=parts.versions(result),
     )
-    return f"{text.rstrip()}\n"
-
-
-def _file(name: str) -> str:
-    return (resources.files("bt_gex.reports.html") / "templates" / name).read_text("utf-8")
 
 
 def _pictures(result: RunResult, analysis: Analysis) -> dict[str, Picture]:
@@ -110,11 +89,4 @@ def _pictures(result: RunResult, analysis: Analysis) -> dict[str, Picture]:
     drawn |= {name: draw(result) for name, draw in FIGURES.items()}
     if analysis.costs:
         drawn["costs"] = costs_figure(result, analysis.costs)
-    return {name: _picture(name, figure) for name, figure in drawn.items()}
-
-
-def _picture(name: str, figure: Figure) -> Picture:
-    from markupsafe import Markup
-
-    caption = CAPTIONS[name]
-    return Picture(Markup(inline_svg(figure, name, caption)), caption, figure.get_figwidth() > WIDE)
+    return {name: picture(name, figure, CAPTIONS[name]) for name, figure in drawn.items()}

@@ -155,6 +155,15 @@ def cards_note(analysis: Analysis) -> str:
     )
 
 
+def no_findings(result: RunResult) -> str:
+    """What to say where there is no finding."""
+    none = "" if result.trade_records else "No trade was made, so there is nothing to check. "
+    return (
+        f"{none}None of the checks found a reason to distrust the figures. That is no proof: "
+        "they look for known faults only."
+    )
+
+
 def groups(analysis: Analysis) -> list[Table]:
     """Breakdowns of the trades."""
     found = []

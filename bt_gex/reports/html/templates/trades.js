@@ -1,10 +1,6 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("trade-data").textContent);
-  const hint = () => document.querySelectorAll(".scroll").forEach((box) =>
-    box.classList.toggle("moves", box.scrollWidth > box.clientWidth + 2));
-  addEventListener("resize", hint);
-  setTimeout(hint);
   const table = document.getElementById("trade-table");
   if (!table) return;
   const trades = data.trades.map((values, number) =>
