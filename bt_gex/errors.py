@@ -3,7 +3,8 @@
 BtGexError
 ├── UsageError          the caller asked for something impossible   (CLI exit status 2)
 │   ├── UnknownName     no such setting, index, profile, …; names the nearest one
-│   └── BadValue        right name, wrong type or out of range; says the range
+│   ├── BadValue        right name, wrong type or out of range; says the range
+│   └── NoRecording     no recorded session or replay of that id; also a ValueError
 └── RunError            the request was fine, the world was not     (CLI exit status 1)
     ├── DataError       a database that is missing, foreign or unreadable
     ├── OutputError     a folder or file that cannot be written
@@ -13,6 +14,10 @@ BtGexError
     │   ├── JournalFull     no room or no right to write; nothing was written
     │   ├── OutcomeUnknown  a commit failed, and whether it took place cannot be read
     │   └── JournalDamaged  rows that are not what was written; the workspace is read-only
+    ├── RecordingError  recorded sessions that cannot be opened, read or written
+    │   ├── RecordingBusy   another writer held the database for too long; nothing was written
+    │   ├── RecordingFull   no room or no right to write; nothing was written
+    │   └── RecordingState  a recording that is not in the state that was asked for
     └── EngineError     backtrader was asked to run in a way that would give wrong results
 """
 
@@ -50,6 +55,10 @@ class BadValue(UsageError):
     """A value of the wrong type or out of range; the message says what is allowed."""
 
 
+class NoRecording(UsageError, ValueError):
+    """No recorded session, or no replay of one, has this id."""
+
+
 class RunError(BtGexError):
     """Something outside the request failed."""
 
@@ -84,6 +93,22 @@ class OutcomeUnknown(JournalError):
 
 class JournalDamaged(JournalError):
     """Rows that are not what was written, or do not fold; the workspace takes no commands."""
+
+
+class RecordingError(RunError):
+    """Recorded sessions that cannot be opened, read or written."""
+
+
+class RecordingBusy(RecordingError):
+    """Another writer held the database for too long; nothing was written, so try again."""
+
+
+class RecordingFull(RecordingError):
+    """No room, or no right, to write; nothing was written, and reading goes on."""
+
+
+class RecordingState(RecordingError):
+    """A recording that is still running, unfinished, or has no bars to be replayed from."""
 
 
 class EngineError(RunError):

@@ -14,14 +14,15 @@ from uuid import UUID
 from sqlalchemy import Connection, Select, TextClause, bindparam, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from bt_gex.errors import JournalError
+from bt_gex.errors import JournalBusy, JournalError, JournalFull
 from bt_gex.journal.base import ALL_WORKSPACES, CommitFailed, Journal, Query
-from bt_gex.journal.engines import WAIT_S, Engines, journal_error, open_engines
 from bt_gex.journal.migrations import STEPS, migrate, version_of
 from bt_gex.journal.records import COLUMNS, Record
 from bt_gex.journal.schema import events
 from bt_gex.ledger.encoding import stamp
+from bt_gex.storage.databases import WAIT_S, Engines, Kind, open_engines, store_error
 
+KIND: Kind[JournalError] = Kind("journal", JournalError, JournalBusy, JournalFull)
 MADE = "bt_gex journal schema"  # name of the lock under which tables are made
 SELECTED = [events.c[name] for name in COLUMNS]
 PAGE = 1_000  # rows read at a time
@@ -49,7 +50,7 @@ class SqlJournal(Journal):
         super().__init__(starting_equity=starting_equity, profile=profile)
         self.read_only = read_only
         self._wait_s = wait_s
-        self._engines: Engines = open_engines(target, read_only=read_only, wait_s=wait_s)
+        self._engines: Engines = open_engines(KIND, target, read_only=read_only, wait_s=wait_s)
         try:
             self._prepare()
         except BaseException:
@@ -82,7 +83,7 @@ class SqlJournal(Journal):
         except CommitFailed as failed:
             raise failed.error from failed
         except SQLAlchemyError as error:
-            raise journal_error(self.name, error) from error
+            raise store_error(KIND, self.name, error) from error
 
     @contextmanager
     def _writing(self, workspace_id: UUID) -> Iterator[SqlRows]:
@@ -97,7 +98,7 @@ class SqlJournal(Journal):
             with self._engines.read.begin() as connection:
                 yield SqlRows(connection)
         except SQLAlchemyError as error:
-            raise journal_error(self.name, error) from error
+            raise store_error(KIND, self.name, error) from error
 
     @contextmanager
     def _transaction(self, lock: str) -> Iterator[Connection]:
@@ -112,9 +113,9 @@ class SqlJournal(Journal):
                     transaction.commit()
                 except SQLAlchemyError as error:
                     connection.invalidate()  # whatever it did, it is not known to this connection
-                    raise CommitFailed(journal_error(self.name, error)) from error
+                    raise CommitFailed(store_error(KIND, self.name, error)) from error
         except SQLAlchemyError as error:
-            raise journal_error(self.name, error) from error
+            raise store_error(KIND, self.name, error) from error
 
     def _lock_postgres(self, connection: Connection, lock: str) -> None:
         """Wait for the other writers; what is read after it is what they committed."""

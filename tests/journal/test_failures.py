@@ -27,12 +27,13 @@ from bt_gex.errors import (
     LedgerError,
     OutcomeUnknown,
 )
-from bt_gex.journal import base, engines
-from bt_gex.journal.engines import WAL_SINCE
+from bt_gex.journal import base
 from bt_gex.journal.migrations import STEPS
 from bt_gex.journal.schema import metadata
 from bt_gex.journal.sql import SqlJournal
 from bt_gex.ledger.commands import Accepted, Refused
+from bt_gex.storage import databases
+from bt_gex.storage.databases import WAL_SINCE
 
 # Which calls fail: "first+step" of strace; one by default, as each starts a traced program.
 SYNC_FAILURES = os.environ.get("BT_GEX_SYNC_FAILURES", "3+5").split()
@@ -334,7 +335,7 @@ def test_a_table_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("target", "words"),
-    [("mysql://u@h/db", "mysql"), ("sqlite://", "MemoryJournal"),
+    [("mysql://u@h/db", "mysql"), ("sqlite://", "in memory"),
      ("postgresql://u:p@h:x/db", "database URL"),
      ("postgresql+psycopg://u:secret@127.0.0.1:1/db", "127.0.0.1"), ("nothing://", "nothing")],
 )  # fmt: skip
@@ -369,7 +370,7 @@ def test_reading_makes_nothing(sqlite_place: Place, tmp_path: Path) -> None:
 def test_wal_only_where_it_is_safe(
     sqlite_place: Place, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], mode: str
 ) -> None:
-    monkeypatch.setattr(engines.sqlite3, "sqlite_version_info", version)
+    monkeypatch.setattr(databases.sqlite3, "sqlite_version_info", version)
     desk = sqlite_place.desk()
     desk.buy(1, 1, 100)
     with engine_of(desk).connect() as connection:
