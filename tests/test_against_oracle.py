@@ -52,8 +52,11 @@ def both(
 
 def assert_same(ours: RunResult, theirs: Any) -> None:
     def told(decision: dict[str, Any]) -> tuple[str, ...]:
-        reason = decision["reason"]  # the wording behind these two is each side's own
-        kind = next((name for name in ("margin", "no quote") if reason.startswith(name)), reason)
+        reason = decision["reason"]  # the wording behind these is each side's own
+        kind = next(
+            (name for name in ("margin", "no quote", "session over") if reason.startswith(name)),
+            reason,
+        )
         return decision["timestamp"], decision["outcome"], kind
 
     assert [told(d) for d in decisions_of(ours)] == [told(d) for d in theirs.decisions]
@@ -91,6 +94,7 @@ FILLS = (
 )
 CHOICES: dict[str, tuple[Any, ...]] = {
     "fills.commission": (0.65, 1.0, 0.333),
+    "fills.latency_bars": (1, 3, 60, 90),
     "exit.stop_loss": (0.05, 0.15, 0.3, 1.0),
     "exit.emergency_stop": (0.2, 0.6, 2.0),
     "exit.profit_target_high": (0.1, 0.3, 0.8, 1.0),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal
 
 import backtrader as bt
 
 from bt_gex.brokers.account import Holding, SpreadAccount
 from bt_gex.brokers.fills import FillModel, HalfSpreadFill, spread_price
+from bt_gex.brokers.pending import Pending, PendingEntries
 from bt_gex.errors import EngineError
 from bt_gex.feeds.backtrader_internals import LeanBuyOrder, LeanSellOrder
 from bt_gex.feeds.legs import SpreadFeed
@@ -35,15 +37,6 @@ from bt_gex.trades.events import (
 from bt_gex.trades.reasons import SkipKind
 
 
-class Pending(NamedTuple):
-    """An entry that fills, or is refused, on a later bar of its session."""
-
-    order: Any
-    feed: SpreadFeed
-    quantity: int
-    due_row: int
-
-
 class SpreadBroker(SpreadAccount):
     """Sells spreads to open and buys them back at the quotes of the bar; the ledger books them.
 
@@ -54,10 +47,14 @@ class SpreadBroker(SpreadAccount):
 
     A spread reserves width minus credit; an order beyond the account ends as Margin, an order that
     cannot fill as Rejected, with the reason in `order.info.why` and, where the rules for entries
-    have a name for it, its SkipKind in `order.info.kind`. A delayed entry arrives before its bar's
-    strategy is asked; margin, quotes and credit are checked then, the credit against
-    `order.info.min_credit`, points. What is still open at the closing tick is settled in cash. The
-    value of the account marks each open spread at its mid, carried over bars without one.
+    have a name for it, its SkipKind in `order.info.kind`. What is still open at the closing tick is
+    settled in cash. The value of the account marks each open spread at its mid, carried over bars
+    without one.
+
+    A delayed entry is priced before the strategy's `next()` of its bar. Sent with
+    `after_exits=True` it waits there until the strategy, its exits sent, calls `enter_due`: what
+    they free counts for the entry. Margin, quotes and credit are checked then, the credit against
+    `order.info.min_credit`, points.
 
     `order.info.reason`, when given with a buy, says why a spread was closed; `order.info.facts`,
     when given with a sell, is the EntryFacts of the trade. `stream` tells what happens.
@@ -85,7 +82,7 @@ class SpreadBroker(SpreadAccount):
         """Begin anew with these terms; those who listen to the stream stay."""
         self._begin(cash, commission)
         self._fills, self._latency_bars = fills, latency_bars
-        self._pending: deque[Pending] = deque()
+        self._pending = PendingEntries()
         self._notifications: deque[Any] = deque()
 
     # -------------------------------------------------------------------------------- backtrader
@@ -117,14 +114,21 @@ class SpreadBroker(SpreadAccount):
         for holding in list(self._holdings.values()) if self._holdings else ():
             if holding.feed.is_over():
                 self._notifications.append(self._settle(holding))
-        while self._pending and self._is_due(self._pending[0]):
-            order, feed, quantity, _ = self._pending.popleft()
-            self._open(order, feed, quantity)
-            self._notifications.append(_told(order))
+        if self._pending:
+            self._notifications.extend(self._priced(lambda order: not order.info.after_exits))
+            self._pending.refuse_overdue()
 
-    @staticmethod
-    def _is_due(pending: Pending) -> bool:
-        return pending.feed.is_over() or pending.feed.clock.now().row >= pending.due_row
+    def enter_due(self, owner: Any) -> None:
+        """Price the delayed entries of a strategy that are due on this bar, and notify it."""
+        for order in self._priced(lambda order: order.owner is owner):
+            owner._addnotification(order, quicknotify=True)
+
+    def _priced(self, wanted: Callable[[Any], bool]) -> list[Any]:
+        """Fill or refuse the entries due now that are wanted; their orders."""
+        due = self._pending.take_due(wanted)
+        for order, feed, quantity, _ in due:
+            self._open(order, feed, quantity)
+        return [_told(pending.order) for pending in due]
 
     def _now_ns(self) -> int:
         view = self._clock.tick_now() if self._clock else None
@@ -194,7 +198,7 @@ class SpreadBroker(SpreadAccount):
     def _execute(self, order: Any, feed: SpreadFeed, quantity: int) -> bool:
         """Whether the order is done with: filled or refused. Else it is pending."""
         if feed.is_over():
-            self._refuse(order, quantity, SkipKind.SESSION_OVER, "the session is over")
+            self._refuse(order, quantity, SkipKind.SESSION_OVER)
         elif not order.issell():
             self._close(order, feed, quantity)
         elif self._latency_bars:
@@ -208,10 +212,10 @@ class SpreadBroker(SpreadAccount):
         now = feed.clock.now()
         due_row = now.row + self._latency_bars
         if due_row >= feed.day.session.bars:
-            why = f"{SkipKind.SESSION_OVER.value}: {self._latency_bars} bars later is past the end"
-            self._refuse(order, quantity, SkipKind.SESSION_OVER, why)
+            late = f"{self._latency_bars} bars later is past the end"
+            self._refuse(order, quantity, SkipKind.SESSION_OVER, late)
             return True
-        self._pending.append(Pending(order, feed, quantity, due_row))
+        self._pending.add(Pending(order, feed, quantity, due_row))
         self.stream.publish(
             OrderPending(at_ns=now.ns, instrument=feed, quantity=quantity, due_row=due_row)
         )
@@ -224,8 +228,7 @@ class SpreadBroker(SpreadAccount):
             self._refuse(order, quantity, None, why)
             return
         if isinstance(credit, Leg):
-            why = f"{SkipKind.NO_QUOTE.value}: {credit.label}"
-            self._refuse(order, quantity, SkipKind.NO_QUOTE, why)
+            self._refuse(order, quantity, SkipKind.NO_QUOTE, credit.label)
             return
         order.addinfo(credit=credit)
         width = feed.spread.width
@@ -233,7 +236,7 @@ class SpreadBroker(SpreadAccount):
             least = order.info.get("min_credit", 0.0)
             refused = refused_credit(credit, width, least)
             if refused:
-                self._refuse(order, quantity, KINDS[refused - 1], KINDS[refused - 1].value)
+                self._refuse(order, quantity, KINDS[refused - 1])
                 return
         contract = feed.contract
         commission = float(order.comminfo.getcommission(quantity, credit))
@@ -242,8 +245,8 @@ class SpreadBroker(SpreadAccount):
         free = self.margin_free()
         if beyond_margin(free, booked_dollars, reserves):
             needs = reserves - booked_dollars
-            why = f"{SkipKind.MARGIN.value}: needs ${needs:,.2f}, ${free:,.2f} free"
-            self._refuse(order, quantity, SkipKind.MARGIN, why)
+            lacks = f"needs ${needs:,.2f}, ${free:,.2f} free"
+            self._refuse(order, quantity, SkipKind.MARGIN, lacks)
             return
         self._fill(feed, "sell", "trade", quantity, credit, commission)
         position = self.book.spreads[feed.name]
@@ -275,8 +278,7 @@ class SpreadBroker(SpreadAccount):
             return
         price = spread_price(self._fills, feed.quotes(), opening=False)
         if isinstance(price, Leg):
-            why = f"{SkipKind.NO_QUOTE.value}: {price.label}"
-            self._refuse(order, quantity, SkipKind.NO_QUOTE, why)
+            self._refuse(order, quantity, SkipKind.NO_QUOTE, price.label)
             return
         value = clamp(price, feed.spread.width)
         commission = float(order.comminfo.getcommission(quantity, value))
@@ -345,7 +347,8 @@ class SpreadBroker(SpreadAccount):
         order.addinfo(pnl_dollars=pnl)
         return pnl
 
-    def _refuse(self, order: Any, quantity: int, kind: SkipKind | None, why: str) -> None:
+    def _refuse(self, order: Any, quantity: int, kind: SkipKind | None, detail: str = "") -> None:
+        why = detail if kind is None else kind.reason(detail)
         if kind is SkipKind.MARGIN:
             order.margin()
         else:

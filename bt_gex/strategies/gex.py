@@ -46,7 +46,6 @@ class Held:
     confidence: str
     credit: float
     quantity: int
-    filled_at: View
     closing: bool = False
 
 
@@ -68,8 +67,8 @@ class GexStrategy(QuietStrategy):
     `exit` parameter sets, and any single parameter of those by its own name, which wins
     (`stop_loss=0.15`), so that `optstrategy` can vary it.
 
-    On a bar the exit rules of open spreads come first, then the check: a spread closed on a bar
-    frees its margin and its place on that bar.
+    On a bar the exit rules of open spreads come first, then the delayed entries that are due, then
+    the check: a spread closed on a bar frees its margin and its place on that bar.
     """
 
     params = (
@@ -138,6 +137,8 @@ class GexStrategy(QuietStrategy):
             self._new_session(view.session)
         if self._open:
             self._manage(view)
+        if self._sent:
+            self.broker.enter_due(self)
         if view.row in self._checks and view.has_data:
             self._check(view)
 
@@ -151,7 +152,7 @@ class GexStrategy(QuietStrategy):
         now_ns = view.ns
         for feed, held in list(self._open.items()):
             value = feed.close[0]
-            if value != value or held.closing or held.filled_at is view:
+            if value != value or held.closing:
                 continue
             reason = decide_exit(
                 credit=held.credit,
@@ -199,6 +200,7 @@ class GexStrategy(QuietStrategy):
             size=check.decision.quantity,
             facts=facts_of(check.decision),
             min_credit=self.entry_params.min_credit or 0.0,
+            after_exits=True,
         )
 
     def _report(self, view: View, decision: EntryDecision, name: str) -> None:
@@ -229,8 +231,7 @@ class GexStrategy(QuietStrategy):
         assert decision.setup
         if order.status == order.Completed:
             credit = float(order.info.credit)
-            now = self.clock.now()
-            self._open[order.data] = Held(decision.setup.confidence, credit, decision.quantity, now)
+            self._open[order.data] = Held(decision.setup.confidence, credit, decision.quantity)
             filled = decision if credit == decision.credit else replace(decision, credit=credit)
             self._report(view, filled, order.data.name)
             return

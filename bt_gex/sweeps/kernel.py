@@ -64,14 +64,9 @@ def simulate(
         check, after = checks_first[session], checks_first[session + 1]
         while check < after or pending:
             is_fill = pending > 0 and (check == after or trades.entry_row[number] <= checks[check])
-            if is_fill:  # it arrives before its bar's exits
-                row = trades.entry_row[number]
-                upto = row if settings.latency == 0 else row - 1
-            else:
-                row = checks[check]
-                upto = row
+            row = trades.entry_row[number] if is_fill else checks[check]
             cash, closed, kelly_closed = close_until(
-                trades, began, number, upto, cash, closed, pnls, kelly_closed
+                trades, began, number, row, cash, closed, pnls, kelly_closed
             )
             if not is_fill:
                 check += 1

@@ -23,6 +23,10 @@ class SkipKind(StrEnum):
     SIZE_ZERO = "size zero"
     SESSION_OVER = "session over"
 
+    def reason(self, detail: str = "") -> str:
+        """The text of a skip of this kind."""
+        return f"{self.value}: {detail}" if detail else self.value
+
 
 class ExitReason(StrEnum):
     """Why a trade ended; a strategy of somebody else's may give other texts."""

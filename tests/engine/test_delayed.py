@@ -88,6 +88,24 @@ def test_an_order_under_way_takes_its_place(tmp_path: Path) -> None:
     assert [t["timestamp_entry"][11:19] for t in trades(path, 4, **both)] == ["14:38:00"]
 
 
+def test_margin_freed_on_its_bar_counts_for_a_late_entry(tmp_path: Path) -> None:
+    """Of $500 a spread 5 points wide takes $380. Decided at 09:36 and 09:37, priced two bars
+    later; the first is bought back at 0.50 on the bar on which the second is due."""
+    path = market(tmp_path, ("09:35", "09:37:30", 1.20), ("09:38", "16:00", 0.50))
+    settings = {"entry.times": ["09:36", "09:37"], "account.balance": 500}
+    first, second = trades(path, 2, **settings)
+    assert first["timestamp_exit"][11:19] == second["timestamp_entry"][11:19] == "14:38:00"
+    assert len(trades(path, 1, **settings)) == 1  # due at 09:37:30, before that exit
+
+
+def test_a_late_entry_is_not_closed_on_its_own_bar(tmp_path: Path) -> None:
+    """At slippage 1.25 the credit is 1.075 and the stop, at 1.1825, below the mid of 1.20."""
+    path = market(tmp_path, ("09:35", "16:00", 1.20))
+    (trade,) = trades(path, 3, **{"fills.entry_slippage": 1.25})
+    stamps = trade["timestamp_entry"][11:19], trade["timestamp_exit"][11:19]
+    assert (*stamps, trade["exit_reason"]) == ("14:37:30", "14:38:00", "Stop Loss")
+
+
 @pytest.fixture
 def costly(tmp_path: Path) -> tuple[Path, Any]:
     """Sold at mid 1.20, bought back at the target at mid 0.50: $70 less what the fills take."""

@@ -369,7 +369,7 @@ def test_refusals_say_why(days: tuple[Day, ...]) -> None:
     assert why[1] == ("Completed", None)
     assert why[2] == ("Rejected", "this spread is open already; trade it as a feed of its own")
     assert why[3] == ("Rejected", "2 to close but 1 open; a spread closes whole")
-    assert why[4] == ("Rejected", "the session is over")
+    assert why[4] == ("Rejected", "session over")
 
 
 def test_an_order_beyond_the_account_is_refused(days: tuple[Day, ...]) -> None:

@@ -166,6 +166,29 @@ def test_a_late_entry_is_pending_and_filled_at_the_later_quotes(day: Day) -> Non
     assert opened.credit == pytest.approx(short.bid[105] - long.ask[105])
 
 
+def sell_after_exits(strategy: Any) -> None:
+    strategy.sell(data=strategy.instrument("one"), size=1, after_exits=True)
+
+
+def test_an_entry_sent_after_exits_waits_for_its_strategy(day: Day) -> None:
+    def somebody_elses(strategy: Any) -> None:
+        strategy.broker.enter_due(object())
+        assert not strategy.broker.open_spreads()
+
+    def mine(strategy: Any) -> None:
+        somebody_elses(strategy)
+        strategy.broker.enter_due(strategy)
+        assert strategy.broker.open_spreads() == 1
+
+    told = run(day, {100: sell_after_exits, 104: somebody_elses, 105: mine}, latency_bars=5)
+    assert [row for row, event in told if isinstance(event, SpreadOpened)] == [105]
+
+
+def test_an_entry_sent_after_exits_and_never_priced_is_named(day: Day) -> None:
+    with pytest.raises(EngineError, match=r"one .*enter_due"):
+        run(day, {100: sell_after_exits}, latency_bars=5)
+
+
 def test_a_late_entry_beyond_the_last_bar_is_refused(day: Day) -> None:
     bars = len(day.grid) - 1
     told = run(day, {bars - 2: sell()}, latency_bars=5)

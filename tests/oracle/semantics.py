@@ -32,6 +32,7 @@ DEFAULTS: dict[str, object] = {
     "fills.entry_slippage": 1.0,
     "fills.exit_slippage": 1.0,
     "fills.commission": 0.0,
+    "fills.latency_bars": 0,
     "data.quote_max_age_s": 120,
     "data.context_max_age_s": 2100,
     "account.balance": 25000,
@@ -73,6 +74,15 @@ class OracleResult:
     equity_mtm: list[tuple[str, float]] = field(default_factory=list)
 
 
+@dataclass
+class Order:
+    """An entry on its way: decided on one bar, priced on a later one."""
+
+    trade: Trade
+    decision: dict[str, object]
+    due: int
+
+
 class Replay:
     def __init__(
         self, tape: Tape, spec: IndexSpec, settings: dict[str, object], readings: Readings
@@ -105,17 +115,27 @@ class Replay:
         end_of_day = session.close - int(self.s["exit.end_of_day_minutes"]) * MINUTE  # type: ignore[call-overload]
         checks = {session.at(hhmm) for hhmm in self.s["entry.times"]}  # type: ignore[attr-defined]
         open_trades: list[Trade] = []
+        self.orders: list[Order] = []
+        latency = int(self.s["fills.latency_bars"]) * MINUTE // 2  # type: ignore[call-overload]
         for bar in session.bars():
             self.counters["bars"] += 1
             for trade in list(open_trades):
                 if self.try_exit(trade, tape, bar, end_of_day):
                     open_trades.remove(trade)
                     self.equity.closed(bar, trade.pnl)
+            for order in [o for o in self.orders if o.due == bar]:
+                self.orders.remove(order)
+                self.arrive(order, tape, open_trades)
             if bar in checks and bar < end_of_day:
-                entered = self.check_entry(session, tape, bar, open_trades)
+                entered, decision = self.check_entry(session, tape, bar, open_trades)
                 if entered is not None:
-                    open_trades.append(entered)
-                    self.trades.append(entered)
+                    order = Order(entered, decision, bar + latency)
+                    if not latency:
+                        self.arrive(order, tape, open_trades)
+                    elif order.due < session.close:
+                        self.orders.append(order)
+                    else:
+                        decision.update(outcome="skip", reason="session over")
             self.equity.bar(bar, [t.marked() for t in open_trades])
         for trade in open_trades:
             self.settle(trade, session, tape)
@@ -126,7 +146,7 @@ class Replay:
 
     def check_entry(
         self, session: Session, tape: SessionTape, bar: int, open_trades: list[Trade]
-    ) -> Trade | None:
+    ) -> tuple[Trade | None, dict[str, object]]:
         spot, vix, pin = tape.spot(bar), tape.vix(bar), tape.pin(bar)
         outcome = self.decide(session, tape, bar, open_trades, spot, vix, pin)
         decision: dict[str, object] = {
@@ -140,7 +160,7 @@ class Replay:
             "vix": vix,
         }
         self.decisions.append(decision)
-        return None if isinstance(outcome, str) else outcome
+        return (None if isinstance(outcome, str) else outcome), decision
 
     def decide(
         self,
@@ -174,23 +194,19 @@ class Replay:
             return "zero-width spread"
         width = max(widths)
         limit = self.s["entry.max_open"]
-        if limit is not None and len(open_trades) >= limit:  # type: ignore[operator]
+        if limit is not None and len(open_trades) + len(self.orders) >= limit:  # type: ignore[operator]
             return "max open positions"
         legs = legs_of(setup)
         marks = marks_of(tape, bar, legs)
         if isinstance(marks, Leg):
             return f"no quote: {marks.name}"
         credit = marks.entry_credit(exact(self.s["fills.entry_slippage"]))
-        if credit <= 0:
-            return "credit not positive"
-        if credit >= width:
-            return "credit not below width"
-        minimum = self.s["entry.min_credit"]
-        if minimum is not None and credit < exact(minimum):
-            return "credit below minimum"
+        refused = self.refused_credit(credit, width)
+        if refused:
+            return refused
         if self.quantity <= 0:
             return "size zero: quantity is 0"
-        trade = Trade(
+        return Trade(
             session=session.date,
             setup=setup,
             legs=legs,
@@ -205,12 +221,41 @@ class Replay:
             entry_commission=self.commission(legs),
             values=[marks.value(width)],
         )
+
+    def refused_credit(self, credit: Fraction, width: Fraction) -> str:
+        minimum = self.s["entry.min_credit"]
+        if credit <= 0:
+            return "credit not positive"
+        if credit >= width:
+            return "credit not below width"
+        if minimum is not None and credit < exact(minimum):
+            return "credit below minimum"
+        return ""
+
+    def arrive(self, order: Order, tape: SessionTape, open_trades: list[Trade]) -> None:
+        """Price an entry on the bar it is due; quotes, credit and margin are those of that bar."""
+        refused = self.priced(order.trade, tape, order.due, open_trades)
+        if refused:
+            order.decision.update(outcome="skip", reason=refused)
+            return
+        open_trades.append(order.trade)
+        self.trades.append(order.trade)
+
+    def priced(self, trade: Trade, tape: SessionTape, bar: int, open_trades: list[Trade]) -> str:
+        marks = marks_of(tape, bar, trade.legs)
+        if isinstance(marks, Leg):
+            return f"no quote: {marks.name}"
+        trade.entry, trade.values = bar, [marks.value(trade.width)]
+        trade.credit = marks.entry_credit(exact(self.s["fills.entry_slippage"]))
+        refused = self.refused_credit(trade.credit, trade.width)
+        if refused:
+            return refused
         free = self.equity.balance - sum((t.reserve() for t in open_trades), Fraction(0))
         if trade.reserve() > free:
             return f"margin: needs {cents(trade.reserve())}, free {cents(free)}"
-        if marks.value(width) != marks.net_mid:
+        if marks.value(trade.width) != marks.net_mid:
             self.counters["clamped_entry_marks"] += 1
-        return trade
+        return ""
 
     # --------------------------------------------------------------------------- exit
 

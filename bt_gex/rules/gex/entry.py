@@ -77,7 +77,7 @@ def decide_entry(
     missing = missing_input(seen.spot, seen.vix, seen.pin)
     if missing:
         kind = KINDS[missing - 1]
-        return EntryDecision("skip", seen, kind, kind.value)
+        return EntryDecision("skip", seen, kind, kind.reason())
     setup = setup_for(seen, index, setup_params)
     spread = setup.spread
     if spread is None:
@@ -87,18 +87,18 @@ def decide_entry(
     refused = refused_unpriced(spread.narrowest, open_positions, most)
     if refused:
         kind = KINDS[refused - 1]
-        return EntryDecision("skip", seen, kind, kind, setup, spread)
+        return EntryDecision("skip", seen, kind, kind.reason(), setup, spread)
     priced = price(spread)
     if isinstance(priced, Leg):
-        reason = f"{SkipKind.NO_QUOTE.value}: {priced.label}"
+        reason = SkipKind.NO_QUOTE.reason(priced.label)
         return EntryDecision("skip", seen, SkipKind.NO_QUOTE, reason, setup, spread)
     refused = refused_credit(priced, spread.width, entry_params.min_credit or 0.0)
     if refused:
         kind = KINDS[refused - 1]
-        return EntryDecision("skip", seen, kind, kind, setup, spread, priced)
+        return EntryDecision("skip", seen, kind, kind.reason(), setup, spread, priced)
     sized = size(spread, priced)
     if sized.quantity <= 0:
-        reason = f"{SkipKind.SIZE_ZERO.value}: {sized.why}"
+        reason = SkipKind.SIZE_ZERO.reason(sized.why)
         return EntryDecision("skip", seen, SkipKind.SIZE_ZERO, reason, setup, spread, priced)
     return EntryDecision("enter", seen, None, "", setup, spread, priced, sized.quantity)
 
