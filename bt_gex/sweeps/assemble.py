@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from statistics import fmean, median
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from bt_gex.sweeps.evaluate import SESSION_PNL
 from bt_gex.sweeps.plan import Plan, Variant, plan_to_yaml, variant_config
 from bt_gex.sweeps.records import InShort, SweepSummary
 from bt_gex.sweeps.result import SweepResult, is_number
+from bt_gex.sweeps.same_trades import SAME_AS, distinct, folded
 from bt_gex.sweeps.store import Outcome
 from bt_gex.trades.records import SpreadTrade
 
@@ -42,7 +43,7 @@ def assemble(
     """Rank the outcomes, in the order of the variants; replay the best for their trades."""
     rows = ranked_rows(plan, outcomes)
     pnls = session_pnl_table(outcomes, sessions)
-    by_rank = sorted((row for row in rows if row["status"] == "success"), key=lambda r: r["rank"])
+    by_rank = sorted(distinct(rows), key=lambda row: row["rank"])
     variants = {variant.variant_id: variant for variant in plan.variants}
     traded = any(row["total_trades"] for row in by_rank)
     winner = variants[by_rank[0]["variant_id"]] if traded else None
@@ -51,7 +52,8 @@ def assemble(
         for row in [*(r for r in by_rank if r["tag"] == "baseline"), *by_rank[:SHOWN]]
     )
     kept = {v: _trades(plan, variants[v], sessions) for v in shown}
-    selection = selection_statistics(comparable(plan, winner, pnls), plan.base.account.balance)
+    pool = comparable(plan, winner, rows, pnls)
+    selection = selection_statistics(pool, plan.base.account.balance)
     summary = summary_of(
         plan,
         rows,
@@ -79,8 +81,12 @@ def assemble(
 
 
 def ranked_rows(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """A row a variant, with its score and its rank among those that succeeded (1 is the best)."""
+    """A row a variant, with its score and its rank among those that succeeded (1 is the best).
+
+    Variants with the same trades are ranked once: the later ones name the first, and have its rank.
+    """
     objective = plan.score
+    same_as = folded((outcome.variant_id, outcome.metrics) for outcome in outcomes)
     rows: list[dict[str, Any]] = []
     for variant, outcome in zip(plan.variants, outcomes, strict=True):
         done = outcome.status == "success"
@@ -93,14 +99,21 @@ def ranked_rows(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]
                 "reason": outcome.reason,
                 "rank": None,
                 "score": objective(outcome.metrics) if done else None,
+                SAME_AS: same_as.get(variant.variant_id),
                 **variant.settings,
                 **{name: v for name, v in outcome.metrics.items() if name != SESSION_PNL},
             }
         )
-    for place, number in enumerate(rank(rows), start=1):
-        if rows[number]["status"] == "success":
-            rows[number]["rank"] = place
+    for row, place in zip(rows, ranks_of(rows), strict=True):
+        row["rank"] = place
     return rows
+
+
+def ranks_of(rows: Sequence[Mapping[str, Any]]) -> list[int | None]:
+    """The rank of each row; None for one that did not succeed."""
+    ranked = distinct(rows)
+    places = {ranked[n]["variant_id"]: place for place, n in enumerate(rank(ranked), start=1)}
+    return [places.get(row.get(SAME_AS) or row["variant_id"]) for row in rows]
 
 
 def summary_of(
@@ -117,7 +130,7 @@ def summary_of(
     sessions, with_data  number of sessions, and of those with rows
     """
     status = Counter(row["status"] for row in rows)
-    done = [row for row in rows if row["status"] == "success"]
+    done = distinct(rows)
     scores = [row["score"] for row in done if row["score"] is not None]
     pnls = np.array([row["total_pnl"] for row in done])
     best = min(done, key=lambda row: row["rank"], default=None)
@@ -128,6 +141,7 @@ def summary_of(
         sessions_with_data=with_data,
         variants=len(rows),
         success=status["success"],
+        folded=status["success"] - len(done),
         skipped=status["skipped"],
         failed=status["failed"],
         duplicates=plan.duplicates,
@@ -139,7 +153,7 @@ def summary_of(
         without_score=len(done) - len(scores),
         average_total_pnl=round(fmean(pnls), 2) if done else None,
         profitable=int((pnls > 0).sum()),
-        same_as_best=_same_as(best, done),
+        same_as_best=_same_as(best, [row for row in rows if row["status"] == "success"]),
         assumed=_assumed(plan),
         comparable=selection.comparable,
         different=selection.different,
@@ -208,18 +222,24 @@ def session_pnl_table(outcomes: Sequence[Outcome], sessions: Sessions) -> pa.Tab
     return pa.table({"variant_id": ids, **columns})
 
 
-def comparable(plan: Plan, winner: Variant | None, pnls: pa.Table) -> pa.Table:
+def comparable(
+    plan: Plan, winner: Variant | None, rows: Iterable[Mapping[str, Any]], pnls: pa.Table
+) -> pa.Table:
     """The variants that assume the same fills and ages of data as the winner: with others the
-    better fill would pass for the better choice."""
-    if winner is None:
-        return pnls
-    assumed = {n: value for n, value in winner.settings.items() if n.startswith(ASSUMED)}
+    better fill would pass for the better choice. Those with the same trades count once."""
+    assumed = (
+        {n: value for n, value in winner.settings.items() if n.startswith(ASSUMED)}
+        if winner
+        else {}
+    )
+    known = {row["variant_id"] for row in distinct(rows)}
     same = [
         variant.variant_id
         for variant in plan.variants
-        if all(variant.settings[name] == value for name, value in assumed.items())
+        if variant.variant_id in known
+        and all(variant.settings[name] == value for name, value in assumed.items())
     ]
-    return pnls.filter(pc.is_in(pnls["variant_id"], pa.array(same)))
+    return pnls.filter(pc.is_in(pnls["variant_id"], pa.array(same, pa.string())))
 
 
 class SelectionStatistics(NamedTuple):

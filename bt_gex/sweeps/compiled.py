@@ -28,6 +28,7 @@ from bt_gex.sweeps import kernel
 from bt_gex.sweeps.arrays import NEVER, Ints, KernelSettings, Market, Trades
 from bt_gex.sweeps.compiler import compiled
 from bt_gex.sweeps.evaluate import SESSION_PNL
+from bt_gex.sweeps.same_trades import TRADES_ID, UNRESOLVED, trades_id
 from bt_gex.trades.events import SpreadClosed, SpreadSettled
 from bt_gex.trades.records import SpreadTrade
 
@@ -61,6 +62,7 @@ class CompiledEngine:
         self.days = list(days)
         self._functions = compiled()
         self.market = dense(self.days) if self.days else None
+        self.stamps = np.concatenate([np.empty(0, np.int64), *(day.grid for day in self.days)])
         self._checks: dict[tuple[tuple[time, ...], float], Checks] = {}
 
     def run(self, config: RunConfig) -> CompiledRun:
@@ -130,6 +132,7 @@ class CompiledRun:
             "unpriced_bars": int(self.trades.unpriced[taken].sum()),
             "clamped": int(clamps),
             SESSION_PNL: self._session_pnl_cents(resolved),
+            TRADES_ID: self._trades_id(),
         }
 
     def _session_pnl_cents(self, resolved: npt.NDArray[np.bool_]) -> list[int]:
@@ -140,6 +143,20 @@ class CompiledRun:
         np.add.at(cents, self.trades.session[taken][order], self.trades.pnl_cents[taken][order])
         found: list[int] = cents.tolist()
         return found
+
+    def _trades_id(self) -> str:
+        t, taken, engine = self.trades, slice(0, self.number), self.engine
+        first = np.zeros(1, np.int64) if engine.market is None else engine.market.first
+        start = first[t.session[taken]]
+        unresolved = t.reason[taken] == kernel.UNRESOLVED
+        return trades_id(
+            entries_ns=engine.stamps[start + t.entry_row[taken]],
+            exits_ns=engine.stamps[start + t.exit_row[taken]],
+            strikes=t.strikes[taken],
+            quantities=t.quantity[taken],
+            cents=np.where(unresolved, UNRESOLVED, t.pnl_cents[taken]),
+            balance=self.config.account.balance,
+        )
 
     def skips_by_kind(self) -> dict[str, int]:
         """Number of skips by kind, those that occurred."""

@@ -14,11 +14,12 @@ from bt_gex.runs.replay import run
 from bt_gex.sessions.day import Day
 from bt_gex.stats.metrics import variant_metrics
 from bt_gex.stats.summary import funnel, max_drawdown_dollars, pnl_cents, resolved
+from bt_gex.sweeps.same_trades import TRADES_ID, trades_id_of
 from bt_gex.trades.records import Decision, SpreadTrade
 
 Metrics = dict[str, Any]
 FUNNEL_METRICS = ("checks", "entries", "unpriced_bars", "clamped")
-SESSION_PNL = "session_pnl_cents"  # the one metric that is no number: P&L of each session with data
+SESSION_PNL = "session_pnl_cents"  # P&L of each session with data; no column of a table
 
 
 def evaluate(config: RunConfig, days: Sequence[Day], every_bar: bool = False) -> Metrics:
@@ -56,6 +57,7 @@ def metrics_of(
         ),
         **{name: getattr(checks, name) for name in FUNNEL_METRICS},
         SESSION_PNL: session_pnl_cents(days, trades),
+        TRADES_ID: trades_id_of(trades, balance),
     }
 
 

@@ -33,6 +33,9 @@ class InShort:
 class SweepSummary:
     """How many variants there were, and how the best stands beside the others.
 
+    success       variants that were run to the end; folded: those of them with the trades of an
+                  earlier one, which count once in ranks, averages and odds
+    profitable    of those that count
     same_as_best  further variants that made the same of everything
     assumed       swept settings that a trader does not choose: fills and ages of data
     comparable    variants that assume what the best does
@@ -66,6 +69,12 @@ class SweepSummary:
     session_sharpe_variance: float | None
     overfitting: Overfitting | None
     edges: Mapping[str, Any]
+    folded: int = 0
+
+    @property
+    def ranked(self) -> int:
+        """Variants that succeeded, those with the same trades counted once."""
+        return self.success - self.folded
 
     @property
     def best_is_baseline(self) -> bool:

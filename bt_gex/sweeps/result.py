@@ -20,6 +20,7 @@ from bt_gex.storage.reading import UNREADABLE, first_line, read_mapping, read_ta
 from bt_gex.storage.schema import KEY
 from bt_gex.sweeps.plan import Plan, plan_to_yaml
 from bt_gex.sweeps.records import SweepSummary
+from bt_gex.sweeps.same_trades import SAME_AS, TRADES_ID
 from bt_gex.sweeps.saved import PLAN, SUMMARY, SWEEP, check_rows, read_content
 from bt_gex.trades.codec import from_json, from_table, to_json, to_table
 from bt_gex.trades.records import SpreadTrade
@@ -27,7 +28,10 @@ from bt_gex.trades.records import SpreadTrade
 if TYPE_CHECKING:
     import pandas as pd
 
-OWN_COLUMNS = ("variant_id", "label", "tag", "status", "reason", "rank", "score")
+OWN_COLUMNS = (
+    "variant_id", "label", "tag", "status", "reason", "rank", "score", SAME_AS,
+)  # fmt: skip
+TEXTS = ("variant_id", "label", "tag", "status", "reason", SAME_AS, TRADES_ID)
 COUNTS = (
     "total_trades", "winners", "losers", "breakeven", "unresolved", "checks", "entries",
     "unpriced_bars", "clamped",
@@ -140,7 +144,7 @@ def rows_table(rows: Sequence[Mapping[str, Any]], swept: Sequence[str]) -> pa.Ta
         values = [row.get(name) for row in rows]
         if name in (*COUNTS, "rank"):
             kind = pa.int64()
-        elif name not in OWN_COLUMNS[:5] and all(is_number(v) for v in values):
+        elif name not in TEXTS and all(is_number(v) for v in values):
             kind = pa.float64()
         else:
             kind = pa.string()

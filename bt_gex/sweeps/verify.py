@@ -14,14 +14,21 @@ from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BtGexError
 from bt_gex.results.statistics import totals_json
 from bt_gex.results.verify import Faults, csv_faults, differing, equity_faults
-from bt_gex.stats.objectives import find_objective, rank
+from bt_gex.stats.objectives import find_objective
 from bt_gex.stats.summary import max_drawdown_dollars
 from bt_gex.storage.arrow_arrays import to_numpy
 from bt_gex.storage.reading import read_table
-from bt_gex.sweeps.assemble import comparable, edges_of, selection_statistics, summary_of
-from bt_gex.sweeps.plan import Plan, make_plan, read_plan
+from bt_gex.sweeps.assemble import (
+    comparable,
+    edges_of,
+    ranks_of,
+    selection_statistics,
+    summary_of,
+)
+from bt_gex.sweeps.plan import Plan, make_plan, read_plan, variant_config
 from bt_gex.sweeps.records import WindowResult
 from bt_gex.sweeps.result import SweepResult, csv_bytes
+from bt_gex.sweeps.same_trades import SAME_AS, TRADES_ID, folded, trades_id_of
 from bt_gex.sweeps.saved import PLAN, SUMMARY
 from bt_gex.sweeps.walkforward import judge, name_of
 from bt_gex.sweeps.walkforward_result import WalkForward
@@ -37,6 +44,7 @@ def verify_sweep(place: Path) -> Faults:
     if place.resolve().name != result.name:
         yield f"{place.name}: the folder is not named by its sweep {result.name}"
     yield from _csv(place)
+    yield from _same_trades(result)
     yield from _ranks(result)
     yield from _session_pnl(result)
     for name, trades in result.trades.items():
@@ -76,10 +84,20 @@ def _ranks(result: SweepResult) -> Faults:
     for row in result.rows:
         if row["status"] == "success" and objective(row) != row["score"]:
             yield f"{ROWS}, {row['label']}: score is {row['score']}, computed {objective(row)}"
-    for place, number in enumerate(rank(result.rows), start=1):
-        row = result.rows[number]
-        if row["status"] == "success" and row["rank"] != place:
+    for row, place in zip(result.rows, ranks_of(result.rows), strict=True):
+        if row["rank"] != place:
             yield f"{ROWS}, {row['label']}: rank is {row['rank']}, computed {place}"
+
+
+def _same_trades(result: SweepResult) -> Faults:
+    """Which variants have the same trades; earlier versions did not look."""
+    if not any(TRADES_ID in row for row in result.rows):
+        return
+    same_as = folded((row["variant_id"], row) for row in result.rows)
+    for row in result.rows:
+        computed = same_as.get(row["variant_id"])
+        if row[SAME_AS] != computed:
+            yield f"{ROWS}, {row['label']}: {SAME_AS} is {row[SAME_AS]}, computed {computed}"
 
 
 def _session_pnl(result: SweepResult) -> Faults:
@@ -152,16 +170,31 @@ def _plan(result: SweepResult, plan: Plan) -> Faults:
     traded = any(row["total_trades"] for row in result.rows)
     winner = variants[best] if traded and best is not None else None
     pnls = result.session_pnl
+    pool = comparable(plan, winner, result.rows, pnls)
     computed = summary_of(
         plan,
         result.rows,
         sessions=result.summary.sessions,
         with_data=len(pnls.column_names) - 1,
-        selection=selection_statistics(comparable(plan, winner, pnls), plan.base.account.balance),
+        selection=selection_statistics(pool, plan.base.account.balance),
         edges=edges_of(plan, winner),
     )
     yield from differing(f"{SUMMARY}, summary", to_json(result.summary), to_json(computed))
+    yield from _trades_ids(result, plan)
     yield from _best(result)
+
+
+def _trades_ids(result: SweepResult, plan: Plan) -> Faults:
+    """Of the variants whose trades are kept."""
+    variants = {variant.variant_id: variant for variant in plan.variants}
+    for row in result.rows:
+        name = row["variant_id"]
+        if name not in result.trades or not row.get(TRADES_ID):
+            continue
+        balance = variant_config(plan.base, variants[name]).account.balance
+        computed = trades_id_of(result.trades[name], balance)
+        if row[TRADES_ID] != computed:
+            yield f"{ROWS}, {row['label']}: {TRADES_ID} is {row[TRADES_ID]}, computed {computed}"
 
 
 def _best(result: SweepResult) -> Faults:

@@ -27,6 +27,7 @@ from bt_gex.sweeps.engines import Sessions, make_engine, prepare
 from bt_gex.sweeps.plan import Plan, Variant, check_runnable, plan_to_yaml, variant_config
 from bt_gex.sweeps.pool import run_variants
 from bt_gex.sweeps.records import Favourite, Judgement, WalkForwardSummary, WindowResult
+from bt_gex.sweeps.same_trades import folded
 from bt_gex.sweeps.store import Outcome
 from bt_gex.sweeps.sweep import CHUNK, SweepOptions, reading_apart
 from bt_gex.sweeps.walkforward_result import WalkForward
@@ -126,8 +127,14 @@ def _outcomes(plan: Plan, sessions: Sessions, how: SweepOptions) -> dict[str, Ou
 
 
 def pick(plan: Plan, outcomes: Mapping[str, Outcome]) -> Variant | None:
-    """The best variant by the plan's objective, ties broken as in a sweep; None when all failed."""
+    """The best variant by the plan's objective, ties broken as in a sweep; None when all failed.
+
+    Of variants with the same trades the first is picked.
+    """
     objective = plan.score
+    ids = [variant.variant_id for variant in plan.variants]
+    same_as = folded((name, outcomes[name].metrics) for name in ids)
+    variants = [variant for variant in plan.variants if variant.variant_id not in same_as]
     rows = [
         {
             "variant_id": variant.variant_id,
@@ -137,10 +144,10 @@ def pick(plan: Plan, outcomes: Mapping[str, Outcome]) -> Variant | None:
             else None,
             **outcomes[variant.variant_id].metrics,
         }
-        for variant in plan.variants
+        for variant in variants
     ]
     best = rank(rows)[0]
-    return plan.variants[best] if rows[best]["status"] == "success" else None
+    return variants[best] if rows[best]["status"] == "success" else None
 
 
 def _assemble(
@@ -187,7 +194,13 @@ def name_of(plan: Plan, fingerprint: str, window_settings: Mapping[str, object])
 def _window_result(plan: Plan, sessions: Sessions, one: Played) -> WindowResult:
     days = [rows.session.day.isoformat() for rows in sessions.rows]
     w = one.window
-    done = [o.metrics["total_pnl"] for o in one.tested.values() if o.status == "success"]
+    tested = [one.tested[variant.variant_id] for variant in plan.variants]
+    same_as = folded((outcome.variant_id, outcome.metrics) for outcome in tested)
+    done = [
+        outcome.metrics["total_pnl"]
+        for outcome in tested
+        if outcome.status == "success" and outcome.variant_id not in same_as
+    ]
     baseline = one.tested[plan.variants[0].variant_id]
     out = one.tested[one.winner.variant_id].metrics if one.winner else {}
     return WindowResult(

@@ -151,6 +151,15 @@ SWEEPS: list[tuple[Edit, str]] = [
         in_table("variants.parquet", column("rank", lambda v: pc.subtract(4, v))),
         "rank is 3, computed 1",
     ),
+    (
+        in_table("variants.parquet", column("same_as", lambda v: pc.fill_null(v, "x"))),
+        "baseline: same_as is x, computed None",
+    ),
+    (
+        in_table("variants.parquet", column("trades_id", lambda v: pc.utf8_reverse(v))),
+        "trades_id is",
+    ),
+    (in_json(lambda c: c["summary"].update(folded=2)), "summary: folded is 2, computed 0"),
     (in_table("session_pnl.parquet", lambda t: t.slice(1)), "has 2 variants"),
     (first_trade_gone, "total_trades is"),
     (another_reason, "Reason For Close is 'Luck'"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,6 +15,7 @@ from bt_gex.findings.of_run import findings_of_trades
 from bt_gex.reports.console.run import colour, make_table, print_findings
 from bt_gex.reports.words import count, dollars, fills, gain, percent, ratio
 from bt_gex.stats.objectives import why_default
+from bt_gex.sweeps.same_trades import SAME_AS, distinct
 
 if TYPE_CHECKING:
     from bt_gex.sweeps.plan import Plan
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 BEST = 10  # rows of the table, besides the baseline
 FAULTS = 5  # skipped and failed variants named
+SAME = 5  # variants named beside the first one with their trades
 
 
 def print_sweep(result: SweepResult, console: Console) -> None:
@@ -72,10 +74,10 @@ def verdict(summary: SweepSummary) -> list[str]:
         found.append(str(edge_finding(named)))
     if summary.best_is_baseline:
         found.append("No variant beats the baseline.")
-    elif summary.success > 1:
+    elif summary.ranked > 1:
         found.append(
-            f"The best of {summary.success:,} tries is flattered by having been picked: trade it "
-            "on sessions that did not pick it (bt-gex walkforward) before believing it."
+            f"The best of {summary.ranked:,} tries is flattered by having been picked: trade it on "
+            "sessions that did not pick it (bt-gex walkforward) before believing it."
         )
     return found
 
@@ -84,7 +86,7 @@ def _beside_the_others(summary: SweepSummary, best: InShort) -> list[str]:
     found = [
         f"{count(summary.variants, 'variant')} tried: the best made {gain(best.total_pnl)}, "
         f"the average {gain(summary.average_total_pnl)}, and {summary.profitable:,} of "
-        f"{summary.success:,} made money."
+        f"{summary.ranked:,} made money."
     ]
     if summary.average_score is not None:
         found.append(
@@ -152,6 +154,8 @@ def _what_was_run(result: SweepResult) -> str:
     parts = [count(summary.success, "variant") + " run"]
     faulty = (("skipped", summary.skipped), ("failed", summary.failed))
     parts += [f"{many:,} {name}" for name, many in faulty if many]
+    if summary.folded:
+        parts.append(f"{summary.folded:,} with the trades of another, counted once")
     if summary.duplicates:
         parts.append(f"{count(summary.duplicates, 'duplicate')} left out")
     parts += [f"{summary.cut:,} cut off by the limit"] if summary.cut else []
@@ -190,14 +194,13 @@ def _print_table(result: SweepResult, console: Console) -> None:
     table = make_table(">Rank", "Settings", ">Score", ">P&L", ">Trades", ">Won", ">PF", ">Drawdown")
     for column in table.columns[2:]:
         column.no_wrap = True
-    ranked = sorted((r for r in result.rows if r["rank"]), key=lambda row: int(row["rank"]))
+    ranked = sorted(distinct(result.rows), key=lambda row: int(row["rank"]))
     shown = ranked[:BEST]
     shown += [row for row in ranked[BEST:] if row["tag"] == "baseline"]
     for row in shown:
-        named = " ".join(f"{n.partition('.')[2]}={setting(row[n])}" for n in swept)
         table.add_row(
             str(row["rank"]),
-            f"baseline {named}" if row["tag"] == "baseline" else named,
+            "\n".join([named(row, swept), *_same(row, result.rows, swept)]),
             number(row["score"]),
             gain(row["total_pnl"]),
             f"{row['total_trades']:,}",
@@ -209,6 +212,25 @@ def _print_table(result: SweepResult, console: Console) -> None:
         console.print(table)
     if len(ranked) > len(shown):
         console.print(f"... {count(len(ranked) - len(shown), 'more row')}, see variants.parquet")
+
+
+def named(row: Mapping[str, Any], settings: Iterable[str]) -> str:
+    """A variant by the values of settings, without the sections they stand in."""
+    values = " ".join(f"{name.partition('.')[2]}={setting(row[name])}" for name in settings)
+    return f"baseline {values}".strip() if row["tag"] == "baseline" else values
+
+
+def _same(
+    row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], swept: Sequence[str]
+) -> list[str]:
+    """A line that names the variants with the same trades, each by what it sets otherwise."""
+    same = [
+        named(other, [name for name in swept if other[name] != row[name]])
+        for other in rows
+        if other.get(SAME_AS) == row["variant_id"]
+    ]
+    more = [f"{len(same) - SAME:,} more"] if len(same) > SAME else []
+    return [f"  same trades: {'; '.join([*same[:SAME], *more])}"] if same else []
 
 
 def setting(value: Any) -> str:
