@@ -9,11 +9,12 @@ from typing import Any
 import backtrader as bt
 from backtrader.position import Position
 
+from bt_gex.brokers.booking import Bookkeeper, MemoryBooks, Refusal, SpreadOrder
 from bt_gex.brokers.commission import OptionCommission
 from bt_gex.feeds.legs import SpreadFeed
-from bt_gex.ledger.book import Book, SpreadPosition, booked, fresh_book
-from bt_gex.ledger.events import FillKind, Side, SpreadFilled
-from bt_gex.market.calendar import utc
+from bt_gex.ledger.book import SpreadPosition
+from bt_gex.ledger.events import FillKind
+from bt_gex.market.contracts import Spread
 from bt_gex.market.money import to_cents
 
 
@@ -41,20 +42,22 @@ class Holding:
 class SpreadAccount(bt.BrokerBase):
     """The half of a SpreadBroker that knows what is owned and owed; it decides nothing.
 
-    `book` is what the ledger makes of the fills; money in dollars.
+    `book` is what the ledger makes of the fills, kept by a Bookkeeper; money in dollars.
     """
 
     def _begin(self, cash: float, commission: float) -> None:
         """Begin anew; commission in USD per contract, per leg, per side."""
         self.startingcash = float(cash)
         self._commission = commission
-        self._book(fresh_book(cash))
+        self._books: Bookkeeper = self.p.bookkeeper or MemoryBooks()
+        self._books.begin(cash)
+        self._read_book()
         self._holdings: dict[SpreadFeed, Holding] = {}
         self._schemes: dict[tuple[int, int], OptionCommission] = {}
 
-    def _book(self, book: Book) -> None:
-        self.book = book
-        self._cash = float(book.cash)  # asked for on every bar
+    def _read_book(self) -> None:
+        self.book = self._books.book
+        self._cash = float(self.book.cash)  # asked for on every bar
 
     def getcash(self) -> float:
         return self._cash
@@ -100,18 +103,34 @@ class SpreadAccount(bt.BrokerBase):
         return len(self._holdings)
 
     def _fill(
-        self,
-        feed: SpreadFeed,
-        side: Side,
-        kind: FillKind,
-        quantity: int,
-        net: float,
-        commission: float,
-    ) -> None:
-        """Book a fill; net: points received."""
-        fill = SpreadFilled(
-            kind=kind, order_id=f"{feed.name}:{side}", position_id=feed.name,
-            contract=feed.contract, side=side, qty=quantity, net=net, fees=commission,
-            ts=utc(feed.clock.now().ns), mode="replay",
-        )  # fmt: skip
-        self._book(booked(self.book, fill))
+        self, order: Any, kind: FillKind, quantity: int, net: float, commission: float
+    ) -> Refusal | None:
+        """Have a fill booked, unless it is refused; net: points received."""
+        refusal = self._books.fill(self._asked(order, kind, quantity, net, commission))
+        if refusal is None:
+            self._read_book()
+        return refusal
+
+    def _asked(
+        self, order: Any, kind: FillKind, quantity: int, net: float, commission: float
+    ) -> SpreadOrder:
+        return SpreadOrder(
+            feed=order.data,
+            side="buy" if order.isbuy() else "sell",
+            kind=kind,
+            quantity=quantity,
+            net=net,
+            commission=commission,
+            rate=self._commission,
+            reason=str(order.info.get("reason", "")),
+        )
+
+
+def name_of(data: Any) -> str:
+    """The name of what somebody wants traded."""
+    return str(getattr(data, "_name", data))
+
+
+def spread_of(data: Any) -> Spread | None:
+    """Its spread; None for anything else."""
+    return data.spread if isinstance(data, SpreadFeed) else None

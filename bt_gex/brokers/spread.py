@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import backtrader as bt
 
-from bt_gex.brokers.account import Holding, SpreadAccount
+from bt_gex.brokers.account import Holding, SpreadAccount, name_of, spread_of
+from bt_gex.brokers.booking import Refusal
 from bt_gex.brokers.fills import FillModel, HalfSpreadFill, spread_price
 from bt_gex.brokers.pending import Pending, PendingEntries
 from bt_gex.errors import EngineError
@@ -19,7 +20,7 @@ from bt_gex.feeds.view import MarketFeed
 from bt_gex.ledger.amounts import cents
 from bt_gex.ledger.book import entry_cash
 from bt_gex.ledger.events import FillKind
-from bt_gex.market.contracts import Leg, Spread
+from bt_gex.market.contracts import Leg
 from bt_gex.market.money import to_cents
 from bt_gex.market.quotes import CLAMP_TOLERANCE, clamp
 from bt_gex.market.settlement import settled_value
@@ -44,6 +45,7 @@ class SpreadBroker(SpreadAccount):
     fills         a FillModel; the price of each leg
     commission    USD per contract, per leg, per side; a cash settlement pays none
     latency_bars  an entry is priced so many bars after it was sent, an exit at once
+    bookkeeper    who books the fills, and may refuse them; None: books in memory
 
     A spread reserves width minus credit; an order beyond the account ends as Margin, an order that
     cannot fill as Rejected, with the reason in `order.info.why` and, where the rules for entries
@@ -65,6 +67,7 @@ class SpreadBroker(SpreadAccount):
         ("fills", HalfSpreadFill()),
         ("commission", 0.0),
         ("latency_bars", 0),
+        ("bookkeeper", None),
     )
 
     def start(self) -> None:
@@ -248,7 +251,10 @@ class SpreadBroker(SpreadAccount):
             lacks = f"needs ${needs:,.2f}, ${free:,.2f} free"
             self._refuse(order, quantity, SkipKind.MARGIN, lacks)
             return
-        self._fill(feed, "sell", "trade", quantity, credit, commission)
+        refusal = self._fill(order, "trade", quantity, credit, commission)
+        if refusal:
+            self._end(order, quantity, refusal)
+            return
         position = self.book.spreads[feed.name]
         self._holdings[feed] = Holding(order.owner, feed, position)
         order.execute(
@@ -283,6 +289,9 @@ class SpreadBroker(SpreadAccount):
         value = clamp(price, feed.spread.width)
         commission = float(order.comminfo.getcommission(quantity, value))
         pnl = self._leave(order, holding, "trade", value, commission)
+        if isinstance(pnl, Refusal):
+            self._end(order, quantity, pnl)
+            return
         assert pnl is not None
         self.stream.publish(
             SpreadClosed(
@@ -311,6 +320,7 @@ class SpreadBroker(SpreadAccount):
         else:
             value, _ = settled_value(feed.spread, settlement.price)
             pnl = self._leave(order, holding, "settlement", value, 0.0)
+        assert not isinstance(pnl, Refusal), f"{feed.name}: a settlement was refused: {pnl}"
         self.stream.publish(
             SpreadSettled(
                 at_ns=feed.clock.now().ns,
@@ -326,11 +336,13 @@ class SpreadBroker(SpreadAccount):
 
     def _leave(
         self, order: Any, holding: Holding, kind: FillKind, value: float, commission: float
-    ) -> float | None:
+    ) -> float | Refusal | None:
         """Book the end of a spread at a value, points; its P&L in dollars, None when void."""
         feed, quantity, entry = holding.feed, holding.quantity, holding.position.entry
         before = self.book.realized_pnl
-        self._fill(feed, "buy", kind, quantity, -value, commission)
+        refusal = self._fill(order, kind, quantity, -value, commission)
+        if refusal:
+            return refusal
         del self._holdings[feed]
         void = kind == "void"
         order.execute(
@@ -348,7 +360,14 @@ class SpreadBroker(SpreadAccount):
         return pnl
 
     def _refuse(self, order: Any, quantity: int, kind: SkipKind | None, detail: str = "") -> None:
+        """The broker cannot fill an order; whoever keeps the books may have more to say."""
         why = detail if kind is None else kind.reason(detail)
+        asked = self._asked(order, "trade", quantity, math.nan, 0.0)
+        self._end(order, quantity, self._books.refuse(asked, Refusal(kind, why)))
+
+    def _end(self, order: Any, quantity: int, refusal: Refusal) -> None:
+        """Tell that an order was refused."""
+        kind, why = refusal
         if kind is SkipKind.MARGIN:
             order.margin()
         else:
@@ -371,16 +390,6 @@ def _told(order: Any) -> Any:
     """An order that is done with, its fill marked as new: it needs no copy to notify."""
     order.executed.markpending()
     return order
-
-
-def name_of(data: Any) -> str:
-    """The name of what somebody wants traded."""
-    return str(getattr(data, "_name", data))
-
-
-def spread_of(data: Any) -> Spread | None:
-    """Its spread; None for anything else."""
-    return data.spread if isinstance(data, SpreadFeed) else None
 
 
 def beyond_margin(free: float, booked: float, width_dollars: float) -> bool:

@@ -6,6 +6,7 @@ import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from bt_gex.analyzers.account import rebuild_equity
 from bt_gex.analyzers.funnel import Funnel
 from bt_gex.analyzers.trades import Marks, TradeReport
 from bt_gex.blackbox.recording import Recording
+from bt_gex.brokers.booking import Bookkeeper
 from bt_gex.brokers.fills import HalfSpreadFill
 from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.config.run_config import RunConfig
 from bt_gex.feeds.clock import ClockFeed
+from bt_gex.feeds.growing import GrowingClockFeed
 from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.findings.of_run import findings_of_run
 from bt_gex.market.calendar import Stamps, new_york
@@ -45,6 +48,22 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 UTC_TIME = pa.timestamp("ns", "UTC")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """A session that is under way.
+
+    clock    brings a bar when there is one
+    books    who books the fills
+    balance  of the account at its start, dollars
+    earlier  P&L of the account's trades closed before, dollars a contract
+    """
+
+    clock: GrowingClockFeed
+    books: Bookkeeper
+    balance: float
+    earlier: tuple[float, ...] = ()
 
 
 def replay(
@@ -121,18 +140,26 @@ def build(
     days: Sequence[Day],
     every_bar: bool = False,
     strategy: type[GexStrategy] | None = GexStrategy,
+    live: Live | None = None,
 ) -> bt.Cerebro:
     """A Cerebro with clock, broker, sizer, strategy and analyzers of a configuration.
 
     strategy  None leaves it, and its sizer, to the caller
+    live      what a session that is under way brings instead of recorded sessions
     """
     cerebro = bt.Cerebro(stdstats=False)
-    clock = ClockFeed(days=tuple(days), events=not every_bar)  # type: ignore[call-arg]
+    account, earlier = account_of(config), {}
+    if live:
+        clock, every_bar = live.clock, True
+        account |= {"cash": live.balance, "bookkeeper": live.books}
+        earlier = {"earlier": live.earlier}
+    else:
+        clock = ClockFeed(days=tuple(days), events=not every_bar)  # type: ignore[call-arg]
     cerebro.adddata(clock)
-    cerebro.setbroker(SpreadBroker(**account_of(config)))
+    cerebro.setbroker(SpreadBroker(**account))
     if strategy is not None:
         sizer, params = sizer_of(config)
-        cerebro.addsizer(sizer, **params)
+        cerebro.addsizer(sizer, **params, **(earlier if sizer is HalfKelly else {}))
         cerebro.addstrategy(strategy, setup=config.setup, entry=config.entry, exit=config.exit)
     cerebro.addanalyzer(TradeReport, _name="trades")
     cerebro.addanalyzer(Funnel, _name="funnel")

@@ -29,12 +29,13 @@ class HalfKelly(bt.Sizer):
     """Half of Kelly's fraction of the account, from the trades closed so far in this run.
 
     kelly: KellyParams. The risk of a contract is what the spread can really lose.
+    earlier: P&L of trades closed before this run, dollars a contract.
     """
 
-    params = (("kelly", KellyParams()),)
+    params = (("kelly", KellyParams()), ("earlier", ()))
 
     def __init__(self) -> None:
-        self._pnls: list[float] = []  # of closed trades, dollars a contract
+        self._pnls: list[float] = list(self.p.earlier)  # of closed trades, dollars a contract
 
     def set(self, strategy: bt.Strategy, broker: bt.BrokerBase) -> None:
         super().set(strategy, broker)

@@ -22,6 +22,9 @@ class SkipKind(StrEnum):
     MARGIN = "margin"
     SIZE_ZERO = "size zero"
     SESSION_OVER = "session over"
+    POLICY = "policy"
+    HALTED = "halted"
+    DOWN_TIME = "down-time"
 
     def reason(self, detail: str = "") -> str:
         """The text of a skip of this kind."""

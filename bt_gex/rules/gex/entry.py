@@ -26,7 +26,7 @@ PASSED = 0
 (
     NO_INDEX_PRICE, NO_VIX, NO_PEAK, VIX_TOO_HIGH, TOO_FAR, ZERO_WIDTH, MAX_OPEN, NO_QUOTE,
     CREDIT_NOT_POSITIVE, CREDIT_NOT_BELOW_WIDTH, CREDIT_BELOW_MINIMUM, MARGIN, SIZE_ZERO,
-    SESSION_OVER,
+    SESSION_OVER, POLICY, HALTED, DOWN_TIME,
 ) = range(1, len(SkipKind) + 1)  # fmt: skip
 KINDS = tuple(SkipKind)
 NO_LIMIT = 2**31  # open positions; as many are never open
