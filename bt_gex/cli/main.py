@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import sys
 from typing import Any
 
 import click
 
-from bt_gex.cli.common import log_to_stderr, verbose_option
-from bt_gex.errors import BtGexError, UnknownName, UsageError
+from bt_gex.cli.common import log_to_stderr
+from bt_gex.cli.lazy import LazyGroup
+from bt_gex.errors import BtGexError, UsageError
 
 # verb -> module that defines a click command of that name; imported only when it is called.
 COMMANDS = {
@@ -29,32 +29,14 @@ COMMANDS = {
     "cache": "bt_gex.cli.cache",
     "lookahead": "bt_gex.cli.lookahead",
     "journal": "bt_gex.cli.journal",
+    "paper": "bt_gex.cli.paper",
+    "plan": "bt_gex.cli.plan",
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose verbs are imported when used, so that `--help` and each verb start fast."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise UnknownName("command", args[0], COMMANDS)
-        return super().resolve_command(ctx, args)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
-        if not any(param.name == "verbose" for param in command.params):
-            command.params.append(verbose_option())
-        return command
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="bt-gex")
 def cli() -> None:
     """Replay a recorded 0DTE option market through the live bot's own decisions.

@@ -14,9 +14,12 @@ import yaml
 from bars.bar_files import GOOD, write
 from docs_tools import blocks, names, page, section, table
 from journal.desk import Desk
+from paper.golden_bars import fifty_bars, make_spec
+from paper.test_broker import raw
 
 from bt_gex.cli.main import COMMANDS, cli, main
 from bt_gex.journal.sql import SqlJournal
+from bt_gex.paper.generator import plain_spec
 from bt_gex.results.option_omega import COLUMNS as JOURNAL_COLUMNS
 from bt_gex.trades.codec import columns_of
 from bt_gex.trades.records import Decision, SpreadTrade
@@ -26,8 +29,24 @@ DAYS = ["--start", "2026-01-12", "--end", "2026-01-12"]
 
 
 def command(verb: str) -> click.Command:
-    found = cli.get_command(click.Context(cli), verb)
+    """The command of a verb, or of a verb of a group: `paper state`."""
+    found: click.Command | None = cli
+    for word in verb.split():
+        assert isinstance(found, click.Group)
+        found = found.get_command(click.Context(found), word)
     assert found
+    return found
+
+
+def leaves() -> list[str]:
+    """Every verb that does something, those of groups with the group's name before them."""
+    found: list[str] = []
+    for verb in COMMANDS:
+        group = command(verb)
+        if isinstance(group, click.Group):
+            found += [f"{verb} {name}" for name in group.list_commands(click.Context(group))]
+        else:
+            found.append(verb)
     return found
 
 
@@ -60,7 +79,15 @@ def test_verbs() -> None:
         assert examples(section(TEXT, f"bt-gex {verb}"))
 
 
-@pytest.mark.parametrize("verb", COMMANDS)
+def test_verbs_of_groups() -> None:
+    for verb in COMMANDS:
+        group = command(verb)
+        if isinstance(group, click.Group):
+            documented = set(first_column(section(TEXT, f"bt-gex {verb}").split("\n###")[0]))
+            assert documented == set(group.list_commands(click.Context(group)))
+
+
+@pytest.mark.parametrize("verb", leaves())
 def test_options(verb: str) -> None:
     rows = table(section(TEXT, f"bt-gex {verb}"))
     options = [
@@ -92,6 +119,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Desk(journal).buy(1, 1, 100)
         journal.close()
         write(place, "bars/minute/SPY.csv", *GOOD)
+        place.joinpath("intent.json").write_text(json.dumps(raw(1, "open_long", 1.0)))
+        place.joinpath("plan.yaml").write_text(json.dumps({"base_spec": plain_spec(make_spec())}))
+        place.joinpath("bars.csv").write_bytes(fifty_bars())
         for words in examples(TEXT):
             run_ids = sorted(Path("runs").glob("*"))
             if any("RUN_ID" in word for word in words):

@@ -1,0 +1,43 @@
+"""Groups of verbs that are imported when used, so that `--help` and each verb start fast."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from bt_gex.cli.common import verbose_option
+from bt_gex.errors import UnknownName
+
+
+class LazyGroup(click.Group):
+    """A group of verbs, each by the module that defines a click command.
+
+    modules  by verb; the command is named after it, hyphens written as underscores
+    """
+
+    def __init__(self, *args: Any, modules: Mapping[str, str], **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.modules = modules
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.modules)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self.modules and not args[0].startswith("-"):
+            raise UnknownName("command", args[0], self.modules)
+        return super().resolve_command(ctx, args)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.modules:
+            return None
+        module = importlib.import_module(self.modules[cmd_name])
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        is_verb = not isinstance(command, click.Group)
+        if is_verb and not any(param.name == "verbose" for param in command.params):
+            command.params.append(verbose_option())
+        return command
