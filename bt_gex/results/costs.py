@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
-from typing_extensions import TypedDict
+from annotated_types import Ge, Le
 
 from bt_gex.errors import BadValue, OutputError
 from bt_gex.results.migrations import COSTS as COSTS_SCHEMA
@@ -16,78 +15,77 @@ from bt_gex.stats.breakdown import break_even
 from bt_gex.storage.atomic import write_text
 from bt_gex.storage.reading import part, read_mapping
 from bt_gex.storage.schema import KEY
-from bt_gex.storage.shapes import AtLeast0, Count, Number, Share, checked_content
+from bt_gex.trades.codec import from_json, to_json
+from bt_gex.trades.records import MOST, STRICT, Amount, Count
 
 FILE = "costs.json"
 
 
-@with_config(ConfigDict(strict=True))
-class CostRow(TypedDict):
-    """One row of costs.json."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostRow:
+    """One row of costs.json.
 
-    slippage: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
-    delay_bars: Annotated[int, Field(ge=0, le=780)]
-    total_pnl: Number
+    slippage       share of the half-spread that is paid, at entry and exit
+    delay_bars     `fills.latency_bars`
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+
+    slippage: Annotated[float | int, Ge(0), Le(10)]
+    delay_bars: Annotated[int, Ge(0), Le(780)]
+    total_pnl: Amount
     total_trades: Count
-    win_rate: Share
-    profit_factor: AtLeast0 | None
-    max_drawdown: AtLeast0
+    win_rate: Annotated[float | int, Ge(0), Le(1)]
+    profit_factor: Annotated[float | int, Ge(0), Le(MOST)] | None
+    max_drawdown: Annotated[float | int, Ge(0), Le(MOST)]
+
+    @property
+    def step(self) -> tuple[float, int]:
+        """Which slippage and delay it is of."""
+        return self.slippage, self.delay_bars
 
 
-COSTS = TypeAdapter(Annotated[list[CostRow], Field(min_length=1)])
-
-
-def read_rows(stored: list[Any]) -> list[dict[str, Any]]:
+def read_rows(stored: list[Any]) -> list[CostRow]:
     """Rows of costs, one for every slippage and delay. Raises BadValue."""
-    rows: list[dict[str, Any]] = checked_content(COSTS, stored, "costs")
-    steps = [(row["slippage"], row["delay_bars"]) for row in rows]
+    rows = from_json(list[CostRow], json.dumps(stored), "costs")
+    steps = {row.step for row in rows}
     grid = len({slippage for slippage, _ in steps}) * len({delay for _, delay in steps})
-    if len(set(steps)) != len(steps) or len(steps) != grid:
+    if not rows or len(steps) != len(rows) or len(rows) != grid:
         raise BadValue("costs: every slippage and delay must be there once")
     return rows
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What a configuration makes at each slippage and delay.
+    """What a configuration makes at each slippage and delay."""
 
-    rows  slippage (share of the half-spread, at entry and exit), delay_bars and FIGURES
-    """
-
-    rows: list[dict[str, Any]]
+    rows: list[CostRow]
 
     def break_even(self, delay_bars: int) -> float | None:
         """The slippage at which the profit is gone; None where it isn't, or there is none."""
         points = [
-            (row["slippage"], row["total_pnl"])
-            for row in self.rows
-            if row["delay_bars"] == delay_bars
+            (row.slippage, row.total_pnl) for row in self.rows if row.delay_bars == delay_bars
         ]
         return break_even(sorted(points))
 
     @property
     def at_once(self) -> list[tuple[float, float]]:
         """Slippage and P&L in dollars of the runs without a delay, by slippage."""
-        rows = (row for row in self.rows if not row["delay_bars"])
-        return sorted((row["slippage"], row["total_pnl"]) for row in rows)
+        return sorted((row.slippage, row.total_pnl) for row in self.rows if not row.delay_bars)
 
     @property
     def delays(self) -> list[int]:
         """The delays tried, in bars."""
-        return sorted({row["delay_bars"] for row in self.rows})
+        return sorted({row.delay_bars for row in self.rows})
 
     @property
     def slippages(self) -> list[float]:
         """The slippages tried."""
-        return sorted({row["slippage"] for row in self.rows})
+        return sorted({row.slippage for row in self.rows})
 
-    def at(self, slippage: float, delay_bars: int) -> dict[str, Any]:
+    def at(self, slippage: float, delay_bars: int) -> CostRow:
         """The row of a slippage and a delay."""
-        return next(
-            row
-            for row in self.rows
-            if row["slippage"] == slippage and row["delay_bars"] == delay_bars
-        )
+        return next(row for row in self.rows if row.step == (slippage, delay_bars))
 
     def as_dict(self) -> dict[str, Any]:
         """The break-even slippage by delay, and the rows, as costs.json has them."""
@@ -95,7 +93,7 @@ class Costs:
         return {
             KEY: COSTS_SCHEMA.version,
             "break_even_slippage_by_delay_bars": breaks,
-            "rows": self.rows,
+            "rows": [to_json(row) for row in self.rows],
         }
 
     def save(self, folder: Path) -> Path:

@@ -264,7 +264,7 @@ def verify_costs(place: Path, run: RunRecord) -> Faults:
     fills = run.run_config.fills
     own = fills.entry_slippage
     if own == fills.exit_slippage and own in costs.slippages and 0 in costs.delays:
-        row = costs.at(own, 0)
+        row = to_json(costs.at(own, 0))
         same = {name: run.summary[name] for name in row if name in run.summary}
         yield from differing(f"{COSTS_FILE}, slippage {own:g} without a delay", row, same)
 

@@ -8,14 +8,13 @@ from pathlib import Path
 from bt_gex.blackbox.recording import Recording
 from bt_gex.config.files import stored_run_config
 from bt_gex.errors import DataError
-from bt_gex.results.costs import Costs
+from bt_gex.results.costs import CostRow, Costs
 from bt_gex.results.result import RunResult
 from bt_gex.runs.replay import fingerprint_of, load_days, run
 from bt_gex.stats.summary import summarise
 
 SLIPPAGES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 DELAYS = (0, 1, 2)
-FIGURES = ("total_pnl", "total_trades", "win_rate", "profit_factor", "max_drawdown")
 
 
 def count_costs(
@@ -55,11 +54,15 @@ def count_costs(
         trades = run(changed, days).analyzers.trades.records if days else []
         found = summarise(trades, balance=config.account.balance)
         rows.append(
-            {
-                "slippage": slippage,
-                "delay_bars": delay,
-                **{name: getattr(found, name) for name in FIGURES},
-            }
+            CostRow(
+                slippage=slippage,
+                delay_bars=delay,
+                total_pnl=found.total_pnl,
+                total_trades=found.total_trades,
+                win_rate=found.win_rate,
+                profit_factor=found.profit_factor,
+                max_drawdown=found.max_drawdown,
+            )
         )
         if progress:
             progress(number + 1, len(steps))

@@ -123,11 +123,11 @@ def test_costs_by_hand(costly: tuple[Path, Any]) -> None:
     found = count_costs(path, result, use_cache=False)
     assert found.slippages == [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5]
     assert found.delays == [0, 1, 2]
-    assert [row["total_pnl"] for row in found.rows[:7]] == [70, 65, 60, 55, 50, -25, -30]
-    assert found.at(1.0, 2)["total_pnl"] == 50.0
+    assert [row.total_pnl for row in found.rows[:7]] == [70, 65, 60, 55, 50, -25, -30]
+    assert found.at(1.0, 2).total_pnl == 50.0
     edges = [found.break_even(delay) for delay in found.delays]
     assert edges == pytest.approx([1 + 0.25 * 50 / 75] * 3)
-    assert {row["total_trades"] for row in found.rows} == {1}
+    assert {row.total_trades for row in found.rows} == {1}
 
 
 def test_each_delay_is_run_as_it_says(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_each_delay_is_run_as_it_says(tmp_path: Path) -> None:
     config = RunConfig(start=MONDAY, end=MONDAY, settings={**AT_0936, **MID})  # type: ignore[arg-type]
     result = replay(path, config, use_cache=False)
     found = count_costs(path, result, slippages=(0.0,), use_cache=False)
-    rows = [(row["delay_bars"], row["total_pnl"]) for row in found.rows]
+    rows = [(row.delay_bars, row.total_pnl) for row in found.rows]
     assert rows == [(0, 70.0), (1, 75.0), (2, 80.0)]
 
 

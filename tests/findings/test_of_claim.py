@@ -11,7 +11,7 @@ from record_fakes import BOOTSTRAP, FOUND_BY, SHARPE, fake_session, fake_trade
 from bt_gex.config.run_config import FillParams
 from bt_gex.findings.finding import GRAVEST_FIRST, Finding
 from bt_gex.findings.of_claim import findings_of_claim
-from bt_gex.results.costs import Costs
+from bt_gex.results.costs import CostRow, Costs
 from bt_gex.rules.gex.params import ExitParams
 from bt_gex.stats.bootstrap import Bootstrap
 from bt_gex.trades.records import SessionSummary, SpreadTrade
@@ -195,7 +195,16 @@ class TestFills:
     def costs(*pnls: float, delay: int = 0) -> list[tuple[float, float]]:
         """At no slippage, half the half-spread, and so on."""
         rows = [
-            {"slippage": n / 2, "delay_bars": delay, "total_pnl": pnl} for n, pnl in enumerate(pnls)
+            CostRow(
+                slippage=n / 2,
+                delay_bars=delay,
+                total_pnl=pnl,
+                total_trades=1,
+                win_rate=0.0,
+                profit_factor=None,
+                max_drawdown=0.0,
+            )
+            for n, pnl in enumerate(pnls)
         ]
         return Costs(rows[::-1]).at_once
 

@@ -49,7 +49,7 @@ def test_settings_sweep_and_costs_are_known() -> None:
     assert RunResult.load(FOUND).source["sweep"]["variants"] == 2
     costs = Costs.load(SPX)
     assert costs
-    assert costs.at(1.0, 0)["total_pnl"] == -3710.0
+    assert costs.at(1.0, 0).total_pnl == -3710.0
 
 
 @pytest.mark.parametrize(("place", "trades", "pnl"), RUNS)

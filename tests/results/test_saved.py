@@ -20,7 +20,7 @@ from reports.report_fakes import two_trades
 from bt_gex.config.files import read_config
 from bt_gex.config.origin import FoundBy
 from bt_gex.errors import BadValue, OutputError
-from bt_gex.results.costs import Costs
+from bt_gex.results.costs import CostRow, Costs
 from bt_gex.results.result import RunResult
 from bt_gex.storage.atomic import write_bytes
 from bt_gex.trades.codec import to_json
@@ -219,7 +219,7 @@ def test_costs(rows: Any, tmp_path: Path) -> None:
 def test_good_costs_and_a_deep_file(tmp_path: Path) -> None:
     rows = [COST, COST | {"slippage": 1.0}]
     (tmp_path / "costs.json").write_text(json.dumps({"rows": rows}), "utf-8")
-    assert Costs.load(tmp_path) == Costs(rows)
+    assert Costs.load(tmp_path) == Costs([CostRow(**row) for row in rows])
     (tmp_path / "costs.json").write_text("[" * 100_000, "utf-8")
     with pytest.raises(OutputError, match=r"costs\.json is not readable"):
         Costs.load(tmp_path)

@@ -235,7 +235,7 @@ def costs_figure(result: RunResult, costs: Costs) -> Figure:
     """P&L over the share of the half-spread that fills cost, a line a delay."""
     figure, axes = new_figure(8, 4.5)
     edge = costs.break_even(min(costs.delays)) if costs.delays else None
-    first = costs.at(costs.slippages[0], costs.delays[0])["total_pnl"] if costs.rows else 0.0
+    first = costs.at(costs.slippages[0], costs.delays[0]).total_pnl if costs.rows else 0.0
     words = (
         f"the profit is gone at {100 * edge:.0f} % of the half-spread"
         if edge is not None
@@ -248,7 +248,7 @@ def costs_figure(result: RunResult, costs: Costs) -> Figure:
     for delay, (colour, line, marker) in zip(costs.delays, DELAY_STYLES, strict=False):
         rows = [costs.at(slippage, delay) for slippage in costs.slippages]
         axes.plot(
-            [100 * row["slippage"] for row in rows], [row["total_pnl"] for row in rows],
+            [100 * row.slippage for row in rows], [row.total_pnl for row in rows],
             color=colour, linestyle=line, marker=marker,
             label=f"entry {count(delay, 'bar')} later" if delay else "entry at once",
         )  # fmt: skip

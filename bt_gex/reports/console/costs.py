@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from bt_gex.reports.console.run import coloured, make_table
-from bt_gex.reports.html.intervals import cost_sentences
-from bt_gex.reports.words import count, dates, percent, ratio
+from bt_gex.reports.html.intervals import cost_cells, cost_sentences
+from bt_gex.reports.words import dates
 
 if TYPE_CHECKING:
     from bt_gex.results.costs import Costs
@@ -26,14 +26,7 @@ def print_costs(result: RunResult, costs: Costs, console: Console) -> None:
         table.add_section()
         for slippage in costs.slippages:
             row = costs.at(slippage, delay)
-            table.add_row(
-                f"{100 * slippage:g} %",
-                f"{count(delay, 'bar')} late" if delay else "at once",
-                coloured(row["total_pnl"]),
-                f"{row['total_trades']:,}",
-                percent(row["win_rate"] if row["total_trades"] else None),
-                ratio(row["profit_factor"]),
-            )
+            table.add_row(*cost_cells(row, coloured(row.total_pnl)))
     console.print(table)
     for sentence in cost_sentences(costs):
         console.print(Text(sentence))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bt_gex.reports.words import NOTHING, count, dollars, gain, odds, percent, ratio
 
 if TYPE_CHECKING:
     from bt_gex.config.origin import FoundBy
     from bt_gex.findings.analysis import Analysis
-    from bt_gex.results.costs import Costs
+    from bt_gex.results.costs import CostRow, Costs
     from bt_gex.stats.sharpe import SharpeFigures
 
 Rows = list[Sequence[str]]
+Cell = TypeVar("Cell")
 INTERVAL_HEAD = (
     "share of resamples that end below",
     "1 %",
@@ -128,7 +129,7 @@ def cost_sentences(costs: Costs) -> list[str]:
     for delay in costs.delays:
         edge = costs.break_even(delay)
         entry = f"{count(delay, 'bar')} late" if delay else "at once"
-        first = costs.at(costs.slippages[0], delay)["total_pnl"]
+        first = costs.at(costs.slippages[0], delay).total_pnl
         what = (
             f"nothing is left at {percent(edge)} of the half-spread"
             if edge is not None
@@ -144,14 +145,16 @@ def cost_rows(analysis: Analysis) -> Rows:
     """The table of costs."""
     if analysis.costs is None:
         return []
-    return [
-        (
-            f"{100 * row['slippage']:g} %",
-            f"{count(row['delay_bars'], 'bar')} late" if row["delay_bars"] else "at once",
-            gain(row["total_pnl"]),
-            f"{row['total_trades']:,}",
-            percent(row["win_rate"] if row["total_trades"] else None),
-            ratio(row["profit_factor"]),
-        )
-        for row in analysis.costs.rows
-    ]
+    return [cost_cells(row, gain(row.total_pnl)) for row in analysis.costs.rows]
+
+
+def cost_cells(row: CostRow, pnl: Cell) -> tuple[str | Cell, ...]:
+    """One row of the table of costs, its P&L as the caller writes amounts."""
+    return (
+        f"{100 * row.slippage:g} %",
+        f"{count(row.delay_bars, 'bar')} late" if row.delay_bars else "at once",
+        pnl,
+        f"{row.total_trades:,}",
+        percent(row.win_rate if row.total_trades else None),
+        ratio(row.profit_factor),
+    )
