@@ -5,13 +5,14 @@ whoever has decided a fill books it here, a replay as well as a journaled accoun
 
 Long positions are exact in Decimal. A spread is booked in whole cents: its entry brings
 to_cents(credit) − to_cents(commission), its exit to_cents(gross − all commissions) minus that.
+Units of bar strategies, long or short and closed in parts, are exact in Decimal (`ledger.units`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from uuid import UUID
 from bt_gex.errors import LedgerError
 from bt_gex.ledger.amounts import ZERO, add, amount, cents, divide, multiply, subtract
 from bt_gex.ledger.events import Fill, LongFilled, SpreadFilled
+from bt_gex.ledger.units import UnitPosition, UnitsFilled, units_after
 from bt_gex.market.contracts import SpreadContract
 from bt_gex.market.money import units_of
 
@@ -83,7 +85,8 @@ class SpreadPosition:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Dollars; `spreads` by position id, only the open ones; `longs` by symbol."""
+    """Dollars; `spreads` by position id and `units` by symbol, only the open ones; `longs` by
+    symbol."""
 
     starting_equity: Decimal
     cash: Decimal
@@ -93,6 +96,7 @@ class Book:
     spreads: Mapping[str, SpreadPosition]
     orders_count: int
     trades_count: int
+    units: Mapping[str, UnitPosition] = field(default_factory=dict)
 
     @property
     def equity(self) -> Decimal:
@@ -124,6 +128,8 @@ class Book:
         for name, spread in self.spreads.items():
             units = Decimal(spread.contract.multiplier * spread.quantity)
             total = subtract(total, multiply(_mark(values, name), units))
+        for symbol, held in self.units.items():
+            total = add(total, held.value_at(_mark(prices, symbol)))
         return total
 
     def held(self, symbol: str) -> Decimal:
@@ -177,8 +183,10 @@ def spread_exit(position: SpreadPosition, fill: SpreadFilled) -> SpreadExit:
     return SpreadExit(pnl, pnl - position.booked)
 
 
-def booked(book: Book, fill: Fill) -> Book:
+def booked(book: Book, fill: Fill | UnitsFilled) -> Book:
     """The book after a fill. Raises LedgerError, and books nothing, when the fill cannot be."""
+    if isinstance(fill, UnitsFilled):
+        return _trade_units(book, fill)
     if isinstance(fill, SpreadFilled):
         _check_spread(fill)
         if fill.side == "sell":
@@ -214,7 +222,7 @@ def _open_spread(book: Book, fill: SpreadFilled) -> Book:
     return Book(
         book.starting_equity, add(book.cash, money), book.realized_pnl, book.peak_equity,
         book.longs, {**book.spreads, fill.position_id: SpreadPosition(fill, money)},
-        book.orders_count + 1, book.trades_count,
+        book.orders_count + 1, book.trades_count, book.units,
     )  # fmt: skip
 
 
@@ -237,6 +245,7 @@ def _close_spread(book: Book, fill: SpreadFilled) -> Book:
         book.starting_equity, add(book.cash, exit_.cash), realized,
         max(book.peak_equity, add(book.starting_equity, realized)),
         book.longs, left, book.orders_count + 1, book.trades_count + (exit_.pnl is not None),
+        book.units,
     )  # fmt: skip
 
 
@@ -271,7 +280,7 @@ def _buy(book: Book, fill: LongFilled) -> Book:
     return Book(
         book.starting_equity, subtract(book.cash, add(paid, fill.fees)), book.realized_pnl,
         book.peak_equity, {**book.longs, fill.symbol: position}, book.spreads,
-        book.orders_count + 1, book.trades_count,
+        book.orders_count + 1, book.trades_count, book.units,
     )  # fmt: skip
 
 
@@ -303,5 +312,18 @@ def _sell(book: Book, fill: LongFilled) -> Book:
         book.starting_equity, add(book.cash, subtract(received, fill.fees)), realized,
         max(book.peak_equity, add(book.starting_equity, realized)),
         {**book.longs, fill.symbol: position}, book.spreads,
-        book.orders_count + 1, book.trades_count + 1,
+        book.orders_count + 1, book.trades_count + 1, book.units,
+    )  # fmt: skip
+
+
+def _trade_units(book: Book, fill: UnitsFilled) -> Book:
+    after = units_after(book.units.get(fill.symbol), fill)
+    others = {symbol: held for symbol, held in book.units.items() if symbol != fill.symbol}
+    realized = add(book.realized_pnl, after.realized)
+    return Book(
+        book.starting_equity, add(book.cash, after.cash), realized,
+        max(book.peak_equity, add(book.starting_equity, realized)),
+        book.longs, book.spreads, book.orders_count + 1,
+        book.trades_count + (after.position is None),
+        others if after.position is None else {**others, fill.symbol: after.position},
     )  # fmt: skip

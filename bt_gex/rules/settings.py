@@ -136,3 +136,25 @@ def _clock(item: object) -> time | None:
         return None
     match = _TIME.fullmatch(str(item).strip())
     return time(int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
+
+
+def as_tables(settings: Mapping[str, object]) -> dict[str, Any]:
+    """Settings by dotted name as tables in tables; what is a table already is merged in."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        for part in reversed(str(name).split(".")):
+            value = {part: value}
+        assert isinstance(value, dict)
+        found = merged(found, value)
+    return found
+
+
+def merged(*tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Later tables over earlier ones, table by table."""
+    result: dict[str, Any] = {}
+    for table in tables:
+        for name, value in table.items():
+            under = result.get(name)
+            both = isinstance(value, Mapping) and isinstance(under, Mapping)
+            result[name] = merged(under, value) if both else value  # type: ignore[arg-type]
+    return result

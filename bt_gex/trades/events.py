@@ -8,11 +8,12 @@ nanoseconds UTC. The event of a check is its `Decision` record.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
 from bt_gex.market.contracts import Spread
+from bt_gex.trades.bar_trades import BarTrade, Direction, FactorSample, RangeDay
 from bt_gex.trades.reasons import SkipKind
 from bt_gex.trades.records import Decision
 
@@ -137,13 +138,90 @@ class OrderRefused:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarSignal:
+    """The entry rule of a bar strategy held.
+
+    ignored     why nothing was done; None: an order followed
+    strength    0 to 1 where the rule has one
+    indicators  values it was decided on, by name
+    """
+
+    at_ns: int
+    symbol: str
+    direction: Direction
+    price: float
+    ignored: str | None
+    strength: float | None
+    indicators: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarFilled:
+    """Shares or contracts bought or sold.
+
+    opening         whether it begins the position
+    reason          why it was opened, or closed
+    stop, target    of a position that is opened: first stop and first target, where it has them
+    """
+
+    at_ns: int
+    symbol: str
+    trade_id: str
+    side: Literal["buy", "sell"]
+    opening: bool
+    quantity: float
+    price: float
+    reason: str
+    stop: float | None
+    target: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarStopMoved:
+    """The stop of an open position from the next bar on."""
+
+    at_ns: int
+    symbol: str
+    trade_id: str
+    stop: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarTradeClosed:
+    """Nothing is left of a position."""
+
+    at_ns: int
+    trade: BarTrade
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeDayEnded:
+    """A session of the opening-range strategy is over."""
+
+    at_ns: int
+    symbol: str
+    day: RangeDay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorsSampled:
+    """Factors of the opening-range strategy at the close of a bar."""
+
+    at_ns: int
+    symbol: str
+    sample: FactorSample
+
+
 Event = (
     Decision | OrderSent | CancelSent | OrderPending | SpreadOpened | SpreadClosed | SpreadSettled
-    | OrderRefused
+    | OrderRefused | BarSignal | BarFilled | BarStopMoved | BarTradeClosed | RangeDayEnded
+    | FactorsSampled
 )  # fmt: skip
 EVENTS: tuple[type[Event], ...] = (
     Decision, OrderSent, CancelSent, OrderPending, SpreadOpened, SpreadClosed, SpreadSettled,
-    OrderRefused,
+    OrderRefused, BarSignal, BarFilled, BarStopMoved, BarTradeClosed, RangeDayEnded, FactorsSampled,
 )  # fmt: skip
 E = TypeVar("E", bound=Event)
 

@@ -82,6 +82,26 @@ class OpeningRangeMachine:
         """The session as it stands; None outside of one."""
         return self._record(self._day) if self._day else None
 
+    def is_after_range(self, bar: Bar) -> bool:
+        """Whether a bar of the session as it stands starts after its opening range."""
+        return self._day is not None and self._day.is_after_range(bar)
+
+    def learn(self, bars: Iterable[Bar]) -> None:
+        """Take bars from before the first that is traded on, in order of time: they make history
+        (daily bars for dates without one, yesterday's volatility), and nothing happens on them."""
+        groups: list[tuple[Window, list[Bar]]] = []
+        for bar in bars:
+            window = self._clock.window_of(bar.ts_ns)
+            if window is None:
+                continue
+            check_bar(bar)
+            if not groups or groups[-1][0].day != window.day:
+                groups.append((window, []))
+            groups[-1][1].append(bar)
+            self._newest = bar
+        for window, members in groups:
+            self._remember(window, members)
+
     def step(self, bar: Bar) -> list[Event]:
         """What happens on a bar, in order. Raises DataError for an unsound or a late bar."""
         window = self._clock.window_of(bar.ts_ns)
@@ -110,11 +130,14 @@ class OpeningRangeMachine:
         if self.position is not None and self.params.governance.flatten_at_session_end:
             events += self._booked(self.position.close(bar.ts_ns, bar.close, "end_of_day"))
         events.append(SessionEnded(session=self._record(day)))
-        window = day.context.window
-        self._history.add(window.day, session_row(window.day, day.bars))
-        self._past = PastSession(window=window, bars=day.bars)
+        self._remember(day.context.window, day.bars)
         self._day = None
         return events
+
+    def _remember(self, window: Window, bars: list[Bar]) -> None:
+        """The session is history."""
+        self._history.add(window.day, session_row(window.day, bars))
+        self._past = PastSession(window=window, bars=bars)
 
     def finish(self) -> list[Event]:
         """The data is at its end: ends the session and closes what was kept overnight."""

@@ -54,7 +54,6 @@ class RangeParams:
     atr_period            days of the reference ATR and bars of the intraday ATR
     norm_vol              scaled: times the root of the intraday bars in a session; raw: without
     min_atr_mult, max_atr_mult    allowed width of the range, in reference ATRs, limits included
-    or_invalid            where the window is checked: report a bad one, or skip its day, too
     """
 
     base_minutes: Annotated[int, Ge(5), Le(60)] = 15
@@ -69,7 +68,6 @@ class RangeParams:
     enable_validity_filter: bool = True
     min_atr_mult: NotNegative = 0.25
     max_atr_mult: NotNegative = 1.75
-    or_invalid: Literal["warn", "skip"] = "warn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +127,17 @@ class AdxParams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorParams:
-    """The five factors."""
+    """The five factors.
+
+    sample_every  bars from one kept sample of factors and scores to the next
+    """
 
     rel_volume: RelVolumeParams = field(default_factory=RelVolumeParams)
     price_action: PriceActionParams = field(default_factory=PriceActionParams)
     profile_proxy: ProfileParams = field(default_factory=ProfileParams)
     vwap: VwapParams = field(default_factory=VwapParams)
     adx: AdxParams = field(default_factory=AdxParams)
+    sample_every: Annotated[int, Ge(1), Le(100_000)] = 5
 
     @property
     def enabled(self) -> int:
@@ -230,6 +232,7 @@ class BacktestParams:
                         first stop, equity being initial_capital and the dollars realised since
     risk_pct            a fraction
     initial_capital     dollars
+    random_seed         of synthetic bars
     """
 
     conservative_fills: bool = True
@@ -238,6 +241,17 @@ class BacktestParams:
     sizing: Literal["fixed", "risk_pct"] = "fixed"
     risk_pct: Share = 0.01
     initial_capital: Positive = 100_000.0
+    random_seed: Annotated[int, Ge(0)] = 42
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeDataParams:
+    """What is made of bad data.
+
+    or_invalid  where the range's window is checked: report a bad one, or skip its day, too
+    """
+
+    or_invalid: Literal["warn", "skip"] = "warn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +266,7 @@ class OpeningRangeParams:
     trade: TradeParams = field(default_factory=TradeParams)
     governance: GovernanceParams = field(default_factory=GovernanceParams)
     backtest: BacktestParams = field(default_factory=BacktestParams)
+    data: RangeDataParams = field(default_factory=RangeDataParams)
 
     def __post_init__(self) -> None:
         _check_instrument(self.instrument)

@@ -62,7 +62,7 @@ def no_trade_reason(
     """
     if found is None:
         return "no bars"
-    if problems and params.orb.or_invalid == "skip":
+    if problems and params.data.or_invalid == "skip":
         return "or window"
     if atr is None:
         return "no ATR" if _needs_atr(params) else None

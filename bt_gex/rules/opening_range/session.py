@@ -44,7 +44,7 @@ class SessionClock:
         """The session the instant lies in."""
         newest = self._newest
         if newest is None or not newest.start_ns <= ts_ns < newest.end_ns:
-            newest = self._newest = self.window(utc(ts_ns).astimezone(self._zone).date())
+            newest = self._newest = self.window(self.local_date(ts_ns))
         return newest if newest.start_ns <= ts_ns < newest.end_ns else None
 
     def window(self, day: date) -> Window:
@@ -53,6 +53,14 @@ class SessionClock:
         return Window(
             day=day, start_ns=self.instant(day, self._start), end_ns=self.instant(day, end)
         )
+
+    def local_date(self, ts_ns: int) -> date:
+        """The date on the instrument's clock."""
+        return utc(ts_ns).astimezone(self._zone).date()
+
+    def midnight(self, day: date) -> int:
+        """The first instant of a local date."""
+        return self.instant(day, time())
 
     def instant(self, day: date, when: time) -> int:
         """Nanoseconds UTC of a local time."""

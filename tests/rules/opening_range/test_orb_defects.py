@@ -195,7 +195,11 @@ EFFECTS: list[tuple[str, dict[str, Any], Any, Any]] = [
     ("backtest.risk_pct", BY_RISK, 0.01, 0.02),
     ("backtest.initial_capital", BY_RISK, 1e4, 1e5),
 ]  # fmt: skip
-NOT_HERE = {"orb.or_invalid"}  # needs the window check: test_day_with_a_bad_window
+NOT_HERE = {
+    "data.or_invalid",  # needs the window check: test_day_with_a_bad_window
+    "factors.sample_every",  # of what is kept, not of what is decided
+    "backtest.random_seed",  # of synthetic bars
+}
 
 
 def table(name: str, value: Any) -> dict[str, Any]:

@@ -302,7 +302,7 @@ def test_window_problems(missing: list[int], problems: list[str]) -> None:
 def test_day_with_a_bad_window(
     check: bool, invalid: str, reason: str | None, problems: int
 ) -> None:
-    params = params_from(merged(FIVE_MINUTES, {"orb": {"or_invalid": invalid}}))
+    params = params_from(merged(FIVE_MINUTES, {"data": {"or_invalid": invalid}}))
     bars = minutes([WINDOW[0], WINDOW[1], None, *WINDOW[3:], Q, E, Q])
     [session] = run_symbol(bars, [], params, check_window=check).sessions
 

@@ -17,7 +17,7 @@ from bt_gex.market.calendar import instant_ns, utc
 from bt_gex.rules.opening_range.records import RangeTrade, SessionRecord
 from bt_gex.rules.opening_range.session import MINUTE_NS
 
-SHARED = Path(__file__).resolve().parents[4] / "shared"
+SHARED = Path(__file__).resolve().parents[2] / "shared"
 DECIMALS = 6
 # Range of the worked scenarios: high 100.5, low 100.0, triggers 100.52 and 99.98
 WINDOW = [(100.2, 100.5, 100.0, 100.2)] * 5
