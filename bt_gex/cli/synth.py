@@ -34,6 +34,12 @@ from bt_gex.cli.common import DATE, INDEX
     metavar="POINTS",
     help="Strikes quoted either side of the pin: --strikes-within 100.",
 )
+@click.option(
+    "--bad-quotes",
+    is_flag=True,
+    help="A few quotes no market makes, as of a bad feed: a side missing at any price, locked, "
+    "crossed: --bad-quotes.",
+)
 @click.option("--force", is_flag=True, help="Replace OUT.db if it exists: --force.")
 def synth(
     out: Path,
@@ -43,6 +49,7 @@ def synth(
     seed: int,
     vix: float,
     strikes_within: float,
+    bad_quotes: bool,
     force: bool,
 ) -> None:
     """Write a synthetic market to OUT.db, in the form the recorder writes.
@@ -63,6 +70,7 @@ def synth(
         indexes=indexes,
         vix=vix,
         strikes_within=strikes_within,
+        bad_quotes=bad_quotes,
     )
     days = len(sessions(start, end))
     if not days:

@@ -33,8 +33,8 @@ from bt_gex.market.gamma import (
 from bt_gex.market.grid import round_to_grid
 from bt_gex.market.indexes import find_index
 from bt_gex.rules.gex.params import CHECK_TIMES
-from bt_gex.synthetic.market import Floats, previous_level, seconds, underlying
-from bt_gex.synthetic.options import CHAIN_MARGIN, YEAR_S, Book, Ints, Market, book
+from bt_gex.synthetic.market import Floats, Ints, previous_level, seconds, underlying
+from bt_gex.synthetic.options import CHAIN_MARGIN, YEAR_S, Book, Market, book
 
 MISSED_MINUTE = 0.05
 QUOTE_STEP_S = (30, 34)
@@ -50,6 +50,7 @@ class SynthConfig:
     start, end      session dates, both inclusive
     vix             around which VIX moves
     strikes_within  strikes quoted either side of the pin, index points, for every index the same
+    bad_quotes      a few quotes that no market makes: a side missing, locked, crossed, at any price
     """
 
     start: date
@@ -58,6 +59,7 @@ class SynthConfig:
     indexes: tuple[str, ...] = ("SPX",)
     vix: float = 15.0
     strikes_within: float = 250.0
+    bad_quotes: bool = False
 
     def __post_init__(self) -> None:
         if not 5 <= self.vix <= 100:
@@ -76,7 +78,14 @@ class SynthConfig:
     def markets(self, session: Session) -> Iterator[Market]:
         """The session of each index."""
         for symbol in self.indexes:
-            yield Market(self.seed, find_index(symbol), session, self.vix, self.strikes_within)
+            yield Market(
+                self.seed,
+                find_index(symbol),
+                session,
+                self.vix,
+                self.strikes_within,
+                self.bad_quotes,
+            )
 
 
 class Snapshot(NamedTuple):

@@ -24,6 +24,7 @@ from bt_gex.errors import UnknownName
 from bt_gex.market.calendar import NS, Session
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 FIRST_WEEKDAY = date(1800, 1, 1)
 REVERSION = 0.95  # share of a close's deviation left a weekday later

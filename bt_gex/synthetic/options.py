@@ -16,6 +16,7 @@ from bt_gex.market.indexes import Index
 from bt_gex.synthetic.market import (
     REGULAR_S,
     Floats,
+    Ints,
     daily_deviation,
     generator,
     previous_level,
@@ -25,8 +26,7 @@ from bt_gex.synthetic.market import (
     variance_share,
     vix_path,
 )
-
-Ints = npt.NDArray[np.int64]
+from bt_gex.synthetic.quotes import quoted, spoiled, width, width_noise
 
 IS_CALL = np.array([True, False])
 YEAR_S = 365 * 86_400
@@ -34,12 +34,6 @@ YEAR_S = 365 * 86_400
 # The smile: total variance over its at-the-money value, by deviations from the index price.
 IMPLIED_SHARE = 0.42  # of a day's deviation falls into the regular session
 SMILE_SLOPE, SMILE_TILT, STEEPENING = 0.35, -0.45, 0.3
-
-# Quotes, in points.
-TICK, WIDE_TICK, WIDE_FROM = 0.05, 0.10, 3.0
-SPREAD, SPREAD_OF_PRICE, LATE_SPREAD = 0.03, 0.011, 0.5
-SPREAD_NOISE, MID_NOISE = 0.2, 0.001
-NO_BID, NO_ASK, LOCKED, CROSSED = 0.003, 0.0015, 0.0004, 0.0001
 
 # Open interest: more on round strikes, calls above and puts below the last close.
 ROUND_STRIKES = ((100, 4.0), (50, 2.5), (25, 1.7))
@@ -57,6 +51,7 @@ class Market:
 
     vix             long-run VIX
     strikes_within  points either side of the pin that are quoted; the market is the same
+    bad_quotes      a few sides missing, locked and crossed quotes, at any price
     """
 
     seed: int
@@ -64,6 +59,7 @@ class Market:
     session: Session
     vix: float
     strikes_within: float
+    bad_quotes: bool = False
 
     def generator(self, purpose: str) -> np.random.Generator:
         """A generator for one purpose, of this index and session alone."""
@@ -159,16 +155,21 @@ def book(market: Market, second: Ints, centre: Floats, within: float, purpose: s
     spot, deviation = market.spot(when), _deviation(market, when, strike)
     passed = variance_share(seconds(market.session))[when]
     fair = price(spot, strike, 1.0, deviation, is_call)
-    bid, ask = _quotes(random, fair, passed, market.index.scale)
+    intrinsic = np.maximum(np.where(is_call, spot - strike, strike - spot), 0.0)
+    noise = width_noise(random, second, 2 * len(listed.strikes))[instant, 2 * column + right]
+    bid, ask = quoted(fair, width(fair, intrinsic, passed, market.index.scale), noise)
     volume = (listed.volume[column, right] * passed).astype(np.int64)
     traded = np.where(random.random(len(fair)) < 0.5, bid, ask)
     last = np.where((volume > 0) & (traded > 0), traded, np.nan)
     years = (seconds(market.session) - when) / YEAR_S
+    if market.bad_quotes:
+        bid, ask = spoiled(random, bid, ask)
     return Book(
         instant,
         strike,
         is_call,
-        *_blemished(random, bid, ask),
+        bid,
+        ask,
         last,
         volume,
         listed.open_interest[column, right],
@@ -187,34 +188,3 @@ def _deviation(market: Market, when: Ints, strike: Floats) -> Floats:
     wings = SMILE_TILT * distance + np.sqrt(distance**2 + 1) - 1
     found: Floats = at_money * np.sqrt(1 + SMILE_SLOPE * (1 + STEEPENING * passed) * wings)
     return found
-
-
-def _quotes(
-    random: np.random.Generator, fair: Floats, passed: Floats, scale: float
-) -> tuple[Floats, Floats]:
-    """Bid and ask on the tick grid around the fair price."""
-    middle = fair * (1 + MID_NOISE * random.standard_normal(len(fair)))
-    width = (SPREAD * scale + SPREAD_OF_PRICE * np.sqrt(scale) * fair) * (
-        1 + LATE_SPREAD * passed**4
-    )
-    half = width / 2 * np.exp(SPREAD_NOISE * random.standard_normal(len(fair)))
-    bid = np.maximum(_on_ticks(middle - half, np.floor), 0.0)
-    return bid, np.maximum(_on_ticks(middle + half, np.ceil), TICK)
-
-
-def _on_ticks(points: Floats, rounded: np.ufunc) -> Floats:
-    ticks = np.where(points < WIDE_FROM, TICK, WIDE_TICK)
-    found: Floats = np.round(rounded(np.round(points / ticks, 6)) * ticks, 2)
-    return found
-
-
-def _blemished(random: np.random.Generator, bid: Floats, ask: Floats) -> tuple[Floats, Floats]:
-    """The same with a few sides missing, a few markets locked and fewer crossed by a tick."""
-    fate = random.random(len(bid))
-    two_sided = bid > 0
-    tick = np.where(bid < WIDE_FROM, TICK, WIDE_TICK)
-    limits = np.cumsum([NO_BID, NO_ASK, LOCKED, CROSSED])
-    kind = np.searchsorted(limits, fate, side="right")
-    ask = np.where((kind == 2) & two_sided, bid, ask)
-    ask = np.where((kind == 3) & (bid > tick), np.round(bid - tick, 2), ask)
-    return np.where(kind == 0, np.nan, bid), np.where(kind == 1, np.nan, ask)
