@@ -31,7 +31,7 @@ from bt_gex.market.quotes import (
 )
 from bt_gex.market.settlement import PARITY_WINDOW, Settlement, settlement_price
 from bt_gex.sessions.gaps import Gap, gaps_between
-from bt_gex.sessions.rows import LegKey, LegRows, Series, SessionRows, describe
+from bt_gex.sessions.rows import LegKey, LegRows, Rows, Series, describe
 
 Flags = npt.NDArray[np.bool_]
 
@@ -67,7 +67,7 @@ class Day:
     sha256           of these rows, see `SessionRows.sha256`
     """
 
-    rows: SessionRows | None
+    rows: Rows | None
     sha256: str
     index: Index
     session: Session
@@ -143,7 +143,7 @@ class Day:
             if not math.isnan(implied):
                 yield implied
 
-    def _recorded(self) -> SessionRows:
+    def _recorded(self) -> Rows:
         if self.rows is None:
             raise EngineError(f"session {self.session.day} has been released; load it again")
         return self.rows
@@ -163,8 +163,10 @@ def on_grid(rows: LegRows, grid: Stamps, max_age_s: float) -> LegQuotes:
     return LegQuotes(bid_then, ask_then, (bid_then + ask_then) / 2.0)
 
 
-def load_day(rows: SessionRows, index: Index, params: LoadParams) -> Day:
+def load_day(rows: Rows, index: Index, params: LoadParams, grid: Stamps | None = None) -> Day:
     """Index price, VIX and pin of a session on its grid; quotes follow when first asked for.
+
+    grid  the instants of interest; None: every bar of the session, and the close
 
     The index price and the VIX come from market_context and, where that has nothing usable, from
     the option snapshots. Raises DataError on anything unreadable.
@@ -174,7 +176,7 @@ def load_day(rows: SessionRows, index: Index, params: LoadParams) -> Day:
     context, snapshots, peaks = (
         rows.tables[name] for name in ("market_context", "options_snapshots", "gex_peaks")
     )
-    grid = session.grid()
+    grid = session.grid() if grid is None else grid
     age = params.context_max_age_s
     newest = [_newest(context), _newest(snapshots)]
     fresh_first = sorted(newest, key=lambda pair: -pair[1])
@@ -221,7 +223,7 @@ def _newest(series: Series) -> tuple[float, int]:
 
 
 def _pins(
-    rows: SessionRows, index: Index, params: LoadParams, counts: Counter[str]
+    rows: Rows, index: Index, params: LoadParams, counts: Counter[str]
 ) -> tuple[tuple[Stamps, Prices], str]:
     """Instants and values of the pin, and where they come from.
 
@@ -266,7 +268,7 @@ def _chains_of_today(snapshots: Series, day: date, counts: Counter[str]) -> Seri
 
 
 def _computed_pins(
-    rows: SessionRows, index: Index, chains: Series
+    rows: Rows, index: Index, chains: Series
 ) -> tuple[Stamps, Prices, dict[int, float]]:
     """Pins of chains by the recorder's own rule, and midpoints where two peaks compete.
 
@@ -277,14 +279,24 @@ def _computed_pins(
     for ns, row_id, spot in zip(
         chains.stamps, chains["id"], chains["underlying_price"], strict=True
     ):
-        chain = [] if math.isnan(spot) else chain_rows(rows.chain(int(row_id)))
-        peaks = find_peaks(exposure_by_strike(chain, spot), spot, index) if chain else ()
-        if peaks:
-            found.append((int(ns), peaks[0].strike))
-            midpoint = competing(peaks, spot).adjusted_pin
-            midpoints[int(ns)] = math.nan if midpoint is None else midpoint
+        number = int(row_id)
+        if number not in rows.chain_peaks:
+            rows.chain_peaks[number] = _pin_of_chain(rows, number, spot, index)
+        if pin := rows.chain_peaks[number]:
+            found.append((int(ns), pin[0]))
+            midpoints[int(ns)] = pin[1]
     stamps = np.array([ns for ns, _ in found], dtype=np.int64)
     return stamps, np.array([pin for _, pin in found], dtype=np.float64), midpoints
+
+
+def _pin_of_chain(rows: Rows, row_id: int, spot: float, index: Index) -> tuple[float, float] | None:
+    """Pin of a chain, and the midpoint of two competing peaks, NaN where they don't compete."""
+    chain = [] if math.isnan(spot) else chain_rows(rows.chain(row_id))
+    peaks = find_peaks(exposure_by_strike(chain, spot), spot, index) if chain else ()
+    if not peaks:
+        return None
+    midpoint = competing(peaks, spot).adjusted_pin
+    return peaks[0].strike, math.nan if midpoint is None else midpoint
 
 
 def _expires_on(text: object, day: date) -> bool:

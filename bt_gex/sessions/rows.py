@@ -7,7 +7,7 @@ import mmap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -164,6 +164,7 @@ class SessionRows:
     chains  option chains by id of their snapshot, as stored; only where there are no gex_peaks
     mapped  the file the columns are views of; None when they are in memory
     sha256  of the content, see `identity.columns_sha256`; computed unless it is known already
+    chain_peaks  pin and midpoint of chains worked out so far, see `sessions.day`
     """
 
     name: str
@@ -174,6 +175,7 @@ class SessionRows:
     chains: Mapping[int, Any] = field(default_factory=dict)
     mapped: mmap.mmap | None = None
     sha256: str = ""
+    chain_peaks: dict[int, tuple[float, float] | None] = field(default_factory=dict)
     _numbers: dict[LegKey, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -225,15 +227,40 @@ class SessionRows:
 
     def chain(self, row_id: int) -> list[dict[str, Any]]:
         """The option chain of one snapshot row."""
-        stored = self.chains.get(row_id)
-        try:
-            chain = json.loads(stored)  # type: ignore[arg-type]
-        except (TypeError, ValueError, RecursionError):
-            chain = None
-        if not isinstance(chain, list) or not all(map(_is_option, chain)):
-            where = f"{self.name}, table options_snapshots, id {row_id}"
-            raise DataError(f"{where}: chain_data is not a JSON list of options")
-        return chain
+        return parsed_chain(self.chains.get(row_id), self.name, row_id)
+
+
+class Rows(Protocol):
+    """The rows of a session, all of them or those seen so far: what `sessions.day` asks for."""
+
+    @property
+    def session(self) -> Session: ...
+    @property
+    def tables(self) -> Mapping[str, Series]: ...
+    @property
+    def quotes(self) -> Quotes: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def is_empty(self) -> bool: ...
+    @property
+    def chain_peaks(self) -> dict[int, tuple[float, float] | None]: ...
+    def options(self) -> list[LegKey]: ...
+    def leg(self, key: LegKey) -> LegRows | None: ...
+    def chain(self, row_id: int) -> list[dict[str, Any]]: ...
+    def rest(self) -> None: ...
+
+
+def parsed_chain(stored: object, name: str, row_id: int) -> list[dict[str, Any]]:
+    """The option chain of one snapshot row. Raises DataError."""
+    try:
+        chain = json.loads(stored)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RecursionError):
+        chain = None
+    if not isinstance(chain, list) or not all(map(_is_option, chain)):
+        where = f"{name}, table options_snapshots, id {row_id}"
+        raise DataError(f"{where}: chain_data is not a JSON list of options")
+    return chain
 
 
 def _is_option(value: object) -> bool:
