@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from typed_records import decision, session_summary, spread_trade
@@ -12,6 +13,7 @@ from bt_gex.config.origin import FoundBy
 from bt_gex.findings.finding import Finding
 from bt_gex.results.statistics import RunStatistics
 from bt_gex.stats.bootstrap import Bootstrap
+from bt_gex.stats.performance import Drawdown, Performance
 from bt_gex.stats.sharpe import SharpeFigures
 from bt_gex.stats.summary import (
     SPREAD_GROUPINGS,
@@ -146,6 +148,24 @@ FUNNEL = Funnel(
     clamped=0,
     unresolved=0,
 )
+PERFORMANCE = Performance(
+    expectancy=85.0,
+    avg_minutes_held=16.2,
+    total_premium=660.0,
+    total_commission=0.0,
+    return_a_year_pct=None,
+    max_drawdown_mtm_pct=0.24,
+    drawdown=Drawdown(
+        dollars=60.0,
+        pct=0.24,
+        peak=date(2026, 1, 12),
+        trough=date(2026, 1, 12),
+        recovered=date(2026, 1, 12),
+        sessions=1,
+    ),
+    sortino=None,
+    calmar=None,
+)
 STATISTICS = RunStatistics(
     totals=TOTALS,
     groups={
@@ -157,8 +177,11 @@ STATISTICS = RunStatistics(
         },
         "by_entry_time": {"09:36": fake_group(1, 0, -45.0), "10:00": fake_group(1, 1, 215.0)},
         "by_weekday": {"Mon": fake_group(2, 1, 170.0)},
+        "by_month": {"2026-01": fake_group(2, 1, 170.0)},
+        "by_year": {"2026": fake_group(2, 1, 170.0)},
     },
     max_drawdown_mtm=60.0,
+    performance=PERFORMANCE,
     funnel=FUNNEL,
     sessions=(fake_session(),),
     data_quality={"quote rows": 1000},
@@ -242,6 +265,7 @@ def statistics_of(
         totals=summarise(trades, balance=balance),
         groups=grouped(trades, SPREAD_GROUPINGS),
         max_drawdown_mtm=max_drawdown_mtm,
+        performance=PERFORMANCE,
         funnel=funnel(decisions, trades, bars),
         sessions=tuple(sessions),
         data_quality={},

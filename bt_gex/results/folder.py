@@ -150,8 +150,15 @@ def _read(place: Path) -> RunRecord:
     tables = {name: read_table(place / f"{name}.parquet") for name in TABLES}
     for name, table in tables.items():
         check_table(name, table)
-    balance = float(config["account"]["balance"])
-    statistics = read_statistics(trades["summary"], records, balance, TRADES)
+    run_config = stored_run_config(config)
+    statistics = read_statistics(
+        trades["summary"],
+        records,
+        tables["equity"],
+        balance=run_config.account.balance,
+        multiplier=run_config.index_spec.multiplier,
+        file=TRADES,
+    )
     check_ticks(statistics.sessions, tables["equity"], tables["market"])
     return RunRecord(
         run_id=trades["run_id"],

@@ -9,14 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from bt_gex.errors import BadValue, OutputError
+from bt_gex.market.calendar import NEW_YORK
 from bt_gex.results.migrations import COMBINED
 from bt_gex.results.result import RunResult
 from bt_gex.results.statistics import Combined
-from bt_gex.stats.summary import SPREAD_GROUPINGS, grouped, max_drawdown_dollars, summarise
+from bt_gex.stats.performance import AccountPath, commission, performance_of, premium
+from bt_gex.stats.summary import (
+    SPREAD_GROUPINGS,
+    grouped,
+    max_drawdown_dollars,
+    sum_dollars,
+    summarise,
+)
 from bt_gex.storage.atomic import Writer, write_folder
 from bt_gex.storage.reading import part, read_mapping, read_table
 from bt_gex.storage.schema import KEY
@@ -42,12 +51,29 @@ def combine(results: Sequence[RunResult]) -> tuple[Combined, pd.DataFrame]:
     balance = sum(result.balance for result in results)
     trades = [trade for result in results for trade in result.trade_records]
     equity = combined_equity(results)
+    account = _account_of(equity, balance)
+    paid = sum_dollars(
+        premium(result.trade_records, result.run_config.index_spec.multiplier) for result in results
+    )
     combined = Combined(
         totals=summarise(trades, balance=balance),
         groups=grouped(trades, SPREAD_GROUPINGS),
         max_drawdown_mtm=max_drawdown_dollars([balance, *equity["total"]]),
+        performance=performance_of(trades, account, paid, commission(trades)),
     )
     return combined, equity
+
+
+def _account_of(equity: pd.DataFrame, balance: float) -> AccountPath:
+    """The sum of the accounts as one."""
+    days = equity["time"].dt.tz_convert(NEW_YORK).dt.date.to_numpy()
+    starts = np.flatnonzero(np.append(True, days[1:] != days[:-1])) if len(days) else days
+    return AccountPath(
+        balance=balance,
+        equity=equity["total"].to_numpy(np.float64),
+        sessions=list(days[starts.astype(np.int64)]),
+        starts=starts.astype(np.int64),
+    )
 
 
 def combined_equity(results: Sequence[RunResult]) -> pd.DataFrame:

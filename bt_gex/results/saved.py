@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 from bt_gex.config.origin import FoundBy
 from bt_gex.errors import BadValue
-from bt_gex.results.statistics import RunStatistics, totals_json
+from bt_gex.results.statistics import RunStatistics, account_json, totals_json
 from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
 from bt_gex.storage.schema import note_unknown
 from bt_gex.storage.shapes import MOST, checked_content
@@ -62,11 +62,25 @@ def read_source(about: Mapping[str, Any], file: str) -> dict[str, Any]:
 
 
 def read_statistics(
-    stored: Mapping[str, Any], trades: Sequence[SpreadTrade], balance: float, file: str
+    stored: Mapping[str, Any],
+    trades: Sequence[SpreadTrade],
+    equity: pa.Table,
+    *,
+    balance: float,
+    multiplier: float,
+    file: str,
 ) -> RunStatistics:
-    """A stored summary; a statistic it lacks is computed from the trades. Raises BadValue."""
+    """A stored summary; a statistic it lacks is computed from trades and account. Raises BadValue.
+
+    balance     dollars before the first trade
+    multiplier  dollars a point
+    """
     what = f"{file}, summary"
-    found = RunStatistics.from_json({**totals_json(trades, balance=balance), **stored}, what)
+    computed = {
+        **totals_json(trades, balance=balance),
+        **account_json(trades, equity, balance=balance, multiplier=multiplier),
+    }
+    found = RunStatistics.from_json({**computed, **stored}, what)
     note_unknown(stored, found.to_json(), what)
     return found
 

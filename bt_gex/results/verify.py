@@ -28,8 +28,8 @@ from bt_gex.results.folder import CONFIG, TRADES, RunRecord, read_run
 from bt_gex.results.option_omega import write_daily_returns, write_trade_log
 from bt_gex.results.portfolio import combine, name_of_sum, read_combined
 from bt_gex.results.result import RunResult
-from bt_gex.results.statistics import totals_json
-from bt_gex.stats.summary import funnel, max_drawdown_dollars
+from bt_gex.results.statistics import account_json, totals_json
+from bt_gex.stats.summary import funnel
 from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
 from bt_gex.storage.reading import read_mapping, read_table
 from bt_gex.trades.codec import from_table, to_json
@@ -82,9 +82,13 @@ def _ids(place: Path, run: RunRecord) -> Faults:
 
 
 def _summary(run: RunRecord) -> Faults:
-    computed = totals_json(run.trade_records, balance=run.balance)
-    equity = to_numpy(run.equity_table["equity"])
-    computed["max_drawdown_mtm"] = max_drawdown_dollars(np.append(run.balance, equity))
+    multiplier = run.run_config.index_spec.multiplier
+    computed = {
+        **totals_json(run.trade_records, balance=run.balance),
+        **account_json(
+            run.trade_records, run.equity_table, balance=run.balance, multiplier=multiplier
+        ),
+    }
     yield from differing(f"{TRADES}, summary", run.summary, computed)
     sessions = run.statistics.sessions
     bars = sum(session.bars for session in sessions if session.status != "no data")

@@ -28,11 +28,12 @@ from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.findings.of_run import findings_of_run
 from bt_gex.market.calendar import Stamps, new_york
 from bt_gex.results.result import RunResult, versions
-from bt_gex.results.statistics import RunStatistics
+from bt_gex.results.statistics import RunStatistics, account_path
 from bt_gex.runs.schedule import EventSchedule
 from bt_gex.sessions.day import Day, load_day
 from bt_gex.sessions.identity import data_sha256
 from bt_gex.sizers.gex import FixedContracts, HalfKelly
+from bt_gex.stats.performance import performance
 from bt_gex.stats.summary import (
     SPREAD_GROUPINGS,
     funnel,
@@ -40,7 +41,7 @@ from bt_gex.stats.summary import (
     max_drawdown_dollars,
     summarise,
 )
-from bt_gex.storage.arrow_arrays import column_of, to_arrow, to_numpy
+from bt_gex.storage.arrow_arrays import column_of, to_arrow
 from bt_gex.strategies.gex import GexStrategy
 from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade
 
@@ -226,10 +227,12 @@ def assemble(
     equity = equity_table(played, marks, balance)
     bars = sum(day.session.bars for day in played)
     sessions = tuple(session_summaries(days, decisions, trades, marks))
+    account = account_path(equity, balance)
     statistics = RunStatistics(
         totals=summarise(trades, balance=balance),
         groups=grouped(trades, SPREAD_GROUPINGS),
-        max_drawdown_mtm=max_drawdown_dollars(np.append(balance, to_numpy(equity["equity"]))),
+        max_drawdown_mtm=max_drawdown_dollars(np.append(balance, account.equity)),
+        performance=performance(trades, account, multiplier=config.index_spec.multiplier),
         funnel=funnel(decisions, trades, bars),
         sessions=sessions,
         data_quality={

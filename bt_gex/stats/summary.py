@@ -107,6 +107,8 @@ SPREAD_GROUPINGS: Mapping[str, Grouping[SpreadTrade]] = {
     "by_exit_reason": Grouping(lambda trade: trade.exit_reason),
     "by_entry_time": Grouping(lambda trade: f"{entry_new_york(trade):%H:%M}"),
     "by_weekday": Grouping(lambda trade: WEEKDAYS[entry_new_york(trade).weekday()], WEEKDAYS),
+    "by_month": Grouping(lambda trade: f"{entry_new_york(trade):%Y-%m}"),
+    "by_year": Grouping(lambda trade: f"{entry_new_york(trade):%Y}"),
 }
 
 

@@ -102,12 +102,12 @@ def test_a_statistic_added_later_changes_no_id(
     before = only_folder(place).name
     as_now = RunStatistics.to_json
     with monkeypatch.context() as later:
-        later.setattr(RunStatistics, "to_json", lambda self: {**as_now(self), "sortino": 1.5})
+        later.setattr(RunStatistics, "to_json", lambda self: {**as_now(self), "omega": 1.5})
         assert run("show", place / "runs" / before)[0] == 0
         assert run(*RUN)[0] == 0
     folder = only_folder(place)
     assert folder.name == before
-    assert strict((folder / "trades.json").read_text())["summary"]["sortino"] == 1.5
+    assert strict((folder / "trades.json").read_text())["summary"]["omega"] == 1.5
     assert run("show", folder)[0] == 0
     assert run("verify", folder)[0] == 0
 

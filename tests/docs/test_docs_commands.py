@@ -189,7 +189,7 @@ def test_keys_of_the_summary(folder: Path, saved: Path) -> None:
     )
     content = json.loads((combined / "summary.json").read_text("utf-8"))
     assert list(content) == ["schema_version", "runs", "summary"]
-    assert list(content["summary"]) == list(rows)[: list(rows).index("max_drawdown_mtm") + 1]
+    assert list(content["summary"]) == list(rows)[: list(rows).index("calmar") + 1]
     equity = pd.read_parquet(combined / "equity.parquet")
     assert list(equity.columns) == ["time", "SPX", "NDX", "total"]
 

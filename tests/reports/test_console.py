@@ -150,6 +150,7 @@ def test_combined_has_a_row_for_each_index_and_a_total() -> None:
         totals=replace(spx.statistics.totals, return_pct=0.34),
         groups=spx.statistics.groups,
         max_drawdown_mtm=60.0,
+        performance=spx.statistics.performance,
     )
     found = [[NO_DATA], []]
     lines = words(printed(lambda console: print_combined([spx, ndx], total, found, console)))
