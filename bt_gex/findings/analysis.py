@@ -9,9 +9,9 @@ import numpy as np
 
 from bt_gex.config.origin import FoundBy
 from bt_gex.config.run_config import RunConfig, setting_names, setting_of
-from bt_gex.findings.finding import Finding, heaviest_first
-from bt_gex.findings.of_claim import findings_of_claim
-from bt_gex.findings.of_run import findings_of_run
+from bt_gex.findings.evidence import Claim, Evidence, terms_of
+from bt_gex.findings.finding import Finding
+from bt_gex.findings.of_result import findings_of
 from bt_gex.results.costs import Costs
 from bt_gex.results.result import RunResult
 from bt_gex.stats import breakdown
@@ -63,20 +63,13 @@ def analyse(result: RunResult, costs: Costs | None = None) -> Analysis:
         variance=sweep.session_sharpe_variance if sweep else None,
     )
     changed = changed_settings(config)
-    findings = [
-        *findings_of_run(statistics, trades),
-        *findings_of_claim(
-            trades,
-            sessions=statistics.sessions,
-            bootstrap=resampled,
-            sharpe=sharpe,
-            costs=costs.at_once if costs else (),
-            sweep=sweep,
-            changed=changed,
-            fills=config.fills,
-            exits=config.exit,
-        ),
-    ]
+    claim = Claim(
+        bootstrap=resampled,
+        sharpe=sharpe,
+        costs=costs.at_once if costs else (),
+        sweep=sweep,
+        changed=changed,
+    )
     index, setup = config.index_spec, config.setup
     ends = (setup.near_pin_max, setup.moderate_max, setup.far_max)
     return Analysis(
@@ -91,10 +84,25 @@ def analyse(result: RunResult, costs: Costs | None = None) -> Analysis:
         capture_rate=breakdown.capture_rate(trades, index.multiplier),
         full_profits=breakdown.full_profits(trades),
         best_and_worst=breakdown.best_and_worst(trades, statistics.sessions),
-        findings=heaviest_first(findings),
+        findings=findings_of(evidence_of(result, claim)),
         costs=costs,
         sweep=sweep,
         changed=changed,
+    )
+
+
+def evidence_of(result: RunResult, claim: Claim | None) -> Evidence:
+    """What the findings of a run are made from."""
+    statistics = result.statistics
+    return Evidence(
+        trades=result.trade_records,
+        decisions=result.decision_records,
+        totals=statistics.totals,
+        funnel=statistics.funnel,
+        sessions=statistics.sessions,
+        max_drawdown_mtm=statistics.max_drawdown_mtm,
+        claim=claim,
+        **terms_of(result.run_config),
     )
 
 

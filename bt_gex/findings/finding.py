@@ -12,9 +12,9 @@ from bt_gex.trades.records import SpreadTrade, Trade
 GRAVEST_FIRST = (
     "look-ahead", "not deterministic", "no decision",
     "all_winners", "no_drawdown", "instant_exits", "no_bid", "unresolved", "few_trades",
-    "few_sessions", "one_trade", "one_session", "depends_on_fills", "mid_fills", "no_commission",
-    "idle_stop", "stopped_at_once", "target_lost", "selection", "overfit_winner", "edge",
-    "many_parameters",
+    "few_sessions", "one_trade", "one_session", "used_up", "depends_on_fills", "mid_fills",
+    "no_commission", "spread_cost", "never_stopped", "idle_stop", "stopped_at_once", "target_lost",
+    "selection", "overfit_winner", "same_trades", "edge", "many_parameters",
     "missing_data", "no_data", "unpriced", "bad_quotes", "settlement", "clamped", "refused",
 )  # fmt: skip
 
@@ -28,7 +28,7 @@ class Finding:
     next_step  a sentence: what to do about it
     trades     trades it is about; None where it is about none
     order_ids  of those trades
-    dollars    P&L of those that have one; None where none has
+    dollars    P&L of those that have one, or what the finding says they cost; None where none has
     share      of all trades; a fraction
     """
 
@@ -78,21 +78,28 @@ DOUBTFUL = {  # kinds of trades on doubtful prices, and what their trades have i
 }
 
 
-def resting_on(findings: Sequence[Finding], total: float, number: int) -> str:
+def resting_on(findings: Sequence[Finding], trades: Sequence[Trade]) -> str:
     """`214 of 573 trades on clamped prices made +$26,870.00, all others -$5,520.00`, for the
-    heaviest finding on doubtful prices without whose trades a profit is gone; empty without one.
+    heaviest finding on doubtful prices without whose trades a profit is gone, or for all of them
+    where only together they make it; empty without one.
 
-    total, number  P&L in dollars of all trades, and how many there are
+    trades  all trades of the result
     """
-    for finding in findings:
-        dollars = finding.dollars
-        if finding.kind not in DOUBTFUL or dollars is None or finding.trades is None:
-            continue
-        others = sum_dollars([total, -dollars])
-        if total > 0 >= others:
+    total = pnl_dollars(trades)
+    if total <= 0:
+        return ""
+    doubtful = [found for found in findings if found.kind in DOUBTFUL and found.dollars is not None]
+    sets = [(set(found.order_ids), DOUBTFUL[found.kind]) for found in doubtful]
+    if len(sets) > 1:
+        every = set().union(*(ids for ids, _ in sets))
+        sets.append((every, "on doubtful prices"))
+    for ids, what in sets:
+        named = [trade for trade in trades if trade.order_id in ids]
+        others = sum_dollars([total, -pnl_dollars(named)])
+        if others <= 0:
             return (
-                f"{finding.trades:,} of {count(number, 'trade')} {DOUBTFUL[finding.kind]} made "
-                f"{signed(dollars)}, all others {signed(others)}"
+                f"{len(named):,} of {count(len(trades), 'trade')} {what} made {made(named)}, "
+                f"all others {signed(others)}"
             )
     return ""
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bt_gex.config.origin import FoundBy
-from bt_gex.config.run_config import FillParams
-from bt_gex.findings.finding import Finding, about, count
-from bt_gex.rules.gex.params import ExitParams
+from bt_gex.findings.finding import Finding, about, count, of
 from bt_gex.stats.bootstrap import Bootstrap
 from bt_gex.stats.breakdown import best_and_worst, break_even
 from bt_gex.stats.sharpe import SharpeFigures
 from bt_gex.stats.summary import resolved, sum_dollars
-from bt_gex.trades.reasons import ExitReason
 from bt_gex.trades.records import SessionSummary, SpreadTrade
 
 MANY_PARAMETERS = 10
 FEW_SESSIONS = 30
-OPTIMISTIC = 0.5  # slippage below which few are filled
-USUAL_COMMISSION = 0.65  # USD per contract, per leg, per side
 SURE = 0.95
 COIN = 0.5  # a winner that ranks in the lower half this often is picked by chance
 ASSUMED = ("fills.", "data.")  # settings that are assumed, not chosen
@@ -35,8 +30,6 @@ def findings_of_claim(
     costs: Sequence[tuple[float, float]] = (),
     sweep: FoundBy | None = None,
     changed: Sequence[str] = (),
-    fills: FillParams | None = None,
-    exits: ExitParams | None = None,
 ) -> list[Finding]:
     """The findings that need more than the run itself.
 
@@ -49,8 +42,6 @@ def findings_of_claim(
         *_few(trades, total, bootstrap, sharpe),
         *_one_of_all(trades, sessions, total),
         *_fills(costs),
-        *(_assumed(trades, total, fills) if fills else ()),
-        *(_idle_stop(exits) if exits else ()),
         *_chosen(sharpe, sweep),
         *_parameters(sweep, changed),
     ]
@@ -150,53 +141,6 @@ def _fills(costs: Sequence[tuple[float, float]]) -> Iterator[Finding]:
         )
 
 
-def _assumed(trades: Sequence[SpreadTrade], total: float, fills: FillParams) -> Iterator[Finding]:
-    """A profit that rests on fills better, or cheaper, than a trader gets."""
-    done = resolved(trades)
-    if total <= 0 or not done:
-        return
-    if min(fills.entry_slippage, fills.exit_slippage) < OPTIMISTIC:
-        yield about(
-            "mid_fills",
-            f"Fills are assumed at {100 * fills.entry_slippage:g} % of the half-spread at entry "
-            f"and {100 * fills.exit_slippage:g} % at exit: market orders pay about all of it.",
-            "Run it with --fills natural, and see with bt-gex costs where the profit ends.",
-            done,
-            trades,
-        )
-    if not fills.commission:
-        sides = sum(
-            trade.quantity
-            * len(trade.strikes)
-            * (1 if trade.exit_reason == ExitReason.SETTLEMENT else 2)
-            for trade in done
-        )
-        yield about(
-            "no_commission",
-            f"No commission is counted: at ${USUAL_COMMISSION:.2f} per contract, per leg, per side "
-            f"these trades would have cost ${sides * USUAL_COMMISSION:,.2f} of ${total:,.2f}.",
-            "Give your broker's with --commission.",
-            done,
-            trades,
-        )
-
-
-def _idle_stop(exits: ExitParams) -> Iterator[Finding]:
-    if stop_is_idle(exits):
-        yield Finding(
-            kind="idle_stop",
-            text=f"exit.stop_loss {exits.stop_loss:g} is not below exit.emergency_stop "
-            f"{exits.emergency_stop:g}: the emergency stop is evaluated first, so that the stop "
-            "never acts.",
-            next_step="Set exit.emergency_stop above it, or think of it as the only stop.",
-        )
-
-
-def stop_is_idle(exits: ExitParams) -> bool:
-    """Whether the emergency stop always acts before the stop."""
-    return exits.stop_loss >= exits.emergency_stop
-
-
 def _chosen(sharpe: SharpeFigures, sweep: FoundBy | None) -> Iterator[Finding]:
     """What the choosing among variants is worth."""
     if sweep is None or sweep.is_baseline:  # nothing was picked
@@ -235,6 +179,32 @@ def edge_finding(named: str) -> Finding:
         text=f"The winner lies at the edge of what was swept ({named}): a better value may lie "
         "beyond.",
         next_step="Sweep on beyond that edge, or ask why the extreme wins.",
+    )
+
+
+def same_trades_finding(
+    folded: int, success: int, idle: Mapping[str, Sequence[object]], *, stops: Sequence[float] = ()
+) -> Finding:
+    """For variants that make the trades of another.
+
+    idle   values by setting that made no difference where nothing else differed
+    stops  those of exit.stop_loss that can never fire
+    """
+    named = "; ".join(
+        f"{name} at {', '.join(map(str, values[:-1]))} and {values[-1]} trades alike"
+        for name, values in idle.items()
+    )
+    never = (
+        f" A stop at {', '.join(f'{stop:g}' for stop in stops)} can never fire: the emergency stop "
+        "is evaluated first."
+        if stops
+        else ""
+    )
+    return Finding(
+        kind="same_trades",
+        text=f"{of(folded, success, 'variant')} made the same trades as another, so that fewer "
+        f"were tried than it seems; they count once{': ' if named else ''}{named}.{never}",
+        next_step="Leave those values out, or sweep a setting that decides something here.",
     )
 
 

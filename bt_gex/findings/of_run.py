@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
-from bt_gex.findings.finding import Finding, about, count, flagged, heaviest_first, of
-from bt_gex.results.statistics import RunStatistics
-from bt_gex.stats.breakdown import NO_BID_ASK, no_bid
-from bt_gex.stats.summary import Funnel, Totals, summarise
+from bt_gex.findings.finding import Finding, about, count, flagged, of
+from bt_gex.stats.breakdown import asks_without_bid, no_bid
+from bt_gex.stats.summary import Funnel, Totals
 from bt_gex.trades.reasons import MISSING_DATA, STOPS, ExitReason, TradeFlag
 from bt_gex.trades.records import SessionSummary, SpreadTrade
 
@@ -27,8 +27,21 @@ BAD_QUOTES = {
 }
 
 
-def findings_of_run(statistics: RunStatistics, trades: Sequence[SpreadTrade]) -> list[Finding]:
-    """What speaks against a run by its own records."""
+class Figures(Protocol):
+    """What of a result's figures the findings look at."""
+
+    @property
+    def totals(self) -> Totals: ...
+    @property
+    def funnel(self) -> Funnel: ...
+    @property
+    def sessions(self) -> Sequence[SessionSummary]: ...
+    @property
+    def max_drawdown_mtm(self) -> float: ...
+
+
+def findings_of_run(statistics: Figures, trades: Sequence[SpreadTrade]) -> list[Finding]:
+    """What speaks against a result by its own records."""
     funnel = statistics.funnel
     return [
         *_no_drawdown(statistics, trades),
@@ -37,14 +50,6 @@ def findings_of_run(statistics: RunStatistics, trades: Sequence[SpreadTrade]) ->
         *_coverage(statistics.sessions),
         *_refusals(statistics.funnel),
     ]
-
-
-def findings_of_trades(trades: Sequence[SpreadTrade]) -> list[Finding]:
-    """What speaks against trades of which nothing else is kept; the heaviest first."""
-    clamped = sum(t.clamped_bars + (TradeFlag.CLAMPED_EXIT in t.flags) for t in trades)
-    unpriced = sum(trade.unpriced_bars for trade in trades)
-    totals = summarise(trades, balance=0.0)
-    return heaviest_first(_of_trades(totals, trades, unpriced, clamped))
 
 
 def _of_trades(
@@ -58,7 +63,7 @@ def _of_trades(
     yield from _prices(unpriced_bars, clamped, trades)
 
 
-def _no_drawdown(statistics: RunStatistics, trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
+def _no_drawdown(statistics: Figures, trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
     total = statistics.totals.total_trades
     if total >= FEW_TRADES and statistics.max_drawdown_mtm <= 0:
         yield about(
@@ -100,10 +105,11 @@ def _too_good(totals: Totals, trades: Sequence[SpreadTrade]) -> Iterator[Finding
 def _without_bid(trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
     touched = [trade for trade in trades if no_bid(trade)]
     if touched:
+        highest = max(ask for trade in touched for ask in asks_without_bid(trade))
         yield about(
             "no_bid",
             f"{of(len(touched), len(trades), 'trade')} opened or closed on a bar on which a leg "
-            f"had no bid and an ask of {NO_BID_ASK:.2f} or more: its mid was half its ask.",
+            f"had no bid, with asks up to {highest:,.2f}: its mid was half its ask.",
             "Pick them in the report's trade table by the flag no_bid, and do not count on what "
             "rests on them.",
             touched,

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from bt_gex.findings.finding import Finding
-from bt_gex.findings.of_claim import edge_finding, overfit_finding
-from bt_gex.findings.of_run import findings_of_trades
+from bt_gex.sweeps.judged import sweep_findings, walkforward_findings
 from bt_gex.trades.codec import Json, plain, to_json
 
 if TYPE_CHECKING:
@@ -25,46 +24,37 @@ def run_content(result: RunResult, findings: Iterable[Finding]) -> dict[str, Jso
 
 
 def sweep_content(result: SweepResult) -> dict[str, Json]:
-    """A sweep; best and baseline have the warnings of their trades, None where there is none."""
-    summary = result.summary
+    """A sweep; best and baseline have warnings of their own, None where there is none."""
+    summary, found = result.summary, sweep_findings(result)
 
-    def variant(short: InShort | None) -> Json:
-        if short is None:
-            return None
-        trades = result.trades.get(short.variant_id, [])
-        return {**to_json(short), "warnings": warnings_of(findings_of_trades(trades))}
+    def variant(short: InShort | None, findings: Iterable[Finding]) -> Json:
+        return None if short is None else {**to_json(short), "warnings": warnings_of(findings)}
 
-    odds = summary.overfitting
-    warnings = [*overfit_finding(odds.probability)] if odds and not summary.best_is_baseline else []
-    if summary.edges:
-        named = ", ".join(f"{name} {value}" for name, value in summary.edges.items())
-        warnings.append(edge_finding(named))
     return {
         "name": result.name,
         "summary": {
             **to_json(summary),
-            "best": variant(summary.best),
-            "baseline": variant(summary.baseline),
+            "best": variant(summary.best, found.best),
+            "baseline": variant(summary.baseline, found.baseline),
         },
         "config": plain(result.best),
         "variants": plain(result.rows),
-        "warnings": warnings_of(warnings),
+        "warnings": warnings_of(found.sweep),
     }
 
 
 def walkforward_content(result: WalkForward) -> dict[str, Json]:
-    """A walk-forward; each window has the warnings of its test sessions' trades."""
-    windows: list[Json] = []
-    for window in result.windows:
-        first, last = window.test_start, window.test_end
-        trades = [t for t in result.trades if first <= t.expiration.isoformat() <= last]
-        windows.append({**to_json(window), "warnings": warnings_of(findings_of_trades(trades))})
+    """A walk-forward; each window has the warnings of its test sessions."""
+    found = walkforward_findings(result)
     return {
         "name": result.name,
         "summary": to_json(result.summary),
-        "windows": windows,
+        "windows": [
+            {**to_json(window), "warnings": warnings_of(findings)}
+            for window, findings in zip(result.windows, found.windows, strict=True)
+        ],
         "trades": plain(result.trades),
-        "warnings": warnings_of(findings_of_trades(result.trades)),
+        "warnings": warnings_of(found.whole),
     }
 
 

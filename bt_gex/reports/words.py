@@ -31,8 +31,8 @@ FLAGS = {
     "was too old at the close",
     "unpriced_bars": "on some bars a leg had no valid quote; no exit rule was evaluated there",
     "unresolved": "no price to settle on; outside all figures",
-    "no_bid": "a leg had no bid but an ask of 0.50 or more when the trade was opened or closed, so "
-    "that its mid was half its ask",
+    "no_bid": "a leg had no bid when the trade was opened or closed, so that its mid was half its "
+    "ask",
 }
 
 

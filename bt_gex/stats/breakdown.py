@@ -17,7 +17,6 @@ from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade, Trade
 
 VIX_EDGES = (12.0, 14.0, 16.0, 18.0, 20.0, 25.0)
 UNKNOWN = "unknown"
-NO_BID_ASK = 0.50  # points; a leg offered for less may well be worth nothing
 CLAMPS = frozenset({TradeFlag.CLAMPED_VALUE, TradeFlag.CLAMPED_EXIT})
 
 
@@ -220,9 +219,15 @@ def break_even(points: Sequence[tuple[float, float]]) -> float | None:
 
 
 def no_bid(trade: SpreadTrade) -> bool:
-    """Whether a leg had no bid but an ask worth something when the trade was opened or closed."""
-    return any(
-        bid == 0 and ask is not None and ask >= NO_BID_ASK
+    """Whether a leg had no bid when the trade was opened or closed."""
+    return bool(asks_without_bid(trade))
+
+
+def asks_without_bid(trade: SpreadTrade) -> list[float]:
+    """The asks, in points, of the legs that had no bid when the trade was opened or closed."""
+    return [
+        ask
         for leg in trade.leg_quotes
         for bid, ask in ((leg.bid_entry, leg.ask_entry), (leg.bid_exit, leg.ask_exit))
-    )
+        if ask is not None and not bid
+    ]

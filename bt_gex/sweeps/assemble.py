@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 
 from bt_gex.config.ids import SEMANTICS_VERSION
 from bt_gex.config.run_config import plain_value
-from bt_gex.findings.of_claim import ASSUMED, stop_is_idle
+from bt_gex.findings.of_claim import ASSUMED
+from bt_gex.findings.of_terms import stop_is_idle
 from bt_gex.results.option_omega import TradeLogRow, trade_log_rows
-from bt_gex.runs.replay import market_table, run
+from bt_gex.runs.replay import market_table, run, session_summaries
 from bt_gex.stats.objectives import rank
 from bt_gex.stats.overfitting import Overfitting, overfitting
 from bt_gex.stats.sharpe import session_sharpes
@@ -28,7 +29,7 @@ from bt_gex.sweeps.records import InShort, SweepSummary
 from bt_gex.sweeps.result import SweepResult, is_number
 from bt_gex.sweeps.same_trades import SAME_AS, distinct, folded
 from bt_gex.sweeps.store import Outcome
-from bt_gex.trades.records import SpreadTrade
+from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade
 
 SHOWN = 3  # best variants whose trades are kept, besides the baseline's
 
@@ -47,11 +48,6 @@ def assemble(
     variants = {variant.variant_id: variant for variant in plan.variants}
     traded = any(row["total_trades"] for row in by_rank)
     winner = variants[by_rank[0]["variant_id"]] if traded else None
-    shown = dict.fromkeys(
-        row["variant_id"]
-        for row in [*(r for r in by_rank if r["tag"] == "baseline"), *by_rank[:SHOWN]]
-    )
-    kept = {v: _trades(plan, variants[v], sessions) for v in shown}
     pool = comparable(plan, winner, rows, pnls)
     selection = selection_statistics(pool, plan.base.account.balance)
     summary = summary_of(
@@ -68,9 +64,8 @@ def assemble(
         source=source,
         summary=summary,
         rows=rows,
-        trades={v: trades for v, (trades, _) in kept.items()},
-        trade_logs={v: trade_log for v, (_, trade_log) in kept.items()},
         session_pnl=pnls,
+        **_records(plan, by_rank, sessions),
         best=None
         if winner is None or summary.best is None
         else {
@@ -199,16 +194,46 @@ def best_config(plan: Plan, winner: Variant) -> dict[str, Any]:
     }
 
 
-def _trades(
-    plan: Plan, variant: Variant, sessions: Sessions
-) -> tuple[list[SpreadTrade], list[TradeLogRow]]:
-    """Trades of a variant, and the same as rows of a trade log."""
+def _records(
+    plan: Plan, by_rank: Sequence[Mapping[str, Any]], sessions: Sessions
+) -> dict[str, Any]:
+    """Trades of the baseline and the best variants; checks and sessions of baseline and winner."""
+    variants = {variant.variant_id: variant for variant in plan.variants}
+    baseline = [row["variant_id"] for row in by_rank if row["tag"] == "baseline"]
+    best = [row["variant_id"] for row in by_rank[:SHOWN]]
+    kept = {v: _kept(plan, variants[v], sessions) for v in dict.fromkeys([*baseline, *best])}
+    judged = {v: kept[v] for v in dict.fromkeys([*baseline, *best[:1]])}
+    return {
+        "trades": {v: one.trades for v, one in kept.items()},
+        "trade_logs": {v: one.trade_log for v, one in kept.items()},
+        "decisions": {v: one.decisions for v, one in judged.items()},
+        "sessions": {v: one.sessions for v, one in judged.items()},
+    }
+
+
+class Kept(NamedTuple):
+    """What is kept of a variant: its trades, the same as rows of a trade log, checks, sessions."""
+
+    trades: list[SpreadTrade]
+    trade_log: list[TradeLogRow]
+    decisions: list[Decision]
+    sessions: list[SessionSummary]
+
+
+def _kept(plan: Plan, variant: Variant, sessions: Sessions) -> Kept:
     config = variant_config(plan.base, variant)
-    days = [day for day in sessions.days(config.load_params) if day.has_data]
+    every = sessions.days(config.load_params)
+    days = [day for day in every if day.has_data]
     if not days:
-        return [], []
-    records: list[SpreadTrade] = run(config, days).analyzers.trades.records
-    return records, list(trade_log_rows(records, config.resolved(), market_table(days)))
+        return Kept([], [], [], list(session_summaries(every, [], [], [])))
+    found = run(config, days).analyzers
+    trades, decisions = found.trades.records, found.funnel.records
+    return Kept(
+        trades,
+        list(trade_log_rows(trades, config.resolved(), market_table(days))),
+        decisions,
+        list(session_summaries(every, decisions, trades, found.trades.marks)),
+    )
 
 
 def session_pnl_table(outcomes: Sequence[Outcome], sessions: Sessions) -> pa.Table:

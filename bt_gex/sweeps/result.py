@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +18,13 @@ from bt_gex.storage.arrow_arrays import column_of, data_frame
 from bt_gex.storage.atomic import Writer, write_folder
 from bt_gex.storage.reading import UNREADABLE, first_line, read_mapping, read_table
 from bt_gex.storage.schema import KEY
+from bt_gex.sweeps.checks import read_checks, write_checks
 from bt_gex.sweeps.plan import Plan, plan_to_yaml
 from bt_gex.sweeps.records import SweepSummary
 from bt_gex.sweeps.same_trades import SAME_AS, TRADES_ID
 from bt_gex.sweeps.saved import PLAN, SUMMARY, SWEEP, check_rows, read_content
 from bt_gex.trades.codec import from_json, from_table, to_json, to_table
-from bt_gex.trades.records import SpreadTrade
+from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,7 @@ OWN_COLUMNS = (
     "variant_id", "label", "tag", "status", "reason", "rank", "score", SAME_AS,
 )  # fmt: skip
 TEXTS = ("variant_id", "label", "tag", "status", "reason", SAME_AS, TRADES_ID)
+CHECKS = "checks"  # folder
 COUNTS = (
     "total_trades", "winners", "losers", "breakeven", "unresolved", "checks", "entries",
     "unpriced_bars", "clamped",
@@ -49,6 +51,8 @@ class SweepResult:
               dotted names, the metrics
     trades    trade records of the baseline and of the best, by variant id
     trade_logs  the same trades as rows of a trade log
+    decisions, sessions  checks and sessions of the baseline and of the best, by variant id; empty
+              in what earlier versions wrote
     session_pnl  variant_id, and dollars of each variant that succeeded by session with data
     best      configuration of the best variant, usable as a configuration file; None without one
     """
@@ -62,6 +66,8 @@ class SweepResult:
     trade_logs: dict[str, list[TradeLogRow]]
     session_pnl: pa.Table
     best: dict[str, Any] | None
+    decisions: dict[str, list[Decision]] = field(default_factory=dict)
+    sessions: dict[str, list[SessionSummary]] = field(default_factory=dict)
     folder: Path | None = None
 
     @cached_property
@@ -91,6 +97,11 @@ class SweepResult:
                 found = to_table(SpreadTrade, trades)
                 pq.write_table(found, work / "trades" / f"{variant_id}.parquet")
                 write_rows(work / "trades" / f"{variant_id}.csv", self.trade_logs[variant_id])
+            if self.decisions:
+                (work / CHECKS).mkdir()
+            for variant_id, decisions in self.decisions.items():
+                place = work / CHECKS / variant_id
+                write_checks(place, decisions, self.sessions[variant_id])
 
         return replace(self, folder=write_folder(out, self.name, write, extras))
 
@@ -115,6 +126,10 @@ class SweepResult:
         }
         trade_logs = sorted((place / "trades").glob("*.csv"))
         best = place / "best.yaml"
+        checks = {
+            file.stem: read_checks(file.with_suffix(""))
+            for file in sorted((place / CHECKS).glob("*.parquet"))
+        }
         return cls(
             name=about["name"],
             summary=from_json(SweepSummary, json.dumps(about["summary"]), f"{SUMMARY}, summary"),
@@ -128,6 +143,8 @@ class SweepResult:
             trade_logs={file.stem: read_rows(file) for file in trade_logs},
             session_pnl=read_table(place / "session_pnl.parquet"),
             best=read_mapping(best) if best.exists() else None,
+            decisions={name: decisions for name, (decisions, _) in checks.items()},
+            sessions={name: sessions for name, (_, sessions) in checks.items()},
             folder=place,
         )
 

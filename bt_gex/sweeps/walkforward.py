@@ -18,7 +18,7 @@ from bt_gex.errors import BadValue
 from bt_gex.results.option_omega import TradeLogRow, trade_log_rows
 from bt_gex.results.result import versions
 from bt_gex.results.statistics import totals_json
-from bt_gex.runs.replay import equity_table, market_table, run
+from bt_gex.runs.replay import equity_table, market_table, run, session_summaries
 from bt_gex.sessions.day import Day
 from bt_gex.stats.objectives import rank
 from bt_gex.stats.summary import max_drawdown_dollars
@@ -32,7 +32,7 @@ from bt_gex.sweeps.store import Outcome
 from bt_gex.sweeps.sweep import CHUNK, SweepOptions, reading_apart
 from bt_gex.sweeps.walkforward_result import WalkForward
 from bt_gex.sweeps.windows import Window, make_windows
-from bt_gex.trades.records import SpreadTrade
+from bt_gex.trades.records import Decision, SpreadTrade
 
 Progress = Callable[[str, int, int], None]
 
@@ -91,6 +91,7 @@ class Played:
     trades: list[SpreadTrade]
     marks: list[Marks]
     trade_log: list[TradeLogRow]
+    decisions: list[Decision]
 
 
 def _play(plan: Plan, sessions: Sessions, window: Window, how: SweepOptions) -> Played:
@@ -101,11 +102,13 @@ def _play(plan: Plan, sessions: Sessions, window: Window, how: SweepOptions) -> 
     trades: list[SpreadTrade] = []
     marks: list[Marks] = []
     trade_log: list[TradeLogRow] = []
+    decisions: list[Decision] = []
     if winner is not None:
         config = variant_config(plan.base, winner)
         days = sessions.days(config.load_params)[window.test_from : window.test_to]
-        found = run(config, days).analyzers.trades
-        trades, marks = found.records, found.marks
+        found = run(config, days).analyzers
+        trades, marks = found.trades.records, found.trades.marks
+        decisions = found.funnel.records
         trade_log = list(trade_log_rows(trades, config.resolved(), market_table(days)))
     return Played(
         window=window,
@@ -116,6 +119,7 @@ def _play(plan: Plan, sessions: Sessions, window: Window, how: SweepOptions) -> 
         trades=trades,
         marks=marks,
         trade_log=trade_log,
+        decisions=decisions,
     )
 
 
@@ -183,6 +187,12 @@ def _assemble(
         trades=trades,
         trade_log=[row for one in played for row in one.trade_log],
         equity=equity,
+        decisions=[decision for one in played for decision in one.decisions],
+        sessions=[
+            session
+            for one in played
+            for session in session_summaries(one.days, one.decisions, one.trades, one.marks)
+        ],
     )
 
 

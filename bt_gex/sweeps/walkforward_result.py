@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ from bt_gex.results.option_omega import TradeLogRow, read_rows, write_rows
 from bt_gex.storage.atomic import Writer, write_folder
 from bt_gex.storage.reading import UNREADABLE, first_line, part, read_table
 from bt_gex.storage.schema import KEY
+from bt_gex.sweeps.checks import read_checks, write_checks
 from bt_gex.sweeps.records import WalkForwardSummary, WindowResult
-from bt_gex.sweeps.result import write_yaml
+from bt_gex.sweeps.result import CHECKS, write_yaml
 from bt_gex.sweeps.saved import PLAN, SUMMARY, WALK_FORWARD, read_content
 from bt_gex.trades.codec import from_json, from_table, to_json, to_table
-from bt_gex.trades.records import SpreadTrade
+from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,8 @@ class WalkForward:
     windows  one a window
     trades   of the winners on their test sessions, in order of time
     trade_log  the same as rows of a trade log
+    decisions, sessions  checks of the winners, and the test sessions; empty in what earlier
+             versions wrote
     equity   the account over all test sessions, each window going on where the last one ended
     """
 
@@ -40,6 +43,8 @@ class WalkForward:
     trades: list[SpreadTrade]
     trade_log: list[TradeLogRow]
     equity: pa.Table
+    decisions: list[Decision] = field(default_factory=list)
+    sessions: list[SessionSummary] = field(default_factory=list)
     folder: Path | None = None
 
     def save(self, out: Path, extras: Mapping[str, Writer] | None = None) -> WalkForward:
@@ -61,6 +66,8 @@ class WalkForward:
             write_rows(work / "trades.csv", self.trade_log)
             pq.write_table(to_table(SpreadTrade, self.trades), work / "trades.parquet")
             pq.write_table(self.equity, work / "equity.parquet")
+            if self.sessions:
+                write_checks(work / CHECKS, self.decisions, self.sessions)
 
         return replace(self, folder=write_folder(out, self.name, write, extras))
 
@@ -81,6 +88,8 @@ class WalkForward:
         windows = json.dumps(part(about, "windows", list, SUMMARY))
         known = ("name", "summary", "windows", KEY)
         trades = read_table(place / "trades.parquet")
+        kept = (place / f"{CHECKS}.parquet").exists()
+        decisions, sessions = read_checks(place / CHECKS) if kept else ([], [])
         return cls(
             name=about["name"],
             plan=plan,
@@ -92,5 +101,7 @@ class WalkForward:
             trades=from_table(SpreadTrade, trades, "trades.parquet, trade"),
             trade_log=read_rows(place / "trades.csv"),
             equity=read_table(place / "equity.parquet"),
+            decisions=decisions,
+            sessions=sessions,
             folder=place,
         )

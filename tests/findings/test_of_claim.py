@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 from record_fakes import BOOTSTRAP, FOUND_BY, SHARPE, fake_session, fake_trade
 
-from bt_gex.config.run_config import FillParams
 from bt_gex.findings.finding import GRAVEST_FIRST, Finding
 from bt_gex.findings.of_claim import findings_of_claim
 from bt_gex.results.costs import CostRow, Costs
-from bt_gex.rules.gex.params import ExitParams
 from bt_gex.stats.bootstrap import Bootstrap
 from bt_gex.trades.records import SessionSummary, SpreadTrade
 
@@ -110,53 +108,6 @@ class TestTooFewSessions:
 
     def test_a_loss_needs_no_sessions(self) -> None:
         assert kinds([-5.0, 1.0], bootstrap=replace(BOOTSTRAP, sessions=3)) == []
-
-
-class TestAssumedFills:
-    def done(self, pnl: float = 20.0, **fills: float) -> list[Finding]:
-        """Two contracts of two legs each: t1 stopped out, t2 settled."""
-        trades = [
-            fake_trade("t1", pnl_dollars=pnl, quantity=2, exit_reason="Stop Loss"),
-            fake_trade("t2", pnl_dollars=30.0, quantity=2, exit_reason="Expiration Settlement"),
-        ]
-        assumed = FillParams(**{"commission": 0.65, **fills})
-        return findings_of_claim(
-            trades,
-            sessions=[day(FIRST, 30.0), day(SECOND, 20.0)],
-            bootstrap=BOOTSTRAP,
-            sharpe=SHARPE,
-            fills=assumed,
-        )
-
-    def test_natural_fills_and_a_commission_are_fine(self) -> None:
-        assert self.done() == []
-        assert self.done(entry_slippage=0.5) == []
-
-    @pytest.mark.parametrize("side", ["entry_slippage", "exit_slippage"])
-    def test_better_than_half_the_half_spread(self, side: str) -> None:
-        (found,) = self.done(**{side: 0.49})
-        assert found.kind == "mid_fills"
-        assert "49 %" in found.text
-        assert "--fills natural" in found.next_step
-        assert weight(found) == (2, ("t1", "t2"), 50.0, 1.0)
-
-    def test_no_commission(self) -> None:
-        """Two legs of two contracts in and out, and in only: 8 + 4 times $0.65."""
-        (found,) = self.done(commission=0.0)
-        assert found.kind == "no_commission"
-        assert "$7.80 of $50.00" in found.text
-        assert "--commission" in found.next_step
-        assert weight(found) == (2, ("t1", "t2"), 50.0, 1.0)
-
-    def test_a_loss_rests_on_nothing(self) -> None:
-        assert self.done(-90.0, commission=0.0, entry_slippage=0.0) == []
-
-
-class TestIdleStop:
-    @pytest.mark.parametrize(("stop", "fires"), [(0.39, False), (0.4, True), (0.5, True)])
-    def test_fires_from_the_emergency_stop_on(self, stop: float, fires: bool) -> None:
-        exits = ExitParams(stop_loss=stop, emergency_stop=0.4)
-        assert kinds(exits=exits) == (["idle_stop"] if fires else [])
 
 
 class TestOneStroke:

@@ -8,7 +8,7 @@ import pytest
 from record_fakes import fake_session, fake_statistics, fake_trade
 
 from bt_gex.findings.finding import GRAVEST_FIRST, Finding, heaviest_first, resting_on
-from bt_gex.findings.of_run import findings_of_run, findings_of_trades
+from bt_gex.findings.of_run import findings_of_run
 
 FIVE = ("t1", "t2", "t3", "t4", "t5")
 FEW_SKIPS = {"checks": 12, "skips": 7, "skips_by_kind": {"too far from pin": 7}}
@@ -77,7 +77,11 @@ def test_an_ordinary_result_raises_none() -> None:
         ),
         (
             {"trade": {"leg_quotes": [[0, 2.0, None, None], [0.0, 0.1, None, None]]}},
-            "no_bid", ("+$10.00", "+$40.00"), 10.0,
+            "no_bid", ("+$10.00", "+$40.00", "up to 2.00"), 10.0,
+        ),
+        (
+            {"trade": {"leg_quotes": [[1, 1.1, 0.5, 0.6], [0.5, 0.6, 0.0, 0.05]]}},
+            "no_bid", ("up to 0.05",), 10.0,
         ),
         (
             {"trade": {"pnl_dollars": -5.0, "exit_reason": "Profit Target"}},
@@ -170,33 +174,38 @@ def test_what_the_others_made_is_not_said_without_others() -> None:
     assert "all others" not in findings(trade={"pnl_dollars": None})[0].text
 
 
-def test_trades_alone_say_what_a_run_says_of_them() -> None:
-    """Five winners, one with two clamped bars and a clamped exit: three prices, +$10.00."""
-    clamped = {"flags": ["clamped_value", "clamped_exit"], "clamped_bars": 2, "unpriced_bars": 0}
-    trades = [fake_trade(name, pnl_dollars=5.0, time_alive_minutes=15.0) for name in FIVE[:4]]
-    trades.append(fake_trade("t5", pnl_dollars=10.0, time_alive_minutes=15.0, **clamped))
-    first, second = findings_of_trades(trades)
-    assert (first.kind, first.dollars) == ("all_winners", 30.0)
-    assert (second.kind, second.dollars, second.order_ids) == ("clamped", 10.0, ("t5",))
-    assert "3 spread prices" in second.text
-    assert findings_of_trades([]) == []
-
-
 @pytest.mark.parametrize(
-    ("kind", "dollars", "total", "says"),
+    ("kind", "pnls", "says"),
     [
-        ("clamped", 26_870.0, 21_350.0,
-         "3 of 9 trades on clamped prices made +$26,870.00, all others -$5,520.00"),
-        ("no_bid", 5.0, 5.0, "3 of 9 trades on a leg without a bid made +$5.00, all others $0.00"),
-        ("clamped", 4.99, 5.0, ""),
-        ("clamped", 5.0, -1.0, ""),
-        ("few_trades", 5.0, 5.0, ""),
+        ("clamped", {"a": 26_800.0, "b": 70.0, "c": -5_520.0},
+         "2 of 3 trades on clamped prices made +$26,870.00, all others -$5,520.00"),
+        ("no_bid", {"a": 5.0, "b": 0.0, "c": 0.0},
+         "2 of 3 trades on a leg without a bid made +$5.00, all others $0.00"),
+        ("clamped", {"a": 4.99, "b": 0.0, "c": 0.01}, ""),
+        ("clamped", {"a": 5.0, "b": 0.0, "c": -6.0}, ""),
+        ("few_trades", {"a": 5.0, "b": 0.0, "c": 0.0}, ""),
     ],
 )  # fmt: skip
-def test_what_a_profit_rests_on(kind: str, dollars: float, total: float, says: str) -> None:
-    ids = ("a", "b", "c")
-    found = Finding(kind=kind, text="", next_step="", trades=3, order_ids=ids, dollars=dollars)
-    assert resting_on([found], total, 9) == says
+def test_what_a_profit_rests_on(kind: str, pnls: dict[str, float], says: str) -> None:
+    """The finding is about a and b."""
+    found = weighing(kind, "a", "b", pnls=pnls)
+    assert resting_on([found], [fake_trade(n, pnl_dollars=p) for n, p in pnls.items()]) == says
+
+
+def weighing(kind: str, *names: str, pnls: dict[str, float]) -> Finding:
+    return Finding(kind=kind, text="", next_step="", trades=len(names), order_ids=names,
+                   dollars=sum(pnls[name] for name in names))  # fmt: skip
+
+
+def test_doubtful_trades_of_two_kinds_may_make_a_profit_only_together() -> None:
+    """Without a it is 10, without b and c 5, without all three -5; b is of both kinds."""
+    pnls = {"a": 10.0, "b": 5.0, "c": 10.0, "d": -5.0}
+    trades = [fake_trade(name, pnl_dollars=pnl) for name, pnl in pnls.items()]
+    two = [weighing("no_bid", "b", "c", pnls=pnls), weighing("clamped", "a", "b", pnls=pnls)]
+    assert resting_on(two, trades) == (
+        "3 of 4 trades on doubtful prices made +$25.00, all others -$5.00"
+    )
+    assert resting_on(two[:1], trades) == ""
 
 
 def test_the_heaviest_come_first() -> None:
@@ -257,7 +266,7 @@ def test_clamped_prices_of_no_flagged_trade_make_nothing() -> None:
         {"trade": {"time_alive_minutes": 0.5, "exit_reason": "Profit Target"}},
         {"sessions": of_quality(crossed=10)},
         {"funnel": {"checks": 11, "skips": 11}},
-        {"trade": {"leg_quotes": [[0.05, 0.1, 0.0, 0.45], [None, None, None, None]]}},
+        {"trade": {"leg_quotes": [[0.05, 0.1, 0.05, 0.45], [None, None, None, None]]}},
         {"trade": {"pnl_dollars": 0.0, "exit_reason": "Profit Target"}},
         {"sessions": ()},
     ],

@@ -70,11 +70,6 @@ def test_the_best_stands_beside_the_average() -> None:
             {"overfitting": ODDS},
             "Probability of overfitting 31.0 %",
         ),
-        (
-            {"overfitting": replace(ODDS, probability=0.6)},
-            "Picked by its Sharpe ratio on one half of the sessions, the winner ranks at or below "
-            "the middle of all on the other in 60 %",
-        ),
         ({"same_as_best": 2}, "2 other variants made exactly the same"),
         ({"assumed": ("fills.exit_slippage",)}, "fills.exit_slippage is assumed, not chosen"),
         (
@@ -84,10 +79,6 @@ def test_the_best_stands_beside_the_average() -> None:
         (
             {"best": replace(BEST, total_pnl=-5.0)},
             "The best by calmar made no money, though others did",
-        ),
-        (
-            {"edges": {"exit.stop_loss": 0.4}},
-            "The winner lies at the edge of what was swept (exit.stop_loss 0.4)",
         ),
     ],
 )

@@ -112,4 +112,4 @@ def test_the_sample_is_consistent() -> None:
 def test_a_leg_without_a_bid_is_named() -> None:
     shown = told(leg_quotes=[[5.1, 5.3, 5.4, 5.6], [2.55, 2.75, 0.0, 0.95]])
     assert "bought put 6945 -17.16 2.55 / 2.75 no bid / 0.95" in shown
-    assert any(line.startswith("no_bid a leg had no bid but an ask") for line in shown)
+    assert any(line.startswith("no_bid a leg had no bid when") for line in shown)

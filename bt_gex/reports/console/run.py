@@ -246,12 +246,14 @@ def _print_quality(quality: Mapping[str, int], console: Console) -> None:
         console.print(Text(", ".join(odd)))
 
 
-def print_findings(findings: Sequence[tuple[str, Finding]], console: Console) -> None:
+def print_findings(
+    findings: Sequence[tuple[str, Finding]], console: Console, noun: str = "warning"
+) -> None:
     """Each with the words to put before it."""
     if not findings:
         return
     console.print()
-    console.print(Text(count(len(findings), "warning").capitalize(), style="bold yellow"))
+    console.print(Text(count(len(findings), noun).capitalize(), style="bold yellow"))
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column()
     table.add_column(overflow="fold")

@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from bt_gex.config.run_config import RunConfig
-from bt_gex.findings.finding import resting_on
-from bt_gex.findings.of_claim import edge_finding, overfit_finding
-from bt_gex.findings.of_run import findings_of_trades
 from bt_gex.reports.console.run import colour, make_table, print_findings
 from bt_gex.reports.words import count, dollars, fills, gain, percent, ratio
 from bt_gex.stats.objectives import why_default
+from bt_gex.sweeps.judged import base_config, sweep_findings
 from bt_gex.sweeps.same_trades import SAME_AS, distinct
 
 if TYPE_CHECKING:
+    from bt_gex.findings.finding import Finding
     from bt_gex.sweeps.plan import Plan
     from bt_gex.sweeps.records import InShort, SweepSummary
     from bt_gex.sweeps.result import SweepResult
 
 BEST = 10  # rows of the table, besides the baseline
+GRAVEST = 3  # warnings before the table
 FAULTS = 5  # skipped and failed variants named
 SAME = 5  # variants named beside the first one with their trades
 
@@ -33,16 +32,37 @@ def print_sweep(result: SweepResult, console: Console) -> None:
     best = summary.best
     head = f"{result.plan['index']} {_dates(result.plan)}: {count(summary.variants, 'variant')}"
     made = f"best {gain(best.total_pnl)} ({best.label})" if best else "none could be run"
-    of_best = findings_of_trades(result.trades.get(best.variant_id, [])) if best else []
-    doubt = resting_on(of_best, best.total_pnl, best.total_trades) if best else ""
-    made += f"; {doubt}" if doubt else ""
+    found = sweep_findings(result)
+    made += f"; without its doubtful trades it loses: {found.doubt}" if found.doubt else ""
     console.print(Text(f"{head}, {made}", style=f"bold {colour(best.total_pnl if best else 0)}"))
     console.print(_what_was_run(result))
+    named = [
+        *(("", finding) for finding in found.sweep),
+        *(("the best: ", finding) for finding in found.best),
+    ]
+    print_findings(named[:GRAVEST], console)
     _print_table(result, console)
     _print_faults(result.rows, console)
     for sentence in verdict(summary):
         console.print(sentence)
-    print_findings([("the best: ", finding) for finding in of_best], console)
+    print_findings(named[GRAVEST:], console, "more warning")
+    if not summary.best_is_baseline:
+        print_short([("the baseline", found.baseline)], console)
+
+
+def print_short(named: Iterable[tuple[str, Sequence[Finding]]], console: Console) -> None:
+    """The findings of each part in a line: kind, trades and dollars."""
+    for name, findings in named:
+        if findings:
+            said = "; ".join(in_short(finding) for finding in findings)
+            console.print(Text(f"Warnings of {name}: {said}", style="yellow"))
+
+
+def in_short(finding: Finding) -> str:
+    """`clamped: 3 trades, +$2,700.00`, or the kind alone."""
+    if finding.trades is None:
+        return finding.kind
+    return f"{finding.kind}: {count(finding.trades, 'trade')}, {gain(finding.dollars)}"
 
 
 def print_plan(plan: Plan, estimate: Sequence[str], console: Console) -> None:
@@ -69,9 +89,6 @@ def verdict(summary: SweepSummary) -> list[str]:
         return [*found, "The best variant made no trade: there is nothing to choose between."]
     found += _beside_the_others(summary, best)
     found += _overfitting(summary)
-    if summary.edges:
-        named = ", ".join(f"{name} {setting(value)}" for name, value in summary.edges.items())
-        found.append(str(edge_finding(named)))
     if summary.best_is_baseline:
         found.append("No variant beats the baseline.")
     elif summary.ranked > 1:
@@ -129,8 +146,6 @@ def _overfitting(summary: SweepSummary) -> list[str]:
             f"all {overfit.variants:,} different ones on the other "
             f"({overfit.splits:,} ways to halve {overfit.blocks} blocks)."
         )
-        if not summary.best_is_baseline:
-            found += [str(finding) for finding in overfit_finding(overfit.probability)]
     return found
 
 
@@ -171,14 +186,7 @@ def ranked_by(objective: str, sessions: int) -> str:
 
 def terms(plan: Mapping[str, Any]) -> str:
     """Fills and commission of the baseline of a stored plan."""
-    config = RunConfig(
-        index=plan["index"],
-        start=plan["start"],
-        end=plan["end"],
-        profile=plan.get("profile", "standard"),
-        settings=plan.get("settings") or {},
-        indexes=plan.get("indexes") or {},
-    )
+    config = base_config(plan)
     paid = f"fills {fills(config.fills)}, commission {dollars(config.fills.commission)}"
     swept = any(name.startswith("fills.") for name in plan["grid"])
     return f"{paid}{', of the baseline' if swept else ''}"

@@ -8,20 +8,16 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from bt_gex.findings.finding import resting_on
-from bt_gex.findings.of_run import findings_of_trades
 from bt_gex.reports.charts import drawing
 from bt_gex.reports.console.run import colour, make_table, print_findings
-from bt_gex.reports.console.sweep import ranked_by, setting, terms
+from bt_gex.reports.console.sweep import GRAVEST, print_short, ranked_by, setting, terms
 from bt_gex.reports.words import count, dollars, gain, percent
 from bt_gex.storage.arrow_arrays import to_numpy
+from bt_gex.sweeps.judged import walkforward_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.figure import Figure
 
-    from bt_gex.findings.finding import Finding
     from bt_gex.sweeps.records import Judgement, WalkForwardSummary
     from bt_gex.sweeps.walkforward_result import WalkForward
 
@@ -29,12 +25,32 @@ HALF = 0.5  # of the profit in sample: with less kept, the selection is mostly c
 
 
 def print_walkforward(result: WalkForward, console: Console) -> None:
-    """The verdict, the windows, and how the picked settings moved."""
-    out = result.summary.out_of_sample
-    console.print(Text(headline(result), style=f"bold {colour(out['total_pnl'])}"))
+    """The verdict, the gravest warnings, the windows, and how the picked settings moved."""
     summary = result.summary
+    found = walkforward_findings(result)
+    *sentences, judged = verdict(summary, found.doubt)
+    console.print(
+        Text(headline(result), style=f"bold {colour(summary.out_of_sample['total_pnl'])}")
+    )
+    console.print(Text(judged, style="bold"))
     ranked = ranked_by(summary.objective, summary.train)
     console.print(f"{count(summary.variants, 'variant')} {ranked}; {terms(result.plan)}")
+    named = [("", finding) for finding in found.whole]
+    print_findings(named[:GRAVEST], console)
+    _print_windows(result, console)
+    for name, one in summary.stability.items():
+        console.print(
+            f"{name}: {setting(one.value)} picked in {percent(one.share)} of the windows, "
+            f"{count(one.distinct, 'value')} in all"
+        )
+    for sentence in sentences:
+        console.print(sentence)
+    print_findings(named[GRAVEST:], console, "more warning")
+    by_window = zip(result.windows, found.windows, strict=True)
+    print_short(((f"{w.test_start} to {w.test_end}", own) for w, own in by_window), console)
+
+
+def _print_windows(result: WalkForward, console: Console) -> None:
     table = make_table(
         "Train", "Test", "Picked", ">In sample", ">Out of sample", ">Trades", ">Average variant",
         ">Baseline",
@@ -51,21 +67,6 @@ def print_walkforward(result: WalkForward, console: Console) -> None:
             gain(window.baseline_pnl),
         )
     console.print(table)
-    for name, one in result.summary.stability.items():
-        console.print(
-            f"{name}: {setting(one.value)} picked in {percent(one.share)} of the windows, "
-            f"{count(one.distinct, 'value')} in all"
-        )
-    findings = findings_of_trades(result.trades)
-    for sentence in verdict(result.summary, doubt_of(result, findings)):
-        console.print(sentence)
-    print_findings([("", finding) for finding in findings], console)
-
-
-def doubt_of(result: WalkForward, findings: Sequence[Finding]) -> str:
-    """What the out-of-sample profit rests on; empty when on nothing doubtful."""
-    out = result.summary.out_of_sample
-    return resting_on(findings, out["total_pnl"], out["total_trades"])
 
 
 def headline(result: WalkForward) -> str:
@@ -81,7 +82,7 @@ def headline(result: WalkForward) -> str:
 def verdict(summary: WalkForwardSummary, doubt: str = "") -> list[str]:
     """What a trader should make of it: one sentence a point, the judgement last.
 
-    doubt  see `doubt_of`; becomes part of the judgement
+    doubt  what the profit out of sample rests on, see `resting_on`; empty when on nothing doubtful
     """
     out, windows = summary.out_of_sample, summary.windows
     found = [
@@ -95,8 +96,9 @@ def verdict(summary: WalkForwardSummary, doubt: str = "") -> list[str]:
     efficiency = summary.efficiency
     if efficiency is not None:
         found.append(f"Efficiency (out of sample over in sample, a session): {efficiency:.2f}.")
-    judged = judgement(out["total_pnl"], efficiency, summary)
-    return [*found, f"{judged.removesuffix('.')}; {doubt}." if doubt else judged]
+    if doubt:
+        return [*found, f"Verdict: without its doubtful trades it loses: {doubt}."]
+    return [*found, judgement(out["total_pnl"], efficiency, summary)]
 
 
 def judgement(total_pnl: float, efficiency: float | None, others: Judgement) -> str:
@@ -120,8 +122,9 @@ def judgement(total_pnl: float, efficiency: float | None, others: Judgement) -> 
 def walkforward_figure(result: WalkForward) -> Figure:
     """The account over the test sessions, one window after the other, and its drawdown."""
     figure, top, bottom = drawing.two_panels("account ($)", "drawdown ($)")
-    doubt = doubt_of(result, findings_of_trades(result.trades))
-    drawing.title(top, headline(result), verdict(result.summary, doubt)[-1])
+    drawing.title(
+        top, headline(result), verdict(result.summary, walkforward_findings(result).doubt)[-1]
+    )
     table = result.equity
     if not table.num_rows:
         drawing.no_axis(bottom)
