@@ -24,7 +24,7 @@ from bt_gex.reports.charts.run import FIGURES
 from bt_gex.reports.console.run import make_console, print_report
 from bt_gex.reports.html.page import html_report
 from bt_gex.reports.html.trades import FIELDS, thinned_path
-from bt_gex.results.costs import Costs
+from bt_gex.results.costs import CostRow, Costs
 from bt_gex.results.result import RunResult
 from bt_gex.runs.replay import replay
 from bt_gex.synthetic.blackbox import SynthConfig, write
@@ -217,10 +217,10 @@ def agrees_with_the_trades(result: RunResult, page: Page) -> None:
 def test_costs_are_in_the_report(runs: dict[str, Callable[[], RunResult]]) -> None:
     result = runs["both"]()
     rows = [
-        {
-            "slippage": slippage, "delay_bars": delay, "total_pnl": 100.0 - 400 * slippage,
-            "total_trades": 24, "win_rate": 0.5, "profit_factor": 1.5, "max_drawdown": 5.0,
-        }
+        CostRow(
+            slippage=slippage, delay_bars=delay, total_pnl=100.0 - 400 * slippage,
+            total_trades=24, win_rate=0.5, profit_factor=1.5, max_drawdown=5.0,
+        )
         for delay in (0, 1)
         for slippage in (0.0, 0.5, 1.0)
     ]  # fmt: skip
