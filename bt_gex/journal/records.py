@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import NamedTuple
 from uuid import UUID
 
@@ -52,10 +53,14 @@ class Record(NamedTuple):
     mode: str | None = None
 
     def digest(self) -> str:
-        """The hash that follows from the other columns."""
-        present = {n: v for n, v in zip(COLUMNS, self, strict=True) if v is not None}
-        del present["payload"], present["hash"]
-        return _digest(present, self.payload)
+        """The hash that follows from the other columns: of their canonical JSON, written by hand
+        as the general encoder takes three times as long."""
+        parts = [
+            f"{key}{_quoted(str(value)) if quoted else value}"
+            for key, place, quoted in HASHED
+            if (value := self[place]) is not None
+        ]
+        return hashlib.sha256(f"{{{','.join(parts)}}}".encode()).hexdigest()
 
     def payload_json(self) -> dict[str, Json]:
         """Raises JournalDamaged when the payload is no JSON object."""
@@ -78,17 +83,13 @@ class Record(NamedTuple):
 
 
 COLUMNS = Record._fields
-
-
-def _digest(present: Mapping[str, Json], payload: str) -> str:
-    """Hash of the canonical envelope: the columns that have a value, around the stored payload.
-
-    The payload is put in as it stands. No other text can look like the place for it: a quote
-    within a value is escaped.
-    """
-    envelope = canonical({**present, "payload": ""})
-    whole = envelope.replace('"payload":""', f'"payload":{payload}', 1)
-    return hashlib.sha256(whole.encode()).hexdigest()
+AS_THEY_STAND = {"seq", "batch", "of", "v", "payload"}  # numbers, and what is JSON already
+# Key, place and whether it is quoted of each column that is hashed, in the order of canonical JSON.
+HASHED = sorted(
+    (f'"{name}":', place, name not in AS_THEY_STAND)
+    for place, name in enumerate(COLUMNS)
+    if name != "hash"
+)
 
 
 def sealed(events: Iterable[Event], prev: str) -> Iterator[Record]:
@@ -115,8 +116,9 @@ def sealed(events: Iterable[Event], prev: str) -> Iterator[Record]:
             "mode": event.mode,
             "prev": prev,
         }
-        prev = _digest({n: v for n, v in columns.items() if v is not None}, payload)
-        yield Record(payload=payload, hash=prev, **columns)  # type: ignore[arg-type]
+        record = Record(payload=payload, hash="", **columns)  # type: ignore[arg-type]
+        prev = record.digest()
+        yield record._replace(hash=prev)
 
 
 def event_of(record: Record) -> Event:

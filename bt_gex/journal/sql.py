@@ -222,8 +222,7 @@ class SqlRows:
         return sorted(UUID(name) for (name,) in self.connection.execute(first))
 
     def _records(self, query: Select[Any], **values: object) -> Iterator[Record]:
-        for row in self.connection.execute(query, values):
-            yield Record(*row)
+        yield from map(Record._make, self.connection.execute(query, values))
 
 
 def _conditions(query: Query) -> Iterator[Any]:
