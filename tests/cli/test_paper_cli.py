@@ -87,6 +87,7 @@ def test_stopping_and_pausing(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     status, out, _ = call(capsys, "paper", "kill-switch", "on", "--everywhere", "--why", "x")
     assert (status, "all accounts" in out) == (0, True)
     assert "kill_switch_active" in send(5)
+    assert str(WORKSPACE) in call(capsys, "paper", "state")[1]
 
 
 def test_a_spread_at_the_quotes_of_its_legs(

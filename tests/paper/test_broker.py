@@ -271,7 +271,7 @@ def test_two_condors_on_the_same_strikes_are_two_positions(broker: PaperBroker) 
     assert [one.avg_price for one in held] == pytest.approx([1.6, 1.5])
 
 
-@pytest.mark.parametrize("quote", [None, (None, None), (0.5, 0.0), (1.0, 0.9)])
+@pytest.mark.parametrize("quote", [None, (None, None), (None, 0.0), (0.5, 0.0), (1.0, 0.9)])
 def test_a_leg_without_a_quote_fills_nothing(broker: PaperBroker, quote: Any) -> None:
     result = open_condor(broker, 1, quoted(**{"6080C": quote}))
     assert (result.error_code, result.success) == ("no_quote", False)

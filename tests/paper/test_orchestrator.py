@@ -240,6 +240,22 @@ def test_sessions_end_with_each_daily_bar() -> None:
     assert baseline.ending_equity == pytest.approx(money, abs=1e-3)
 
 
+@pytest.mark.parametrize(("lookback", "trades"), [(5, 0), (4, 1)])
+def test_the_whole_look_back_counts(lookback: int, trades: int) -> None:
+    """A high of 120 five bars before the last one, which closes at 110."""
+    bars = list(flat(9, 110.0))
+    bars[3] = replace(bars[3], high=120.0)
+    run = run_variant(
+        make_spec(lookback=lookback),
+        BASELINE,
+        bars,
+        run_plan_id=uuid5(make_spec().workspace_id, "test"),
+        objective="return",
+        settings=PlanSettings(),
+    )
+    assert figures(run)[0] == trades
+
+
 def test_session_dates_of_daily_and_of_minute_bars() -> None:
     daily = flat(3)
     assert [day.day for day in session_dates(daily)] == [1, 2, 3]

@@ -118,6 +118,26 @@ def test_g39_a_full_account() -> None:
     assert [one.action for one in closing.intents] == [IntentAction.CLOSE_LONG]
 
 
+def test_a_closed_position_fills_no_place() -> None:
+    spec = make_spec(most=1)
+    broker = PaperBroker(journal=MemoryJournal(), clock=lambda: START)
+    for number, action in enumerate((IntentAction.OPEN_LONG, IntentAction.CLOSE_LONG)):
+        intent = Intent(
+            id=spec.instance_id.__class__(int=number),
+            correlation_id="made",
+            workspace_id=spec.workspace_id,
+            action=action,
+            strategy_entity_id=spec.instance_id,
+            symbol="ETH",
+            timeframe="daily",
+            created_at=START,
+            quantity=Decimal(1),
+        )
+        assert broker.execute(intent, 100.0).success
+    found = StrategyRunner().evaluate(spec, snapshot(), broker.state(spec.workspace_id))
+    assert len(found.intents) == 1
+
+
 def test_g40_signals_of_what_is_not_traded() -> None:
     tiny = make_spec(dollars=1e-9)
     assert evaluate(None, tiny).signals[-1] == "entry_skipped_zero_qty"
