@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import webbrowser
 from pathlib import Path
 
@@ -66,7 +65,7 @@ def plot(run_folder: Path, what: str, output: Path | None) -> None:
     "--db", "database", required=True, type=FILLED, help="The database the run was made from."
 )
 @cache_options
-@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print table and warnings as JSON.")
 def costs(
     run_folder: Path, database: str, cache_dir: str | None, no_cache: bool, as_json: bool
 ) -> None:
@@ -75,6 +74,8 @@ def costs(
     Slippage goes from 0 (mid) to 1.5 of the half-spread, at entry and exit alike. The table is
     kept in the run's folder as costs.json and costs.png, and shown by its next report.
     """
+    from bt_gex.findings.analysis import analyse
+    from bt_gex.reports.as_json import json_text, warnings_of
     from bt_gex.reports.charts.figures import save_png
     from bt_gex.reports.charts.run import costs_figure
     from bt_gex.reports.console.costs import print_costs
@@ -87,10 +88,11 @@ def costs(
         found = count_costs(
             database, result, cache=cache_dir, use_cache=not no_cache, progress=progress
         )
+    findings = analyse(result, found).findings
     written = found.save(run_folder)
     save_png(costs_figure(result, found), run_folder / "costs.png")
     if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=1, allow_nan=False))
+        click.echo(json_text({**found.as_dict(), "warnings": warnings_of(findings)}))
         return
-    print_costs(result, found, make_console())
+    print_costs(result, found, findings, make_console())
     click.echo(f"\n{written}\n{run_folder / 'costs.png'}")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from bt_gex.findings.finding import Finding
 from bt_gex.market.contracts import Strategy, spread_label
 from bt_gex.market.money import units_of
 from bt_gex.trades.records import Decision, SpreadTrade
@@ -124,6 +125,7 @@ class Side:
     sessions    status of the sessions a run covers
     fingerprint of the recorded rows of a run's sessions
     market      hash of index price, VIX and pin by session
+    findings    what speaks against a run; doubt: what its profit rests on, see `resting_on`
     """
 
     name: str
@@ -136,6 +138,8 @@ class Side:
     fingerprint: str | None = None
     market: Mapping[date, str] = field(default_factory=dict)
     rounding: Rounding = field(default_factory=Rounding)
+    findings: Sequence[Finding] = ()
+    doubt: str = ""
 
     @property
     def is_run(self) -> bool:

@@ -8,6 +8,8 @@ from datetime import date
 
 from bt_gex.compare.records import Side, compared
 from bt_gex.compare.trade_list import TradeList
+from bt_gex.findings.analysis import analyse
+from bt_gex.findings.finding import resting_on
 from bt_gex.results.result import RunResult
 from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
 
@@ -21,6 +23,7 @@ def run_side(result: RunResult) -> Side:
         if isinstance(part, Mapping)
         for name, value in part.items()
     }
+    findings = analyse(result).findings
     return Side(
         name=result.run_id,
         trades=[compared(trade) for trade in result.trade_records],
@@ -31,6 +34,8 @@ def run_side(result: RunResult) -> Side:
         sessions={row.session: row.status for row in result.statistics.sessions},
         fingerprint=result.source.get("fingerprint"),
         market=_market(result),
+        findings=findings,
+        doubt=resting_on(findings, result.trade_records),
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from bt_gex.findings.finding import Finding, about, count, flagged, of
+from bt_gex.findings.finding import DOUBTFUL, Finding, about, count, flagged, of
 from bt_gex.stats.breakdown import asks_without_bid, no_bid
-from bt_gex.stats.summary import Funnel, Totals
+from bt_gex.stats.summary import Funnel, Totals, summarise
 from bt_gex.trades.reasons import MISSING_DATA, STOPS, ExitReason, TradeFlag
 from bt_gex.trades.records import SessionSummary, SpreadTrade
 
@@ -50,6 +50,14 @@ def findings_of_run(statistics: Figures, trades: Sequence[SpreadTrade]) -> list[
         *_coverage(statistics.sessions),
         *_refusals(statistics.funnel),
     ]
+
+
+def doubtful_trades(trades: Sequence[SpreadTrade]) -> list[SpreadTrade]:
+    """The trades on doubtful prices, of any of the kinds of DOUBTFUL."""
+    totals = summarise(trades, balance=0.0)
+    found = [finding for finding in _of_trades(totals, trades, 0, 1) if finding.kind in DOUBTFUL]
+    named = {order_id for finding in found for order_id in finding.order_ids}
+    return [trade for trade in trades if trade.order_id in named]
 
 
 def _of_trades(

@@ -12,6 +12,7 @@ from annotated_types import Ge, Le
 from bt_gex.errors import BadValue, OutputError
 from bt_gex.results.migrations import COSTS as COSTS_SCHEMA
 from bt_gex.stats.breakdown import break_even
+from bt_gex.stats.summary import sum_dollars
 from bt_gex.storage.atomic import write_text
 from bt_gex.storage.reading import part, read_mapping
 from bt_gex.storage.schema import KEY
@@ -27,6 +28,7 @@ class CostRow:
 
     slippage       share of the half-spread that is paid, at entry and exit
     delay_bars     `fills.latency_bars`
+    doubtful_pnl   of the trades on doubtful prices, and how many they are; None: not known
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -38,6 +40,8 @@ class CostRow:
     win_rate: Annotated[float | int, Ge(0), Le(1)]
     profit_factor: Annotated[float | int, Ge(0), Le(MOST)] | None
     max_drawdown: Annotated[float | int, Ge(0), Le(MOST)]
+    doubtful_trades: Count | None = None
+    doubtful_pnl: Amount | None = None
 
     @property
     def step(self) -> tuple[float, int]:
@@ -67,6 +71,16 @@ class Costs:
             (row.slippage, row.total_pnl) for row in self.rows if row.delay_bars == delay_bars
         ]
         return break_even(sorted(points))
+
+    def sound_break_even(self, delay_bars: int) -> float | None:
+        """The same without the trades on doubtful prices; None also where these are not known."""
+        rows = [row for row in self.rows if row.delay_bars == delay_bars]
+        points = [
+            (row.slippage, sum_dollars([row.total_pnl, -row.doubtful_pnl]))
+            for row in rows
+            if row.doubtful_pnl is not None
+        ]
+        return break_even(sorted(points)) if len(points) == len(rows) else None
 
     @property
     def at_once(self) -> list[tuple[float, float]]:

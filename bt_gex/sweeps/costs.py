@@ -8,6 +8,8 @@ from pathlib import Path
 from bt_gex.blackbox.recording import Recording
 from bt_gex.config.files import stored_run_config
 from bt_gex.errors import DataError
+from bt_gex.findings.finding import pnl_dollars
+from bt_gex.findings.of_run import doubtful_trades
 from bt_gex.results.costs import CostRow, Costs
 from bt_gex.results.result import RunResult
 from bt_gex.runs.replay import fingerprint_of, load_days, run
@@ -53,6 +55,7 @@ def count_costs(
         )
         trades = run(changed, days).analyzers.trades.records if days else []
         found = summarise(trades, balance=config.account.balance)
+        doubtful = doubtful_trades(trades)
         rows.append(
             CostRow(
                 slippage=slippage,
@@ -62,6 +65,8 @@ def count_costs(
                 win_rate=found.win_rate,
                 profit_factor=found.profit_factor,
                 max_drawdown=found.max_drawdown,
+                doubtful_trades=len(doubtful),
+                doubtful_pnl=pnl_dollars(doubtful),
             )
         )
         if progress:

@@ -383,7 +383,34 @@ def test_the_same_trades_by_other_settings(replayed: Path, tmp_path: Path, run: 
     status, out, _ = run("compare", replayed, saved.save(tmp_path).folder)
     assert status == 1
     assert out.startswith("B made $0.00 against A: 3 the same, 0 changed, 0 only in A")
-    assert out.splitlines()[-1] == "Settings that differ: account.balance 25000 -> 30000"
+    assert "\nSettings that differ: account.balance 25000 -> 30000\n" in out
+    assert "A and B: " in out  # what speaks against both is said once
+
+
+def test_what_speaks_against_either_side(replayed: Path, tmp_path: Path, run: Run) -> None:
+    """B's first trade was closed on a clamped price and makes all of its profit."""
+    result = RunResult.load(replayed)
+    first, *rest = result.trade_records
+    lucky = replace(first, pnl_dollars=5_000.0, flags=("clamped_exit",))
+    rest = [replace(trade, pnl_dollars=-100.0) for trade in rest]
+    funnel = replace(result.statistics.funnel, clamped=1)
+    other = replace(
+        result,
+        run_id="SPX-lucky",
+        trade_records=[lucky, *rest],
+        statistics=replace(result.statistics, funnel=funnel),
+    )
+    place = other.save(tmp_path).folder
+    _, out, _ = run("compare", replayed, place)
+    said = " ".join(out.split())
+    assert (
+        "B loses without its doubtful trades: 1 of 3 trades on clamped prices made +$5,000.00, all "
+        "others -$200.00" in said
+    )
+    found = strict(run("compare", replayed, place, "--json")[1])
+    clamped = [one for one in found["b"]["warnings"] if one["kind"] == "clamped"]
+    assert [one["dollars"] for one in clamped] == [5_000.0]
+    assert [one["kind"] for one in found["a"]["warnings"]].count("clamped") == 0
 
 
 def test_the_same_trades_on_other_data(replayed: Path, tmp_path: Path, run: Run) -> None:

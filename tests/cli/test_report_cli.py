@@ -49,6 +49,9 @@ def test_a_report_with_costs(run: str, here: Path, capsys: Any) -> None:
     assert "Entered 2 bars late, " in (here / "x.html").read_text("utf-8")
     table = json.loads(call(capsys, "costs", run, "--db", "b.db", "--json")[1])
     assert len(table["rows"]) == 21
+    shown = json.loads(call(capsys, "show", run, "--json")[1])["warnings"]
+    assert table["warnings"] == shown  # with the costs beside the run
+    assert shown[0]["text"].split(":")[0] in " ".join(out.split())
     own = json.loads((here / run / "trades.json").read_text())["summary"]
     assert table["rows"][0]["total_pnl"] == own["total_pnl"]  # the run's own fills, mid
 

@@ -22,6 +22,7 @@ from bt_gex.market.settlement import Settlement
 from bt_gex.reports.charts.figures import figure_by_name, picture_bytes
 from bt_gex.reports.charts.run import FIGURES
 from bt_gex.reports.console.run import make_console, print_report
+from bt_gex.reports.html.intervals import cost_sentences
 from bt_gex.reports.html.page import html_report
 from bt_gex.reports.html.trades import FIELDS, thinned_path
 from bt_gex.results.costs import CostRow, Costs
@@ -229,6 +230,29 @@ def test_costs_are_in_the_report(runs: dict[str, Callable[[], RunResult]]) -> No
     assert "50 % 1 bar late -$100.00 24 50.0 % 1.50" in page.texts["fills"]
     assert "loses it once more than 25 % of the half-spread is paid" in page.texts["verdict"]
     assert "bt-gex costs" in Page(html_report(result, analyse(result))).texts["fills"]
+
+
+@pytest.mark.parametrize(
+    ("doubtful", "says"),
+    [
+        (None, "half-spread. Market"),
+        (0.0, "half-spread. Market"),
+        (50.0, "half-spread, without the trades on doubtful prices at 12.5 %."),
+        (100.0, "half-spread, and without the trades on doubtful prices there is no profit at any"),
+    ],
+)
+def test_costs_without_doubtful_trades(doubtful: float | None, says: str) -> None:
+    """$100.00 at mid, 0 at a quarter of the half-spread, of which the doubtful trades made so much:
+    50 - 400 x 0.125 = 0."""
+    rows = [
+        CostRow(
+            slippage=slippage, delay_bars=0, total_pnl=100.0 - 400 * slippage, total_trades=24,
+            win_rate=0.5, profit_factor=1.5, max_drawdown=5.0, doubtful_trades=3,
+            doubtful_pnl=doubtful,
+        )
+        for slippage in (0.0, 0.5, 1.0)
+    ]  # fmt: skip
+    assert f"nothing is left at 25.0 % of the {says}" in " ".join(cost_sentences(Costs(rows)))
 
 
 def test_a_sweep_is_named(runs: dict[str, Callable[[], RunResult]]) -> None:

@@ -11,10 +11,11 @@ from bt_gex.compare.attribution import Cause
 from bt_gex.compare.comparison import Comparison, Differing, Pair, Unmatched, about
 from bt_gex.compare.records import ComparedTrade, Side
 from bt_gex.compare.trade_list import TradeList, nearest_zone
+from bt_gex.findings.finding import Finding
 from bt_gex.market.calendar import NEW_YORK
-from bt_gex.reports.console.run import colour, coloured, headline, make_table
+from bt_gex.reports.console.run import colour, coloured, headline, make_table, print_findings
 from bt_gex.reports.words import count, gain
-from bt_gex.trades.codec import plain
+from bt_gex.trades.codec import plain, to_json
 
 UNKNOWN = "unknown"
 
@@ -35,10 +36,28 @@ def print_comparison(found: Comparison, console: Console, listed: TradeList | No
     _print_changed(found.changed, console)
     _print_unmatched("Only in A", "What B decided", found.only_a, console)
     _print_unmatched("Only in B", "What A decided", found.only_b, console)
+    print_findings(_named_findings(found.a.findings, found.b.findings), console)
+
+
+def _named_findings(a: Sequence[Finding], b: Sequence[Finding]) -> list[tuple[str, Finding]]:
+    """What speaks against each side; what is said of both is said once."""
+    return [
+        *(("A and B: " if finding in b else "A: ", finding) for finding in a),
+        *(("B: ", finding) for finding in b if finding not in a),
+    ]
 
 
 def verdict(found: Comparison) -> str:
     """The comparison in one line."""
+    doubts = [
+        f"; {name} loses without its doubtful trades: {side.doubt}"
+        for name, side in (("A", found.a), ("B", found.b))
+        if side.doubt
+    ]
+    return f"{_difference(found)}{''.join(doubts)}"
+
+
+def _difference(found: Comparison) -> str:
     same, changed = len(found.same), len(found.changed)
     matched = f"{same:,} the same, {changed:,} changed"
     alone = f"{len(found.only_a):,} only in A, {len(found.only_b):,} only in B"
@@ -184,6 +203,7 @@ def _side_json(side: Side) -> dict[str, object]:
         "trades": len(side.trades),
         "total_pnl": side.total_cents / 100,
         "unresolved": [trade.order_id for trade in side.unresolved],
+        "warnings": [to_json(finding) for finding in side.findings],
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from bt_gex.reports.words import NOTHING, count, dollars, gain, odds, percent, ratio
+from bt_gex.stats.summary import sum_dollars
 
 if TYPE_CHECKING:
     from bt_gex.config.origin import FoundBy
@@ -137,8 +138,21 @@ def cost_sentences(costs: Costs) -> list[str]:
             if first <= 0
             else f"there is a profit still at {percent(costs.slippages[-1])}"
         )
-        said.append(f"Entered {entry}, {what}.")
+        said.append(f"Entered {entry}, {what}{_without_doubtful(costs, delay)}.")
     return [*said, "Market orders pay about 100 % (the natural side)."]
+
+
+def _without_doubtful(costs: Costs, delay: int) -> str:
+    """Where the profit ends without the trades on doubtful prices; empty where that is the same."""
+    row, edge = costs.at(costs.slippages[0], delay), costs.break_even(delay)
+    if row.doubtful_pnl is None or row.total_pnl <= 0:
+        return ""
+    if sum_dollars([row.total_pnl, -row.doubtful_pnl]) <= 0:
+        return ", and without the trades on doubtful prices there is no profit at any fill"
+    sound = costs.sound_break_even(delay)
+    if sound is None or sound == edge:
+        return ""
+    return f", without the trades on doubtful prices at {percent(sound)}"
 
 
 def cost_rows(analysis: Analysis) -> Rows:
