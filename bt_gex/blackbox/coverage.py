@@ -28,6 +28,7 @@ from bt_gex.blackbox.coverage_records import (
     SessionCoverage,
     TableRows,
 )
+from bt_gex.blackbox.quote_widths import bands_of
 from bt_gex.blackbox.reader import Blackbox
 from bt_gex.errors import DataError
 from bt_gex.market.calendar import NEW_YORK, NS, Session, instant_ns, new_york, sessions
@@ -114,7 +115,7 @@ def _read_index(
             continue
         index = params.indexes.get(symbol) or BUILT_IN.get(symbol, Index(symbol=symbol))
         known = _load(box, index, session, params.load, unreadable)
-        found.append(measure(session, rows, known, unreadable, params))
+        found.append(measure(session, rows, known, index, unreadable, params))
     with_rows = [one.session.day for one in found if any(one.rows.values())]
     start, end = _dates(asked, with_rows)
     return IndexCoverage(
@@ -187,6 +188,7 @@ def measure(
     session: Session,
     rows: Mapping[str, Series],
     known: Day | None,
+    index: Index,
     unreadable: Sequence[str] = (),
     params: CoverageParams = STANDARD,
 ) -> SessionCoverage:
@@ -226,6 +228,7 @@ def measure(
             table: counts["duplicate quotes"] if table == QUOTES else _repeated(inside[table], key)
             for table, key in KEYS.items()
         },
+        widths=bands_of(quotes.bid, quotes.ask, index.scale),
         expirations=tuple(sorted({str(e) for e in inside["options_snapshots"]["expiration"]})),
         unreadable=tuple(unreadable),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
 
+from bt_gex.blackbox.quote_widths import WidthBand, summed
 from bt_gex.market.calendar import Session
 from bt_gex.market.indexes import Index
 from bt_gex.rules.gex.params import EntryParams, ExitParams
@@ -80,6 +81,7 @@ class SessionCoverage:
     pins           where the pin comes from: recorded, computed (from chains) or none
     odd            quotes and context rows by oddity, see ODD_QUOTES and ODD_CONTEXT
     duplicates     by table, rows with the key and instant of another one
+    widths         of the quotes, by the price of the option
     expirations    of the option chains, as recorded
     unreadable     what could not be read, and why; its rows are not in the counts
     """
@@ -98,6 +100,7 @@ class SessionCoverage:
     pins: str
     odd: dict[str, int]
     duplicates: TableRows
+    widths: tuple[WidthBand, ...]
     expirations: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
 
@@ -124,6 +127,7 @@ class Totals:
     ready: int
     odd: dict[str, int]
     duplicates: TableRows
+    widths: tuple[WidthBand, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +164,7 @@ class IndexCoverage:
             ready=sum(check.ready for check in checks),
             odd=_sum({**ODD_QUOTES, **ODD_CONTEXT}, (one.odd for one in own)),
             duplicates=_sum(KEYS, (one.duplicates for one in own)),
+            widths=summed(one.widths for one in own),
         )
 
 

@@ -23,7 +23,7 @@ GRAVEST_FIRST = (
 class Finding:
     """One reason not to believe a result.
 
-    kind       short, to tell findings apart by; one of GRAVEST_FIRST
+    kind       short, to tell findings apart by; of a result one of GRAVEST_FIRST
     text       a sentence: what, how many, why it matters
     next_step  a sentence: what to do about it
     trades     trades it is about; None where it is about none

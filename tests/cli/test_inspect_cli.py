@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,17 @@ ROWS = {
     schema.peaks: [("2025-11-28 14:35:00", "SPX", 1, 6005.0, 1e9, 5.0, 0.1, 1.0)],
 }
 GAP = {"start": "2025-11-28T09:31:00-05:00", "length_s": 12_540.0}
+
+EDGES = (0.0, 0.25, 1.0, 3.0, 10.0, 30.0, None)
+EMPTY = {
+    "quotes": 0, "without_bid": 0, "without_bid_pct": None,
+    "median_width_pts": None, "width_90_pct_pts": None, "width_pct": None,
+}  # fmt: skip
+WIDTHS = [{"low_pts": low, "high_pts": high, **EMPTY} for low, high in pairwise(EDGES)]
+# Inside the session three quotes of 2.0 to 2.2 and a crossed one: 0.6 wide over mids of 6.3.
+WIDTHS[2].update(
+    quotes=3, without_bid_pct=0.0, median_width_pts=0.2, width_90_pct_pts=0.2, width_pct=9.5238
+)
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +138,16 @@ def test_json(run, box):
     found = json.loads(out, parse_constant=pytest.fail)
     remarks = found["indexes"][0].pop("remarks")
     assert "Rows before the open: 1 on Fri 2025-11-28; not used." in remarks
+    warnings = found["indexes"][0].pop("warnings")
+    assert [one["text"] for one in warnings] == remarks
+    crossed = next(one for one in warnings if one["kind"] == "crossed")
+    assert crossed.pop("next_step")
+    assert crossed == {
+        "kind": "crossed",
+        "text": "Crossed quotes (bid above ask): 1 on Fri 2025-11-28; "
+        "a replay sees no quote there.",
+        "trades": None, "order_ids": [], "dollars": None, "share": None,
+    }  # fmt: skip
     one = {
         "session": "2025-11-28",
         "open": "2025-11-28T09:30:00-05:00",
@@ -158,6 +180,7 @@ def test_json(run, box):
         "pins": "recorded",
         "odd": {**dict.fromkeys(ODD, 0), "crossed": 1},
         "duplicates": NONE,
+        "widths": WIDTHS,
         "expirations": [],
         "unreadable": [],
     }
@@ -179,6 +202,7 @@ def test_json(run, box):
                     "checks_ready": 2,
                     "odd": one["odd"],
                     "duplicates": NONE,
+                    "widths": WIDTHS,
                 },
                 "sessions": [one],
                 "sessions_without_rows": [],
@@ -188,6 +212,42 @@ def test_json(run, box):
             }
         ],
     }
+
+
+def test_how_often_quotes_come_is_read_at_a_glance(run, tmp_path):
+    engine = writer.create(tmp_path / "rare.db")
+    with engine.begin() as connection:
+        rows = [quote(f"2025-11-28 {at}", "call", 2.0, 2.2) for at in ("14:30:00", "15:15:00")]
+        rows += [quote(f"2025-12-01 {at}", "call", 2.0, 2.2) for at in ("14:30:00", "14:30:30.500")]
+        writer.insert(connection, schema.quotes, rows)
+    engine.dispose()
+    _, out, _ = run(tmp_path / "rare.db")
+    assert " 2 09:30:00 10:15:00 45m00s " in words_of(out)
+    assert " 2 09:30:00 09:30:30 30.5 s " in words_of(out)
+
+
+def test_quotes_without_a_bid_and_wide_ones_are_told_of(run, tmp_path):
+    """Of 210 quotes 105 have no bid, five of them at a mid of 0.30; the others are 1.00 wide at a
+    mid of 2.50, except five at 2.60 that are 0.20 wide:
+    (100 · 1.00 + 5 · 0.20) / (100 · 2.50 + 5 · 2.60) is 38.4 % of mid."""
+    engine = writer.create(tmp_path / "wide.db")
+    stamps = [f"2025-11-28 15:{n // 60:02}:{n % 60:02}" for n in range(105)]
+    with engine.begin() as connection:
+        rows = [quote(at, "put", None, 0.6 if n < 5 else 0.05) for n, at in enumerate(stamps)]
+        rows += [
+            quote(at, "call", *((2.5, 2.7) if n < 5 else (2.0, 3.0))) for n, at in enumerate(stamps)
+        ]
+        writer.insert(connection, schema.quotes, rows)
+    engine.dispose()
+    _, out, _ = run(tmp_path / "wide.db")
+    text = words_of(out)
+    assert "105 of 210 quotes (50.0 %) have no bid, 5 of them with a mid of 0.25 or more." in text
+    assert "1.00 wide in the median at a mid of 1.00 to 3.00 (38 % of mid)" in text
+    assert "1.00 to 3.00 105 0.0 % 1.00 1.00 38.4 %" in text
+    assert "0.00 to 0.25 100 100.0 % n/a n/a n/a" in text
+    _, out, _ = run(tmp_path / "wide.db", "--json")
+    kinds = [one["kind"] for one in json.loads(out)["indexes"][0]["warnings"]]
+    assert {"without_bid", "wide_quotes", "null_bid"} <= set(kinds)
 
 
 def test_json_of_a_session_without_quotes_holds_nulls(run, box):
@@ -309,7 +369,8 @@ def test_help_has_an_example(run):
             "blackbox_spx_20180105.db",
             [
                 "SPX 2018-01-05: 1 session, 58,500 quotes, 99.7 % priced, 12 of 12 checks ready",
-                "Nothing is missing or odd.",
+                "26,953 of 58,500 quotes (46.1 %) have no bid, 6 of them with a mid of 0.25",
+                "5.20 wide in the median at a mid of 10.00 to 30.00 (21 % of mid)",
             ],
         ),
         (

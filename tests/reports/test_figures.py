@@ -21,6 +21,7 @@ from bt_gex.reports.charts.figures import (
     save_png,
     trade_figure,
 )
+from bt_gex.reports.charts.session import session_figure
 
 
 def panels(figure: Figure) -> list[Any]:
@@ -211,3 +212,13 @@ class TestFile:
     def test_a_folder_that_does_not_exist(self, tmp_path: Path) -> None:
         with pytest.raises(OutputError, match=r"cannot write .*none/equity\.png"):
             save_png(equity_figure(no_trades()), tmp_path / "none" / "equity.png")
+
+
+def test_ticks_of_index_points_say_where_they_are() -> None:
+    """An axis over 10 points has ticks 2.5 apart; 6,952.5 was labelled 6,952."""
+    day = str(two_trades().statistics.sessions[0].session)
+    axes = panels(session_figure(two_trades(), day))[0]
+    places = [6950.0, 6952.5, 6955.0, 6957.25]
+    axes.set_yticks(places)
+    shown = [label.get_text() for label in axes.get_yticklabels()]
+    assert shown == ["6,950", "6,952.5", "6,955", "6,957.25"]

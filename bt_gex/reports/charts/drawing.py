@@ -204,3 +204,8 @@ def _labels(stamps: Stamps, form: str) -> list[str]:
 def axis_dollars(amount: float) -> str:
     """A tick of a dollar axis."""
     return plain(dollars(amount).removesuffix(".00"))
+
+
+def axis_points(points: float) -> str:
+    """A tick of an axis of index points, with the decimals it has: 6,952.5, 6,955."""
+    return f"{points:,.10g}"

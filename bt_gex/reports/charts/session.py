@@ -33,7 +33,7 @@ def session_figure(result: RunResult, session: str) -> Figure:
         raise UnknownName("session", session, known)
     trades = [trade for trade in result.trade_records if trade.expiration.isoformat() == session]
     figure, top, bottom = drawing.two_panels("index price (points)", "P&L of the\nsession ($)")
-    top.yaxis.set_major_formatter("{x:,.0f}")
+    top.yaxis.set_major_formatter(lambda points, _: drawing.axis_points(points))
     pnl = result.daily_pnl.get(session)
     made = "no data" if pnl is None else f"{gain(pnl)} with {count(len(trades), 'trade')}"
     head = f"{result.index_symbol} {session}: {made}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -10,8 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from bt_gex.bars.coverage import SessionMinutes, SymbolCoverage
+from bt_gex.findings.of_coverage import findings_of_bars, named_day
 from bt_gex.market.calendar import new_york
-from bt_gex.reports.console.coverage import named_day, named_days, plain_table
+from bt_gex.reports.as_json import warnings_of
+from bt_gex.reports.console.coverage import plain_table, remarks
 from bt_gex.reports.words import count
 
 LENGTHS = {"1m": ("minute", "minutes"), "1d": ("daily bar", "daily bars")}
@@ -30,7 +32,9 @@ def print_bar_coverage(found: Sequence[SymbolCoverage], folder: str, console: Co
         console.print(Text(verdict(one), style="bold"))
         if one.sessions:
             console.print(_sessions(one))
-        for remark in remarks(one):
+        if hidden := len(one.sessions[SESSIONS_SHOWN:]):
+            console.print(f"- {count(hidden, 'more session')} not shown; --json has them all.")
+        for remark in remarks(findings_of_bars(one)):
             console.print(Text(f"- {remark}"))
         console.print()
     if any(one.sessions for one in found):
@@ -71,27 +75,6 @@ def _sessions(one: SymbolCoverage) -> Table:
     return table
 
 
-def remarks(one: SymbolCoverage) -> list[str]:
-    """What is missing or odd, a sentence each; one that says so when nothing is."""
-    return list(_remarks(one)) or ["Nothing is missing or odd."]
-
-
-def _remarks(one: SymbolCoverage) -> Iterator[str]:
-    if one.unreadable:
-        yield f"{one.unreadable}."
-    if hidden := len(one.sessions[SESSIONS_SHOWN:]):
-        yield f"{count(hidden, 'more session')} not shown; --json has them all."
-    if one.without_bars:
-        missing = count(len(one.without_bars), "session")
-        yield f"No bar between open and close on {missing}: {named_days(one.without_bars)}."
-    if one.off_session:
-        days = sorted(one.off_session)
-        stray = sum(one.off_session.values())
-        yield f"{stray:,} bars on days without a session: {named_days(days)}; not used."
-    for name, times in one.odd.items():
-        yield f"{name.capitalize()}: {count(times, 'row')}."
-
-
 def bar_record(found: Sequence[SymbolCoverage], folder: str) -> dict[str, Any]:
     """The same as plain values for JSON: null where there is nothing.
 
@@ -106,11 +89,14 @@ def bar_record(found: Sequence[SymbolCoverage], folder: str) -> dict[str, Any]:
       odd                           counts by name
       unreadable                    why the bars can't be read
       remarks                       the sentences
+      warnings                      the same as findings: kind, text, next_step and, empty or null,
+                                    what they say of trades
     """
     return {"folder": folder, "symbols": [_symbol_record(one) for one in found]}
 
 
 def _symbol_record(one: SymbolCoverage) -> dict[str, Any]:
+    findings = findings_of_bars(one)
     return {
         "symbol": one.symbol,
         "interval": one.interval,
@@ -125,7 +111,8 @@ def _symbol_record(one: SymbolCoverage) -> dict[str, Any]:
         ],
         "odd": dict(one.odd),
         "unreadable": one.unreadable,
-        "remarks": remarks(one),
+        "remarks": remarks(findings),
+        "warnings": warnings_of(findings),
     }
 
 

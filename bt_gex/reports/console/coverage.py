@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from rich.box import SIMPLE_HEAD
@@ -13,26 +12,22 @@ from rich.text import Text
 
 from bt_gex.blackbox.coverage import NEAR
 from bt_gex.blackbox.coverage_records import KEYS, QUOTES, Check, IndexCoverage, SessionCoverage
-from bt_gex.market.calendar import WEEKDAYS, new_york
-from bt_gex.market.indexes import BUILT_IN
+from bt_gex.blackbox.quote_widths import WidthBand
+from bt_gex.findings.finding import Finding
+from bt_gex.findings.of_coverage import (
+    band_name,
+    findings_of_coverage,
+    length,
+    longest_gap,
+    named_day,
+)
+from bt_gex.market.calendar import new_york
+from bt_gex.reports.as_json import warnings_of
 from bt_gex.reports.words import NOTHING, count, percent
 from bt_gex.sessions.day import LoadParams
 from bt_gex.sessions.gaps import GAP_S, Gap
 
-WELL_PRICED = 0.95
-NAMED_DAYS = 5
-# Oddity -> what it is, and what a replay makes of it.
-ODD_WORDS = {
-    "crossed": ("Crossed quotes (bid above ask)", "a replay sees no quote there"),
-    "locked": ("Locked quotes (bid equal to ask)", "used as recorded"),
-    "null_bid": ("Quotes without a bid", "the bid counts as 0"),
-    "null_ask": ("Quotes without an ask", "a replay sees no quote there"),
-    "ask_not_positive": ("Quotes with an ask of 0 or less", "a replay sees no quote there"),
-    "negative_bid": ("Quotes with a negative bid", "used as recorded"),
-    "unknown_option": ("Quotes of no known option type or strike", "not used"),
-    "null_index_price": ("Context rows without an index price", "the newest that has one counts"),
-    "null_vix": ("Context rows without a VIX", "the newest that has one counts"),
-}
+NOTHING_FOUND = "Nothing is missing or odd."
 
 
 def print_coverage(found: Sequence[IndexCoverage], database: str, console: Console) -> None:
@@ -43,13 +38,13 @@ def print_coverage(found: Sequence[IndexCoverage], database: str, console: Conso
         console.print(Text(verdict(index), style="bold"))
         console.print()
         if index.sessions:
-            for table in (_quotes(index), _context(index), *_missing(index)):
+            for table in (_quotes(index), _widths(index), _context(index), *_missing(index)):
                 console.print(table)
                 console.print()
         lines = Table.grid(padding=(0, 1, 0, 0))
         lines.add_column()
         lines.add_column(overflow="fold")
-        for remark in remarks(index):
+        for remark in remarks(findings_of_coverage(index)):
             lines.add_row(Text("-"), Text(remark))
         console.print(lines)
         console.print()
@@ -97,15 +92,15 @@ def _quotes(index: IndexCoverage) -> Table:
             f"{one.rows[QUOTES]:,}",
             _clock(one.first_quote_ns),
             _clock(one.last_quote_ns),
-            NOTHING if one.cadence_s is None else f"{one.cadence_s:.3g} s",
+            NOTHING if one.cadence_s is None else _cadence(one.cadence_s),
             f"{len(one.gaps):,}",
-            f"{_length(gap.length_s)} from {_clock(gap.start_ns)}" if gap else "",
+            f"{length(gap.length_s)} from {_clock(gap.start_ns)}" if gap else "",
             percent(one.bars_priced / one.session.bars),
             f"{one.strikes[2]:,}" if one.strikes else "0",
         )
-    totals, longest = index.totals(), _longest_gap(index)
+    totals, longest = index.totals(), longest_gap(index)
     cells = [f"{totals.rows[QUOTES]:,}", "", "", "", f"{totals.gaps:,}"]
-    cells += [_length(longest.length_s) if longest else ""]
+    cells += [length(longest.length_s) if longest else ""]
     cells += [percent(totals.bars_priced / totals.bars), ""]
     table.add_section()
     table.add_row("Total", *cells, style="bold")
@@ -153,133 +148,38 @@ def _letters(check: Check | None) -> str:
     return "".join(letter for letter, known in there if not known)
 
 
-def remarks(index: IndexCoverage) -> list[str]:
-    """What is missing or odd, a sentence each; one that says so when nothing is."""
-    kinds = (_absent, _incomplete, _thin, _odd, _stray, _expirations)
-    found = [sentence for kind in kinds for sentence in kind(index)]
-    return found or ["Nothing is missing or odd."]
-
-
-def _absent(index: IndexCoverage) -> Iterator[str]:
-    if index.without_rows:
-        missing = count(len(index.without_rows), "session")
-        yield f"No rows between open and close on {missing}: {named_days(index.without_rows)}."
-    elif not index.sessions:
-        whole_range = index.start and index.end
-        yield f"These dates hold no {'session (weekends or holidays)' if whole_range else 'rows'}."
-    for one in index.sessions:
-        for reason in one.unreadable:
-            yield f"{named_day(one.session.day)} can't be replayed: {reason}."
-
-
-def _incomplete(index: IndexCoverage) -> Iterator[str]:
-    """Sessions that have some rows and lack others."""
-    whole = [s for s in index.sessions if any(s.rows.values()) and not s.unreadable]
-    if days := [s.session.day for s in whole if not s.rows[QUOTES]]:
-        yield f"Other rows but no quotes on {count(len(days), 'session')}: {named_days(days)}."
-    if days := [s.session.day for s in whole if s.pins == "none"]:
-        where = f"{count(len(days), 'session')}: {named_days(days)}"
-        yield f"No gamma peaks and no chain to compute them from on {where}."
-    if days := [s.session.day for s in whole if s.pins == "computed"]:
-        known = index.symbol in BUILT_IN or index.symbol in index.params.indexes
-        guess = f"; peaks of {index.symbol} are sought where those of an SPX would be"
-        yield (
-            f"No gamma peaks on {count(len(days), 'session')}, so the pin is computed from the "
-            f"chains: {named_days(days)}{'' if known else guess}."
-        )
-
-
-def _thin(index: IndexCoverage) -> Iterator[str]:
-    gaps = {s.session.day: len(s.gaps) for s in index.sessions}
-    if longest := _longest_gap(index):
-        since = new_york(longest.start_ns)
-        yield (
-            f"Gaps of more than {GAP_S} s in the quotes: {_where(gaps)}; the longest "
-            f"{_length(longest.length_s)}, {named_day(since.date())} from {since:%H:%M:%S}."
-        )
-    poor = {s.session.day: s.bars_priced / s.session.bars for s in index.sessions}
-    poor = {day: share for day, share in poor.items() if share < WELL_PRICED}
-    if poor:
-        worst = min(poor, key=lambda day: poor[day])
-        yield (
-            f"Fewer than {100 * WELL_PRICED:g} % of the bars are priced on "
-            f"{count(len(poor), 'session')}, fewest on {named_day(worst)} ({percent(poor[worst])})."
-        )
-    for value, name in (("price", "index price"), ("vix", "VIX"), ("pin", "pin")):
-        checks = {s.session.day: [getattr(c, value) for c in s.checks] for s in index.sessions}
-        lacking = {day: known.count(False) for day, known in checks.items()}
-        if any(lacking.values()):
-            yield f"Check times without {name}: {_where(lacking)}."
-
-
-def _odd(index: IndexCoverage) -> Iterator[str]:
-    for name, (words, then) in ODD_WORDS.items():
-        odd = {s.session.day: s.odd[name] for s in index.sessions}
-        if any(odd.values()):
-            yield f"{words}: {_where(odd)}; {then}."
-    for table in KEYS:
-        repeated = {s.session.day: s.duplicates[table] for s in index.sessions}
-        if any(repeated.values()):
-            yield (
-                f"Rows of {table} with the key and instant of another one: {_where(repeated)}; "
-                "the last one written counts."
+def _widths(index: IndexCoverage) -> Table:
+    """How wide the quotes are, by the price of the option."""
+    table = plain_table("Mid, points", ">Quotes", ">No bid", ">Width, median", ">90 %", ">of mid")
+    for band in index.totals().widths:
+        if band.quotes:
+            table.add_row(
+                band_name(band),
+                f"{band.quotes:,}",
+                percent(band.without_bid / band.quotes),
+                _points(band.quantile_pts(0.5)),
+                _points(band.quantile_pts(0.9)),
+                NOTHING if band.width_pct is None else f"{band.width_pct:.1f} %",
             )
+    return table
 
 
-def _stray(index: IndexCoverage) -> Iterator[str]:
-    for words, rows in (
-        ("before the open", {s.session.day: sum(s.before.values()) for s in index.sessions}),
-        ("after the close", {s.session.day: sum(s.after.values()) for s in index.sessions}),
-        ("on days without a session", {d: sum(r.values()) for d, r in index.off_session.items()}),
-    ):
-        if any(rows.values()):
-            yield f"Rows {words}: {_where(rows)}; not used."
+def _points(points: float | None) -> str:
+    return NOTHING if points is None else f"{points:,.2f}"
 
 
-def _expirations(index: IndexCoverage) -> Iterator[str]:
-    chains = {s.session.day: s.expirations for s in index.sessions if s.expirations}
-    if days := [day for day, expirations in chains.items() if len(expirations) > 1]:
-        yield (
-            f"Chains of several expirations on {count(len(days), 'session')}: {named_days(days)}; "
-            "quotes carry no expiration, so theirs may be mixed."
-        )
-    if days := [
-        d for d, expirations in chains.items() if str(d) not in {e[:10] for e in expirations}
-    ]:
-        yield f"No chain expiring that day on {count(len(days), 'session')}: {named_days(days)}."
+def remarks(findings: Sequence[Finding]) -> list[str]:
+    """What is missing or odd, a sentence each; one that says so when nothing is."""
+    return [finding.text for finding in findings] or [NOTHING_FOUND]
 
 
-def _where(counts: Mapping[date, int]) -> str:
-    """`68 on Wed 2021-01-06`, or `84 on 2 sessions, most on Wed 2021-01-06 (68)`."""
-    total, days = sum(counts.values()), [day for day, n in counts.items() if n]
-    most = max(days, key=lambda day: counts[day])
-    if len(days) == 1:
-        return f"{total:,} on {named_day(most)}"
-    return f"{total:,} on {len(days):,} days, most on {named_day(most)} ({counts[most]:,})"
-
-
-def named_days(days: Sequence[date]) -> str:
-    named = ", ".join(map(named_day, days[:NAMED_DAYS]))
-    return named if len(days) <= NAMED_DAYS else f"{named} and {len(days) - NAMED_DAYS:,} more"
-
-
-def named_day(day: date) -> str:
-    return f"{WEEKDAYS[day.weekday()]} {day}"
+def _cadence(seconds: float) -> str:
+    """31 s, 30.5 s, from two minutes on 45m00s."""
+    return f"{round(seconds, 1):g} s" if seconds < 120 else length(seconds)
 
 
 def _clock(ns: int | None) -> str:
     return NOTHING if ns is None else f"{new_york(ns):%H:%M:%S}"
-
-
-def _length(seconds: float) -> str:
-    """4m50s, from an hour on 1h05m."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}m{rest:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
-
-
-def _longest_gap(index: IndexCoverage) -> Gap | None:
-    gaps = (gap for one in index.sessions for gap in one.gaps)
-    return max(gaps, key=lambda gap: gap.length_s, default=None)
 
 
 def plain_table(*columns: str) -> Table:
@@ -298,7 +198,10 @@ def record(found: Iterable[IndexCoverage], database: str) -> dict[str, Any]:
     indexes   one object each:
       index, start, end         symbol and dates covered (null: no rows)
       totals                    rows by table, rows_outside, bars, bars_priced, priced_pct, gaps,
-                                checks, checks_ready, odd, duplicates
+                                checks, checks_ready, odd, duplicates, widths: by band of mids
+                                low_pts and high_pts (null: no end), quotes, without_bid,
+                                without_bid_pct, median_width_pts, width_90_pct_pts (nine of ten are
+                                no wider), width_pct of mid
       sessions                  one object each:
         session, open, close
         rows, rows_before_open, rows_after_close    by table
@@ -309,10 +212,13 @@ def record(found: Iterable[IndexCoverage], database: str) -> dict[str, Any]:
         checks                  time (New York), index_price, vix, pin: whether it is known then
         pins                    recorded, computed or none
         odd, duplicates         counts by name, counts by table
+        widths                  as in totals
         expirations, unreadable texts
       sessions_without_rows     dates
       rows_off_session          date and rows by table of each day that is no session
       remarks                   the sentences
+      warnings                  the same, each with kind, text, next_step, trades, order_ids,
+                                dollars, share; what is about trades is empty or null
 
     Dates are YYYY-MM-DD, times ISO 8601 with New York's offset, *_s seconds, *_pct percents.
     """
@@ -320,7 +226,7 @@ def record(found: Iterable[IndexCoverage], database: str) -> dict[str, Any]:
 
 
 def _index_record(index: IndexCoverage) -> dict[str, Any]:
-    totals = index.totals()
+    totals, findings = index.totals(), findings_of_coverage(index)
     return {
         "index": index.symbol,
         "start": str(index.start) if index.start else None,
@@ -336,13 +242,15 @@ def _index_record(index: IndexCoverage) -> dict[str, Any]:
             "checks_ready": totals.ready,
             "odd": totals.odd,
             "duplicates": totals.duplicates,
+            "widths": [_band_record(band) for band in totals.widths],
         },
         "sessions": [_session_record(one) for one in index.sessions],
         "sessions_without_rows": [str(day) for day in index.without_rows],
         "rows_off_session": [
             {"date": str(day), "rows": rows} for day, rows in index.off_session.items()
         ],
-        "remarks": remarks(index),
+        "remarks": remarks(findings),
+        "warnings": warnings_of(findings),
     }
 
 
@@ -374,8 +282,22 @@ def _session_record(one: SessionCoverage) -> dict[str, Any]:
         "pins": one.pins,
         "odd": one.odd,
         "duplicates": one.duplicates,
+        "widths": [_band_record(band) for band in one.widths],
         "expirations": list(one.expirations),
         "unreadable": list(one.unreadable),
+    }
+
+
+def _band_record(band: WidthBand) -> dict[str, Any]:
+    return {
+        "low_pts": band.low_pts,
+        "high_pts": band.high_pts,
+        "quotes": band.quotes,
+        "without_bid": band.without_bid,
+        "without_bid_pct": _pct(band.without_bid, band.quotes),
+        "median_width_pts": band.quantile_pts(0.5),
+        "width_90_pct_pts": band.quantile_pts(0.9),
+        "width_pct": None if band.width_pct is None else round(band.width_pct, 4),
     }
 
 
