@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 from typing import Any
@@ -32,6 +33,7 @@ COMMANDS = {
     "paper": "bt_gex.cli.paper",
     "plan": "bt_gex.cli.plan",
 }
+OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
 @click.group(
@@ -48,6 +50,8 @@ def cli() -> None:
 
 def main(argv: list[str] | None = None) -> Any:
     """Entry point of the console script; never shows a traceback for an error of ours."""
+    # Imports make many objects and few cycles; looking for them 200 times is 5 % of a run.
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name is no reason to lose a whole report
         sys.stdout.reconfigure(errors="replace")
     sys.exit(_status(argv))
