@@ -28,7 +28,10 @@ def market(folder: Path, *quotes: tuple[str, str, float]) -> Path:
     return made.save()
 
 
-def trades(path: Path, delay: int, **settings: Any) -> list[dict[str, Any]]:
+def records(
+    path: Path, delay: int, **settings: Any
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Trades and decisions, the same on event bars and on every bar."""
     config = RunConfig(
         start=MONDAY,  # type: ignore[arg-type]
         end=MONDAY,  # type: ignore[arg-type]
@@ -36,11 +39,21 @@ def trades(path: Path, delay: int, **settings: Any) -> list[dict[str, Any]]:
     )
     with Recording(path, use_cache=False) as recording:
         days = load_days(recording, config)
-        found = [
-            run(config, days, every_bar).analyzers.trades.records for every_bar in (False, True)
-        ]
-    assert found[0] == found[1]
-    return [to_json(trade) for trade in found[0]]
+        runs = [run(config, days, every_bar).analyzers for every_bar in (False, True)]
+    found, again = [(made.trades.records, made.funnel.records) for made in runs]
+    assert found == again
+    made, checks = found
+    return [to_json(trade) for trade in made], [to_json(check) for check in checks]
+
+
+def trades(path: Path, delay: int, **settings: Any) -> list[dict[str, Any]]:
+    return records(path, delay, **settings)[0]
+
+
+def skips(path: Path, delay: int, **settings: Any) -> list[tuple[Any, Any]]:
+    """Kind and text of each skip."""
+    checks = records(path, delay, **settings)[1]
+    return [(check["kind"], check["reason"]) for check in checks if check["outcome"] == "skip"]
 
 
 def test_a_late_order_fills_at_the_quotes_of_its_bar(tmp_path: Path) -> None:
@@ -67,25 +80,56 @@ def test_an_order_without_a_quote_or_a_credit_is_dropped(tmp_path: Path) -> None
     gone = market(tmp_path, ("09:30", "09:36", 1.20))  # quotes count for 120 s
     assert len(trades(gone, 4)) == 1
     assert trades(gone, 5) == []
+    assert skips(gone, 5) == [("no quote", "no quote: 5980P")]
     worthless = market(tmp_path, ("09:35", "09:36", 1.20), ("09:36:30", "16:00", 0.0))
     assert trades(worthless, 1) == []
+    assert skips(worthless, 1) == [("credit not positive",) * 2]
     poor = market(tmp_path, ("09:35", "09:36", 1.20), ("09:36:30", "16:00", 0.9))
     assert len(trades(poor, 1)) == 1
     assert trades(poor, 1, **{"entry.min_credit": 1.0}) == []
+    assert skips(poor, 1, **{"entry.min_credit": 1.0}) == [("credit below minimum",) * 2]
+    ((kind, text),) = skips(poor, 1, **{"account.balance": 400})
+    assert (kind, text) == ("margin", "margin: needs $410.00, $400.00 free")
 
 
 def test_an_order_is_not_sent_after_the_close(tmp_path: Path) -> None:
     path = market(tmp_path, ("09:35", "16:00", 1.20))
     late = {"entry.times": ["15:59"], "exit.end_of_day_minutes": 0}
     assert len(trades(path, 1, **late)) == 1
-    assert trades(path, 2, **late) == []
-    assert trades(path, 780, **late) == []
+    for delay in (2, 780):
+        assert trades(path, delay, **late) == []
+        ((kind, text),) = skips(path, delay, **late)
+        assert kind == "session over"
+        assert text.startswith(f"session over: {delay} bars later")
 
 
 def test_an_order_under_way_takes_its_place(tmp_path: Path) -> None:
     path = market(tmp_path, ("09:35", "16:00", 1.20))
     both = {"entry.times": ["09:36", "09:37"], "entry.max_open": 1}
     assert [t["timestamp_entry"][11:19] for t in trades(path, 4, **both)] == ["14:38:00"]
+    assert skips(path, 4, **both) == [("max open positions",) * 2]
+
+
+def test_a_refused_entry_gives_up_its_place_before_the_check_of_its_bar(tmp_path: Path) -> None:
+    """The spread of 09:36 has lost its quotes when it is due, at 09:39; that of 09:39 has them."""
+    made = Market(tmp_path)
+    made.context("09:30", 5990, 12)
+    made.pin("09:30", 6000)
+    made.quotes("09:35", "09:36", put_spread(1.20))
+    made.context("09:38:30", 5985, 12)
+    lower = {(5975, "put"): (2.2, 2.2), (5970, "put"): (1.0, 1.0)}
+    made.quotes("09:38:30", "09:45", lower, every_s=30)
+    both = {"entry.times": ["09:36", "09:39"], "entry.max_open": 1}
+    made_trades, checks = records(made.save(), 6, **both)
+    assert [check["kind"] for check in checks] == ["no quote", ""]
+    assert [t["timestamp_entry"][11:19] for t in made_trades] == ["14:42:00"]
+
+
+def test_the_record_of_a_late_entry_has_the_credit_it_was_filled_at(tmp_path: Path) -> None:
+    path = market(tmp_path, ("09:35", "09:36", 1.20), ("09:36:30", "16:00", 1.3))
+    (trade,), (check,) = records(path, 1, **{"fills.entry_slippage": 0.333})
+    assert check["credit"] == trade["entry_credit"] == pytest.approx(1.3 - 0.333 * 0.1, abs=1e-9)
+    assert check["order_id"] == trade["order_id"]
 
 
 def test_margin_freed_on_its_bar_counts_for_a_late_entry(tmp_path: Path) -> None:

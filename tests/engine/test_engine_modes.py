@@ -82,7 +82,10 @@ def test_the_plain_way_equals_replay(market: Path, days: tuple[Day, ...]) -> Non
     assert drawdown["closed"] == expected.summary["max_drawdown"]
     assert drawdown["marked"] == expected.summary["max_drawdown_mtm"]
     seen = strategy.analyzers.equity.get_analysis()
-    for ours, theirs in (("equity", "equity"), ("cash", "cash"), ("margin_dollars", "margin")):
+    for ours, theirs in (
+        ("equity", "equity"), ("cash", "cash"), ("margin_dollars", "margin"),
+        ("closed_equity", "closed_equity"), ("open_spreads", "open_spreads"),
+    ):  # fmt: skip
         assert list(expected.equity[ours]) == pytest.approx(seen[theirs], abs=0.0051)
     factor = strategy.analyzers.profitfactor.get_analysis()["profit_factor"]
     assert factor == expected.summary["profit_factor"]
@@ -349,6 +352,10 @@ def test_what_is_left_open_is_settled_at_the_close(days: tuple[Day, ...]) -> Non
     assert trade.exit_reason == "Expiration Settlement"
     assert trade.timestamp_exit.isoformat() == "2026-01-12T21:00:00+00:00"
     assert trade.commission_dollars == 2.0  # two legs in, none out
+    quotes = trade.leg_quotes[0]
+    assert quotes.bid_entry is not None
+    assert (quotes.bid_exit, quotes.ask_exit) == (None, None)
+    assert trade.spot_exit == days[0].settlement().price
     assert strategy.notified[-1] == (780, "Completed")
     assert strategy.broker.getcash() == pytest.approx(25_000 + trade.pnl_dollars)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any, ClassVar
 
 import backtrader as bt
 import numpy as np
@@ -15,6 +15,7 @@ from oracle import nasty
 from bt_gex import RunConfig
 from bt_gex.analyzers.funnel import Funnel
 from bt_gex.blackbox.recording import Recording
+from bt_gex.brokers.fills import HalfSpreadFill
 from bt_gex.brokers.spread import SpreadBroker
 from bt_gex.errors import EngineError
 from bt_gex.feeds.backtrader_internals import (
@@ -28,7 +29,8 @@ from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.market.calendar import Session, sessions
 from bt_gex.market.contracts import Leg, Spread, make_spread
 from bt_gex.market.indexes import SPX, Index
-from bt_gex.runs.replay import load_days
+from bt_gex.market.settlement import Settlement
+from bt_gex.runs.replay import build, load_days
 from bt_gex.sessions.day import Day
 from bt_gex.strategies.gex import GexStrategy
 from bt_gex.trades.events import (
@@ -146,6 +148,61 @@ def test_a_refused_order_moves_nothing(day: Day) -> None:
     assert (nothing_open.side, nothing_open.kind) == ("buy", None)
 
 
+class NoExit(HalfSpreadFill):
+    """Fills entries only."""
+
+    def price(self, bid: float, ask: float, *, bought: bool, opening: bool) -> float | None:
+        return super().price(bid, ask, bought=bought, opening=True) if opening else None
+
+
+def test_a_refused_order_has_its_kind(day: Day) -> None:
+    script = {100: sell(), 150: buy(), len(day.grid) - 1: sell("two")}
+    told = run(day, script, fills=NoExit())
+    refused = [event for _, event in told if isinstance(event, OrderRefused)]
+    assert [event.kind for event in refused] == [SkipKind.NO_QUOTE, SkipKind.SESSION_OVER]
+    assert refused[0].reason == f"no quote: {calls(day).legs[0].label}"
+
+
+def test_the_margin_is_width_less_credit_to_the_cent(day: Day) -> None:
+    short, long = (day.leg(strike, "C") for strike in calls(day).strikes)
+    needs = (10 - (short.bid[100] - long.ask[100])) * 100 + 2.0  # and the commission of two legs
+    for cash, kind in ((needs, SpreadOpened), (needs - 0.01, OrderRefused)):
+        told = run(day, {100: sell()}, cash=round(cash, 2), commission=1.0)
+        assert isinstance(told[1][1], kind), cash
+
+
+def test_what_the_broker_says_of_open_spreads(day: Day) -> None:
+    seen: list[Any] = []
+
+    def look(strategy: Any) -> None:
+        broker = strategy.broker
+        one, two = (strategy.instrument(name) for name in ("one", "two"))
+        seen.append(one)
+        assert broker.getposition(one).size == -3
+        assert broker.getposition(two).size == -1
+        assert broker.getvalue([one]) == pytest.approx(-300 * one.close[0])
+        assert broker.getvalue() == pytest.approx(broker.getcash() - 400 * one.close[0])
+        assert broker.closed_balance() == 25_000.0
+
+    run(day, {100: sell(size=3), 101: sell("two"), 102: look})
+    assert seen
+
+
+def test_an_unresolved_spread_gives_its_commission_back(
+    day: Day, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a settlement price the entry is reversed: the account is as before it."""
+    monkeypatch.setattr(Day, "settlement", lambda self: Settlement(float("nan"), "none"))
+    cerebro = bt.Cerebro(stdstats=False)
+    cerebro.adddata(ClockFeed(days=(day,)))
+    cerebro.setbroker(SpreadBroker(commission=1.0))
+    cerebro.addstrategy(Scripted, script={100: sell()}, spread=calls(day))
+    cerebro.addanalyzer(bt.analyzers.TradeAnalyzer)
+    (strategy,) = cerebro.run()
+    assert strategy.broker.getvalue() == 25_000.0
+    assert strategy.analyzers.tradeanalyzer.get_analysis().pnl.net.total == pytest.approx(0.0)
+
+
 def test_one_name_is_one_open_spread(day: Day) -> None:
     told = run(day, {100: sell(), 101: sell(), 102: sell("two")})
     assert [type(event) for _, event in told[:6]] == [
@@ -216,6 +273,11 @@ def test_a_lean_order_is_as_backtraders_own(day: Day, lean: Any, plain: Any) -> 
                 assert found[0] == found[1], (part, name)
         assert (ours.isbuy(), ours.alive()) == (theirs.isbuy(), theirs.alive())
         assert theirs.ref == ours.ref + 1
+        now = feed.num2date(ours.created.dt)
+        for shift_s in (-1, 0, 1):  # the order's session ends at its own instant, or beside it
+            feed.p.sessionend = (now + timedelta(seconds=shift_s)).time()
+            again = plain(owner=strategy, data=feed, size=2, exectype=market, tradeid=0)
+            assert ours.dteos == again.dteos, shift_s
         seen.append(ours)
 
     run(day, {100: compare})
@@ -283,6 +345,61 @@ def test_the_strategy_runs_on_any_feed_that_offers_the_view() -> None:
     checks: list[Decision] = strategy.analyzers.funnel.records
     assert [check.kind for check in checks] == [SkipKind.VIX_TOO_HIGH] * 12
     assert checks[0].time_et == "09:36"
+
+
+class FirstExitRefused(HalfSpreadFill):
+    """Fills everything but the first exit."""
+
+    refusals: ClassVar[list[int]] = []
+
+    def price(self, bid: float, ask: float, *, bought: bool, opening: bool) -> float | None:
+        if not opening and not self.refusals:
+            self.refusals.append(1)
+            return None
+        return super().price(bid, ask, bought=bought, opening=opening)
+
+
+def first_exit(day: Day, fills: HalfSpreadFill) -> int:
+    """Row on which a GexStrategy, asked once a day, leaves its trade."""
+    config = RunConfig(start=MONDAY, end=MONDAY, settings={"entry.times": ["10:30"]})
+    cerebro = build(config, [day], every_bar=True)
+    cerebro.setbroker(SpreadBroker(fills=fills))
+    (trade,) = cerebro.run()[0].analyzers.trades.records
+    return int(np.searchsorted(day.grid, int(trade.timestamp_exit.timestamp() * 1e9)))
+
+
+def test_a_refused_exit_is_sent_again(day: Day) -> None:
+    FirstExitRefused.refusals.clear()
+    assert first_exit(day, FirstExitRefused()) == first_exit(day, HalfSpreadFill()) + 1
+
+
+def test_an_exit_under_way_is_not_sent_twice(day: Day) -> None:
+    sent = []
+
+    class Slow(SpreadBroker):
+        def buy(self, owner: Any, data: Any, size: float, *args: Any, **kwargs: Any) -> Any:
+            sent.append(data.name)
+
+    config = RunConfig(start=MONDAY, end=MONDAY, settings={"entry.times": ["10:30"]})
+    cerebro = build(config, [day], every_bar=True)
+    cerebro.setbroker(Slow())
+    cerebro.run()
+    assert len(sent) == 1
+
+
+def test_nothing_is_checked_at_the_close_or_without_data() -> None:
+    class Empty(SomebodysFeed):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bars = [replace(bar, has_data=False) for bar in self.bars]
+
+    cerebro = bt.Cerebro(stdstats=False)
+    cerebro.adddata(Empty())
+    cerebro.setbroker(SpreadBroker())
+    cerebro.addstrategy(GexStrategy)
+    cerebro.addanalyzer(Funnel)
+    (strategy,) = cerebro.run()
+    assert strategy.analyzers.funnel.records == []
 
 
 def test_a_feed_without_the_view_is_named() -> None:
