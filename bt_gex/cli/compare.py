@@ -51,8 +51,9 @@ def compare(
     within: int,
     as_json: bool,
 ) -> None:
-    """Compare a run with another, or with a list of trades (CSV): which trades differ, what
-    changed each, and what that makes of the P&L.
+    """Compare a run with another, or with a list of trades (CSV).
+
+    Shows which trades differ, what changed each, and what that makes of the P&L.
 
     The status is 0 when nothing differs, 1 when anything does, 2 when they cannot be compared.
 

@@ -57,7 +57,7 @@ def inspect(
     config_file: str | None,
     as_json: bool,
 ) -> None:
-    """Show what DB holds, session by session, and what is missing or odd in it.
+    """Show what a database holds, and what is missing or odd in it.
 
     DB is a SQLite file or a database URL. It is only read. Times are New York's. What is known at a
     bar, and at which check times, follows the settings of a run. A folder of bars is inspected by

@@ -57,11 +57,11 @@ def journal(
     as_json: bool,
     output: Path | None,
 ) -> None:
-    """Check (verify), list (show) or write out (export) the events of paper accounts.
+    """Check, list or write out the events of paper accounts.
 
-    URL is the path of a SQLite journal, or a database URL. It is only read. verify checks every
-    event and rebuilds every account from its fills; it ends with status 1 when something does not
-    hold. export writes one event a line as JSON, hashes included.
+    URL is the path of a SQLite journal, or a database URL. It is only read. show lists events.
+    verify checks every one and rebuilds every account from its fills; it ends with status 1 when
+    something does not hold. export writes one event a line as JSON, hashes included.
     """
     from bt_gex.journal.base import Query
     from bt_gex.journal.sql import SqlJournal

@@ -54,7 +54,7 @@ def lookahead(
     no_cache: bool,
     as_json: bool,
 ) -> int:
-    """Check a strategy for look-ahead: no decision may depend on rows recorded after it.
+    """Check whether decisions of a strategy depend on later rows.
 
     TARGET is module:Name or path/to/file.py:Name: a bt.Strategy that runs on bt_gex's feeds, or a
     function called with the clock on every tick; GexStrategy when left out. The status is 0 when

@@ -35,9 +35,22 @@ COMMANDS = {
 }
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
+# How the help lists them; every verb stands in one section.
+SECTIONS = {
+    "Replay": ("run", "backtest", "show", "trade", "report", "plot"),
+    "Judge": ("costs", "compare", "parity", "lookahead", "verify"),
+    "Sweep": ("sweep", "walkforward", "portfolio"),
+    "Data": ("inspect", "import", "synth", "recordings", "cache"),
+    "Paper and live": ("session", "record", "paper", "plan", "journal"),
+    "Browser": ("serve",),
+}
+
 
 @click.group(
-    cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyGroup,
+    modules=COMMANDS,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="bt-gex")
 def cli() -> None:

@@ -130,7 +130,7 @@ def reconcile(
     home: str | None,
     as_json: bool,
 ) -> None:
-    """Rebuild an account from its fills and compare it with the one that is kept.
+    """Rebuild an account from its fills; compare with the one kept.
 
     After a reset the account is shown again. Nothing is repaired; ends with status 1 when
     something differs. WORKSPACE is by default the one that was opened last.
@@ -152,7 +152,10 @@ def reconcile(
 @click.argument("workspace", type=click.UUID)
 @journal_options
 def reset(workspace: UUID, journal_url: str | None, home: str | None) -> None:
-    """Begin an account anew; its events stay, and reconciling shows the old one again."""
+    """Begin an account anew; its events stay.
+
+    Reconciling shows the account as it was before.
+    """
     from bt_gex.paper.broker import PaperBroker
 
     with opened_journal(journal_url, home, writes=True) as journal:

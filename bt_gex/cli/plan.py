@@ -11,4 +11,4 @@ VERBS = {"generate": "bt_gex.cli.plan_verbs", "run": "bt_gex.cli.plan_verbs"}
 
 @click.group(cls=LazyGroup, modules=VERBS, epilog="Example: bt-gex plan run plan.yaml --csv b.csv")
 def plan() -> None:
-    """Run plans: many variants of one strategy, each on a paper account of its own."""
+    """Run many variants of one strategy, each on its own account."""

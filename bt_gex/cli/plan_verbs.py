@@ -76,7 +76,7 @@ def run(
     home: str | None,
     as_json: bool,
 ) -> None:
-    """Run every variant of a plan on the bars of a file; say which was best.
+    """Run every variant of a plan on bars of a file; name the best.
 
     Each variant is kept in the journal as soon as it is done; a plan that was run before is
     answered from there. Ends with status 1 when no variant succeeded.

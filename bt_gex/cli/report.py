@@ -69,7 +69,7 @@ def plot(run_folder: Path, what: str, output: Path | None) -> None:
 def costs(
     run_folder: Path, database: str, cache_dir: str | None, no_cache: bool, as_json: bool
 ) -> None:
-    """Run a saved run again at other fills, and with entries some bars late.
+    """Run a saved run again at other fills, and with late entries.
 
     Slippage goes from 0 (mid) to 1.5 of the half-spread, at entry and exit alike. The table is
     kept in the run's folder as costs.json and costs.png, and shown by its next report.

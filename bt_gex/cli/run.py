@@ -69,7 +69,11 @@ def run(
     report: bool,
     as_json: bool,
 ) -> None:
-    """Replay recorded sessions through the live rules and report every trade, skip and warning."""
+    """Replay recorded sessions through the live bot's rules.
+
+    Reports every trade, every skip with its reason, and what speaks against the result. Writes them
+    into a folder of its own.
+    """
     from bt_gex.config.files import ConfigFile, read_config
     from bt_gex.config.run_config import RunConfig
 

@@ -120,7 +120,9 @@ def sweep(
     no_cache: bool,
     **words: Any,
 ) -> None:
-    """Run every combination of the settings given; each finished one is stored at once.
+    """Run every combination of the settings given.
+
+    Each finished one is stored at once; the same command goes on after an interruption.
 
     `bt-gex sweep plan` with the same options shows the variants and what they would take, and
     runs nothing.
@@ -193,7 +195,10 @@ def walkforward(
     no_cache: bool,
     **words: Any,
 ) -> None:
-    """Pick the best settings on past sessions, trade them on the next ones, and again."""
+    """Pick the best settings on past sessions, trade the next ones.
+
+    And again, window by window: the test sessions are those no setting was picked on.
+    """
     from bt_gex.reports.as_json import json_text, walkforward_content
     from bt_gex.reports.console.run import make_console
     from bt_gex.reports.console.walkforward import print_walkforward

@@ -52,7 +52,7 @@ def synth(
     bad_quotes: bool,
     force: bool,
 ) -> None:
-    """Write a synthetic market to OUT.db, in the form the recorder writes.
+    """Write a synthetic market to OUT.db, as the recorder would.
 
     The prices are made up. The same options give the same rows, and a day is the same in every
     range.

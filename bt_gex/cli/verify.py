@@ -16,7 +16,7 @@ Check = Callable[[Path], Iterator[str]]
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.pass_context
 def verify(ctx: click.Context, folder: Path) -> None:
-    """Compute again what FOLDER says: summaries, ids, counts, and one file from another.
+    """Compute a folder's figures again, and one file from another.
 
     FOLDER is that of a run, a sum of runs, a sweep or a walk-forward, or the costs.json of a run.
     Prints a line for each thing that differs. The status is 0 when nothing does, 1 when anything
