@@ -32,6 +32,7 @@ COMMANDS = {
     "journal": "bt_gex.cli.journal",
     "paper": "bt_gex.cli.paper",
     "plan": "bt_gex.cli.plan",
+    "serve": "bt_gex.cli.serve",
 }
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 

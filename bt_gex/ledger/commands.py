@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from bt_gex.ledger.events import Event, LegFill, Scope, StateReconciled
-from bt_gex.rules.policy import EvalProfile, Policy
+from bt_gex.rules.policy import EvalProfile, Policy, PolicyState
 from bt_gex.trades.intent import Intent, Json
 
 PAPER = "paper"
@@ -45,9 +45,13 @@ class PolicyInputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluate:
-    """Ask the policy about an intent and record its answer; trades nothing."""
+    """Ask the policy about an intent and record its answer; trades nothing.
+
+    given  judge by these figures instead of the account's; a kill switch that is on counts anyway
+    """
 
     intent: Intent
+    given: PolicyState | None = None
     policy: Policy = field(default_factory=Policy)
     inputs: PolicyInputs = PolicyInputs()
     mode: str = PAPER

@@ -7,7 +7,7 @@ strategy, policy on the present state, price, quantity, position, funds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -197,11 +197,10 @@ def policy_state(
 
 
 def _judged(
-    batch: Batch, policy: Policy, intent: Intent, inputs: PolicyInputs
+    batch: Batch, policy: Policy, intent: Intent, known: PolicyState
 ) -> tuple[PolicyDecision, PolicyEvaluated]:
     if not any(rule.name == KillSwitch().name for rule in policy.rules):
         policy = policy.with_rule(KillSwitch())  # a kill switch holds whatever else is asked
-    known = policy_state(batch.state, intent, inputs, batch.now, batch.known)
     decision = policy.evaluate(intent, known)
     seen = plain(known)
     assert isinstance(seen, dict)
@@ -241,7 +240,17 @@ def _answer(decision: PolicyDecision, mode: str) -> Body:
 
 def _evaluate(batch: Batch, command: Evaluate) -> Decision:
     _checked(command, batch.state)
-    decision, evaluated = _judged(batch, command.policy, command.intent, command.inputs)
+    known = policy_state(batch.state, command.intent, command.inputs, batch.now, batch.known)
+    if command.given is not None:
+        known = replace(
+            command.given,
+            kill_switch_active=known.kill_switch_active or command.given.kill_switch_active,
+            entries_halted=known.entries_halted,
+            risk_budget_dollars=known.risk_budget_dollars
+            if command.given.risk_budget_dollars is None
+            else command.given.risk_budget_dollars,
+        )
+    decision, evaluated = _judged(batch, command.policy, command.intent, known)
     emitted = IntentEmitted(intent=command.intent, request_hash=request_hash(command.intent))
     columns = columns_of(command.intent, command.mode)
     bodies: list[Body] = [emitted, evaluated, _answer(decision, command.mode)]
@@ -271,7 +280,8 @@ def _execute(batch: Batch, command: Execute, ids: Ids) -> Decision:
         details = f"strategy {intent.strategy_entity_id} is paused"
         body = IntentRejected(reason="STRATEGY_PAUSED", reason_details=details, mode=mode)
         return refused("STRATEGY_PAUSED", f"Strategy {intent.strategy_entity_id} is paused", body)
-    decision, evaluated = _judged(batch, command.policy, intent, command.inputs)
+    known = policy_state(batch.state, intent, command.inputs, batch.now, batch.known)
+    decision, evaluated = _judged(batch, command.policy, intent, known)
     bodies += [evaluated, _answer(decision, mode)]
     if not decision.approved:
         return refused("POLICY_REJECTED", f"Policy rejected: {decision.reason}")

@@ -113,6 +113,24 @@ class ExecutionResult(Answer):
     request_matches: bool | None = None
 
 
+class PolicyAnswer(Answer):
+    """What the rules said of an intent.
+
+    modified_quantity  to trade instead of the intent's own; evaluation_ms: what judging took
+    """
+
+    approved: bool
+    reason: str
+    reason_details: str
+    rules_evaluated: tuple[str, ...]
+    rules_passed: tuple[str, ...]
+    rules_failed: tuple[str, ...]
+    modified_quantity: float | None
+    warnings: tuple[str, ...]
+    evaluated_at: datetime
+    evaluation_ms: float
+
+
 class ReconciliationResult(Answer):
     """An account rebuilt from its fills and compared with the one that was kept.
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from time import perf_counter
 from uuid import UUID
 
 from bt_gex.brokers.fills import HalfSpreadFill
@@ -23,6 +24,7 @@ from bt_gex.ledger.commands import (
     Decision,
     Evaluate,
     Execute,
+    Known,
     NoPrice,
     PauseStrategy,
     PolicyInputs,
@@ -31,13 +33,18 @@ from bt_gex.ledger.commands import (
     Reset,
     SetKillSwitch,
     Settle,
+    derived_ids,
     events_recorded,
 )
+from bt_gex.ledger.decide import decide
 from bt_gex.ledger.encoding import request_hash
 from bt_gex.ledger.events import (
     Event,
+    IntentApproved,
+    IntentRejected,
     LegFill,
     LongFilled,
+    PolicyEvaluated,
     PositionClosed,
     PositionOpened,
     PositionScaled,
@@ -51,16 +58,18 @@ from bt_gex.paper.answers import (
     ExecutionResult,
     PaperPosition,
     PaperState,
+    PolicyAnswer,
     PositionAction,
     ReconciliationResult,
     long_answer,
+    number,
     positions_of,
     reconciliation_answer,
     spread_answer,
     state_answer,
 )
 from bt_gex.paper.requests import LegQuote, QuotedFill
-from bt_gex.rules.policy import Policy
+from bt_gex.rules.policy import Policy, PolicyState
 from bt_gex.trades.intent import Intent, IntentAction
 
 ACTIONS: dict[type, PositionAction] = {
@@ -115,10 +124,22 @@ class PaperBroker:
         decision = self._do(intent.workspace_id, command)
         return self._answer(intent, decision)
 
-    def evaluate(self, intent: Intent, mode: str = PAPER) -> Decision:
-        """Ask the policy about an intent and journal its answer; trades nothing."""
-        command = Evaluate(intent=intent, policy=self.policy, inputs=self.inputs, mode=mode)
-        return self._do(intent.workspace_id, command)
+    def evaluate(
+        self, intent: Intent, given: PolicyState | None = None, *, dry_run: bool = False
+    ) -> PolicyAnswer:
+        """Ask the policy about an intent; trades nothing. Journaled unless dry_run.
+
+        given  judge by these figures instead of the account's; a kill switch counts anyway
+        """
+        command = Evaluate(intent=intent, given=given, policy=self.policy, inputs=self.inputs)
+        workspace, now, began = intent.workspace_id, self.clock(), perf_counter()
+        if dry_run:
+            known = Known(halts=self.journal.halts())
+            ids = derived_ids(workspace, command)
+            decision = decide(self.journal.state(workspace), command, now, ids, known)
+        else:
+            decision = self.journal.execute(workspace, command, now)
+        return _policy_answer(decision.events, now, 1000 * (perf_counter() - began))
 
     def state(self, workspace_id: UUID) -> PaperState:
         """The account; a fresh one when nothing has happened to it."""
@@ -284,6 +305,24 @@ def _result(
         position=_position(fill, state) if state else None,
         events_recorded=events_recorded(Accepted(tuple(events))),
         correlation_id=correlation_id,
+    )
+
+
+def _policy_answer(events: Sequence[Event], now: datetime, took_ms: float) -> PolicyAnswer:
+    bodies = [event.body for event in events]
+    judged = next(body for body in bodies if isinstance(body, PolicyEvaluated))
+    said = next(body for body in bodies if isinstance(body, (IntentApproved, IntentRejected)))
+    return PolicyAnswer(
+        approved=isinstance(said, IntentApproved),
+        reason=said.reason,
+        reason_details=said.reason_details,
+        rules_evaluated=judged.rules_evaluated,
+        rules_passed=judged.rules_passed,
+        rules_failed=judged.rules_failed,
+        modified_quantity=number(judged.modified_quantity),
+        warnings=judged.warnings,
+        evaluated_at=now,
+        evaluation_ms=took_ms,
     )
 
 

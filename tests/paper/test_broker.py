@@ -25,6 +25,7 @@ from bt_gex.paper.requests import (
     parsed,
     read_request,
 )
+from bt_gex.rules.policy import PolicyState
 from bt_gex.trades.intent import Intent
 
 WORKSPACE = UUID("11111111-1111-1111-1111-111111111111")
@@ -231,8 +232,26 @@ def test_g29_a_risk_budget_sets_the_size() -> None:
 
 
 def test_an_intent_can_be_judged_without_being_traded(broker: PaperBroker) -> None:
-    assert isinstance(broker.evaluate(wish(1, "open_long", 1.0)), Accepted)
+    intent = wish(1, "open_long", 1.0)
+    tried = broker.evaluate(intent, dry_run=True)
+    assert (tried.approved, tried.reason) == (True, "all_rules_passed")
+    assert broker.journal.workspaces() == []
+    assert broker.evaluate(intent).approved
+    types = [event.type for event in broker.journal.events(WORKSPACE)][1:]
+    assert types == ["intent_emitted", "policy_evaluated", "intent_approved"]
     assert broker.state(WORKSPACE).orders_count == 0
+
+
+def test_an_intent_can_be_judged_by_given_figures(broker: PaperBroker) -> None:
+    intent = wish(1, "open_long", 1.0)
+    fallen = PolicyState(max_drawdown_today=Decimal(5))
+    found = broker.evaluate(intent, fallen, dry_run=True)
+    assert (found.approved, found.reason) == (False, "max_drawdown_exceeded")
+    assert found.rules_failed == ("max_drawdown",)
+    broker.switch(WORKSPACE, True, "all", why="test", who="me")
+    for dry_run in (True, False):
+        stopped = broker.evaluate(intent, PolicyState(), dry_run=dry_run)
+        assert (stopped.approved, stopped.reason) == (False, "kill_switch_active")
 
 
 # ------------------------------------------------------------------------------ spreads

@@ -60,7 +60,8 @@ def interval_rows(analysis: Analysis) -> Rows:
         (name, *(dollars(value) for value in quantiles.values()))
         for name, quantiles in (
             ("final balance", found.final_balance_quantiles),
-            ("drawdown", found.max_drawdown_mtm_quantiles),
+            ("maximum drawdown at closes", found.max_drawdown_quantiles),
+            ("maximum drawdown marked per bar", found.max_drawdown_mtm_quantiles),
         )
     ]
 

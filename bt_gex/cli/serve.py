@@ -1,0 +1,87 @@
+"""`bt-gex serve`: the web service."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import click
+
+from bt_gex.cli.common import FILLED
+from bt_gex.cli.paper_journal import AMOUNT
+from bt_gex.errors import UsageError
+
+
+@click.command(epilog="Example: bt-gex serve --port 8000")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port."
+)
+@click.option("--home", type=FILLED, help="Folder of the journal; BT_GEX_HOME, else the user's.")
+@click.option(
+    "--journal",
+    "journal_url",
+    type=FILLED,
+    metavar="URL",
+    help="SQLite file or database URL of the journal; the home's by default.",
+)
+@click.option(
+    "--allow-host", "hosts", multiple=True, type=FILLED, help="Further name to be asked under."
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["development", "production"]),
+    default="development",
+    show_default=True,
+    help="production: accounts cannot be reset.",
+)
+@click.option(
+    "--starting-equity",
+    type=AMOUNT,
+    default=10_000.0,
+    show_default=True,
+    help="Dollars of an account that a first intent opens.",
+)
+def serve(
+    host: str,
+    port: int,
+    home: str | None,
+    journal_url: str | None,
+    hosts: tuple[str, ...],
+    profile: str,
+    starting_equity: float,
+) -> None:
+    """Serve paper execution, policy, run plans and the journal over HTTP.
+
+    Requests carry the admin token in X-Admin-Token. It is that of BT_GEX_ADMIN_TOKEN, else of a
+    file that is made at the first start and that only you can read.
+    """
+    try:
+        import uvicorn
+
+        from bt_gex.web.app import create_app
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"{error.name} is not installed; pip install 'bt-gex[web]' to serve"
+        ) from error
+    from platformdirs import user_config_path
+
+    from bt_gex.web.settings import WebSettings, default_journal, find_token
+
+    folder = user_config_path("bt-gex", appauthor=False)
+    token, made = find_token(folder)
+    settings = WebSettings(
+        token=token,
+        journal=journal_url or default_journal(home),
+        host=host,
+        port=port,
+        hosts=hosts,
+        profile=profile,
+        starting_equity=Decimal(repr(starting_equity)),
+    )
+    if made:
+        click.echo(f"admin token, kept in {folder}: {token}")
+    shown = f"[{host}]" if ":" in host else host
+    click.echo(f"listening on http://{shown}:{port}; Ctrl-C ends it")
+    uvicorn.run(
+        create_app(settings), host=host, port=port, log_level="warning", server_header=False
+    )
