@@ -14,6 +14,7 @@ import itertools
 import multiprocessing
 import weakref
 from array import array
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -203,3 +204,28 @@ def _from_key(key: int) -> Any:
     feed = BulkFeed._registry[key]
     feed.home()
     return feed
+
+
+LOOPS = ("_runonce", "_runnext", "_runonce_old", "_runnext_old")
+
+
+def on_error(cerebro: Any, tell: Callable[[BaseException], None]) -> None:
+    """Call when the run that has begun ends with an exception, which goes on after that.
+
+    Backtrader tells nobody: neither strategies nor analyzers are stopped.
+    """
+
+    def wrapped(run: Any) -> Any:
+        def loop(strategies: Any) -> None:
+            for name in LOOPS:  # another run of this cerebro is told of by who watches that one
+                vars(cerebro).pop(name, None)
+            try:
+                run(strategies)
+            except BaseException as error:
+                tell(error)
+                raise
+
+        return loop
+
+    for name in LOOPS:
+        setattr(cerebro, name, wrapped(getattr(cerebro, name)))

@@ -67,19 +67,19 @@ class Figures:
 
 
 def positions_of(events: Iterable[RecordedEvent]) -> list[Position]:
-    """Closed positions in order of exit; of one instant in order of entry.
+    """Closed positions in order of exit; those of one instant as they happened.
 
-    An exit belongs to the oldest open entry of its symbol.
+    An exit belongs to the oldest open entry of its symbol and, where they have one, position_id.
     """
-    opened: dict[str | None, deque[tuple[int, RecordedEvent]]] = defaultdict(deque)
-    found: list[tuple[tuple[int, int], Position]] = []
+    opened: dict[object, deque[RecordedEvent]] = defaultdict(deque)
+    found: list[tuple[int, Position]] = []
     for event in events:
+        key = event.symbol, event.data.get("position_id")
         if event.event_type == POSITION_OPENED:
-            opened[event.symbol].append((event.sequence, event))
+            opened[key].append(event)
         elif event.event_type == POSITION_CLOSED:
-            waiting = opened[event.symbol]
-            number, entry = waiting.popleft() if waiting else (event.sequence, None)
-            found.append(((event.ts_ns, number), _position(entry, event)))
+            entry = opened[key].popleft() if opened[key] else None
+            found.append((event.ts_ns, _position(entry, event)))
     return [position for _, position in sorted(found, key=lambda pair: pair[0])]
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from bt_gex.errors import BtGexError, RecordingBusy
 from bt_gex.market.calendar import instant_ns, utc
+from bt_gex.recordings.columns import MarketDigest
 from bt_gex.recordings.figures import TOLERANCE
 from bt_gex.recordings.records import (
     BAR_CORRECTED,
@@ -28,6 +31,7 @@ from bt_gex.recordings.values import iso, mapping_of
 log = logging.getLogger(__name__)
 FLUSH_BARS = 500
 FLUSH_S = 5.0
+MOST_WAITING = 20_000  # bars that wait in memory, whatever the time
 
 
 class Sink(Protocol):
@@ -103,6 +107,8 @@ class RecordingWriter:
     flush_bars     bars that are written together
     flush_seconds  after so long what waits is written, whether or not more comes; each writing is
                    a sign of life, see `store.SILENT_S`. 0 starts no thread that sees to it
+    commit_seconds  least time between two writings that `flush_soon` and full batches make: a run
+                   over recorded bars has thousands of bars a second, and a disk is slow
     clock          the wall clock
     """
 
@@ -114,11 +120,13 @@ class RecordingWriter:
         keep_bars: bool = True,
         flush_bars: int = FLUSH_BARS,
         flush_seconds: float = FLUSH_S,
+        commit_seconds: float = 0.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.sink, self.session = sink, session
         self.active = True
         self._keep_bars, self._flush_bars, self._clock = keep_bars, flush_bars, clock
+        self._commit_s, self._committed = commit_seconds, -math.inf
         self._bars: list[RecordedBar] = []
         self._events: list[RecordedEvent] = []
         self._options: list[OptionRows] = []
@@ -128,6 +136,7 @@ class RecordingWriter:
         self._first_ns: int | None = None
         self._now_ns: int | None = None  # of the newest bar
         self._pnls: list[float] = []
+        self._digest = MarketDigest()
         self._lock = threading.RLock()
         self._failure: BtGexError | None = None
         sink.begin(session)
@@ -151,6 +160,15 @@ class RecordingWriter:
     def events(self) -> int:
         """Events so far."""
         return self._next_event
+
+    @property
+    def now_ns(self) -> int | None:
+        """Instant of the newest bar."""
+        return self._now_ns
+
+    def forget_trades(self) -> None:
+        """Leave the positions closed so far out of the totals: they are not recorded."""
+        self._pnls.clear()
 
     @property
     def totals(self) -> Totals:
@@ -188,8 +206,12 @@ class RecordingWriter:
                 RecordedBar(self._next_bar, symbol, ts_ns, values, mapping_of(indicators))
             )
             self._next_bar += 1
-            if len(self._bars) >= self._flush_bars:
+            self._digest.add(symbol, ts_ns, values)
+            waiting = len(self._bars)
+            if waiting >= MOST_WAITING:
                 self.flush()
+            elif waiting >= self._flush_bars:
+                self.flush_soon()
 
     def _with_symbol(self, symbol: str) -> str:
         self.session = self.session.finished(symbols=(*self.session.symbols, symbol))
@@ -275,6 +297,11 @@ class RecordingWriter:
         with self._lock:
             self._changes.update(columns)
 
+    def flush_soon(self) -> None:
+        """Write what waits unless that was done within the last `commit_seconds`."""
+        if time.monotonic() - self._committed >= self._commit_s:
+            self.flush()
+
     def flush(self) -> None:
         """Write what waits. Raises RecordingError; what could not be written waits on."""
         with self._lock:
@@ -293,6 +320,7 @@ class RecordingWriter:
         }
         self.sink.append(self._bars, self._events, self._options, now=now, changes=changes)
         self._bars, self._events, self._options, self._changes = [], [], [], {}
+        self._committed = time.monotonic()
 
     # --------------------------------------------------------------------------------- states
 
@@ -303,6 +331,8 @@ class RecordingWriter:
                 return
             self._raise_failure()
             more = {"status": status, "recording_end_time": self._clock(), **columns}
+            facts = more.get("environment", self.session.environment)
+            more["environment"] = {**facts, "data_sha256": self._digest.sha256()}
             self._write({**original(self.totals), **more})
             self.session = self.session.finished(status=status)
             self.active = False

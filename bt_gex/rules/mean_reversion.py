@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import groupby, repeat
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from bt_gex.errors import DataError
 from bt_gex.market.bars import Bar
@@ -35,6 +35,19 @@ ExitReason = Literal["stop_loss_hit", "take_profit_hit", "time_stop", "session_e
 Ignored = Literal["in_position", "max_positions", "target_behind", "lapsed"]
 
 
+Fixed = tuple[float | None, float | None]
+
+
+class Found(NamedTuple):
+    """What the entry rule says at a close; `fixed`: its own stop and target, where it has them."""
+
+    side: Direction
+    conditions: tuple[str, ...]
+    values: Indicators
+    strength: float
+    fixed: Fixed = (None, None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalDetected:
     """The entry rule held at the close of a bar.
@@ -43,6 +56,8 @@ class SignalDetected:
     strength                distance of the RSI beyond its threshold, 0 to 1
     conditions              what held
     ignored                 why nothing was done; None: acted on
+    fixed                   stop and target that hold wherever it is filled; None: as the
+                            parameters say
     """
 
     symbol: str
@@ -55,6 +70,7 @@ class SignalDetected:
     strength: float
     conditions: tuple[str, ...]
     ignored: Ignored | None
+    fixed: Fixed = (None, None)
 
     @property
     def acted(self) -> bool:
@@ -220,41 +236,55 @@ class MeanReversion:
         states = self._symbols.values()
         return sum((s.position is not None) + (s.pending is not None) for s in states)
 
-    def _levels(self, side: Direction, price: float, middle: float) -> tuple[float, float]:
+    def _levels(
+        self, side: Direction, price: float, values: Indicators, fixed: Fixed
+    ) -> tuple[float, float]:
         """Stop and target of a fill."""
         params, sign = self.params, 1 if side == "LONG" else -1
-        target = price * (1 + sign * params.take_profit_pct / 100)
-        return (
-            price * (1 - sign * params.stop_loss_pct / 100),
-            middle if params.target_mode == "bb_middle" else target,
-        )
+        stop, target = fixed
+        if stop is None:
+            stop = price * (1 - sign * params.stop_loss_pct / 100)
+        if target is None and params.target_mode == "bb_middle":
+            target = values.bb_middle
+        elif target is None:
+            target = price * (1 + sign * params.take_profit_pct / 100)
+        return stop, target
+
+    def _find(self, symbol: str, state: _Symbol, bar: Bar) -> Found | None:
+        """Whether the entry rule holds at the close of a bar."""
+        values = state.values
+        found = signal_of(bar.close, values, self.params) if values else None
+        if not values or not found:
+            return None
+        side, conditions = found
+        strength = strength_of(side, values.rsi, self.params.rsi_threshold)
+        return Found(side, conditions, values, strength)
 
     def _look(self, symbol: str, state: _Symbol, bar: Bar) -> Iterator[Event]:
         """The signal at the close of a bar, and its fill where that is at the close."""
-        params, values = self.params, state.values
-        found = signal_of(bar.close, values, params) if values else None
-        if not values or not found:
+        params, found = self.params, self._find(symbol, state, bar)
+        if not found:
             return
-        side, conditions = found
-        stop, target = self._levels(side, bar.close, values.bb_middle)
+        stop, target = self._levels(found.side, bar.close, found.values, found.fixed)
         ignored: Ignored | None = None
         if state.position:
             ignored = "in_position"
         elif params.max_positions is not None and self._taken() >= params.max_positions:
             ignored = "max_positions"
-        elif params.fill == "close" and _is_behind(side, bar.close, target):
+        elif params.fill == "close" and _is_behind(found.side, bar.close, target):
             ignored = "target_behind"
         signal = SignalDetected(
             symbol=symbol,
             ts_ns=bar.ts_ns,
-            direction=side,
+            direction=found.side,
             close=bar.close,
             stop_loss=stop,
             take_profit=target,
-            indicators=values,
-            strength=strength_of(side, values.rsi, params.rsi_threshold),
-            conditions=conditions,
+            indicators=found.values,
+            strength=found.strength,
+            conditions=found.conditions,
             ignored=ignored,
+            fixed=found.fixed,
         )
         yield signal
         if signal.acted and params.fill == "close":
@@ -266,7 +296,7 @@ class MeanReversion:
         self, state: _Symbol, signal: SignalDetected, ts_ns: int, price: float
     ) -> PositionOpened | EntryDropped:
         symbol, side = signal.symbol, signal.direction
-        stop, target = self._levels(side, price, signal.indicators.bb_middle)
+        stop, target = self._levels(side, price, signal.indicators, signal.fixed)
         if _is_behind(side, price, target):
             return EntryDropped(symbol=symbol, ts_ns=ts_ns, direction=side, reason="target_behind")
         state.position = PositionOpened(

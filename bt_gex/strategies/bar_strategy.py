@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import backtrader as bt
@@ -31,6 +31,7 @@ class SymbolFeed:
         self.seen = 0
         lines = data.lines
         self._stamp = lines.datetime
+        self._exact_ns: Callable[[], int] | None = getattr(data, "exact_ns", None)
         self._values = (lines.open, lines.high, lines.low, lines.close, lines.volume)
 
     @property
@@ -44,8 +45,12 @@ class SymbolFeed:
         return self.series is not None and self.seen >= len(self.series)
 
     def bar(self) -> Bar:
-        """The current one. Stamps are whole minutes, whatever a float makes of them."""
-        ns = round((self._stamp[0] - _EPOCH_ORDINAL) * 1440) * MINUTE_NS
+        """The current one. Stamps are whole minutes, whatever a float makes of them, unless the
+        feed knows them better."""
+        if self._exact_ns is not None:
+            ns = self._exact_ns()
+        else:
+            ns = round((self._stamp[0] - _EPOCH_ORDINAL) * 1440) * MINUTE_NS
         o, high, low, close, volume = self._values
         return Bar(ns, o[0], high[0], low[0], close[0], volume[0])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -49,6 +49,11 @@ class MeanReversionStrategy(BarStrategy):
         self._of = {feed.symbol: feed for feed in self.feeds}
         self._opened: dict[str, Opened] = {}
 
+    def bar_indicators(self, symbol: str) -> Mapping[str, float]:
+        """Values at the symbol's newest bar, by name; for whoever keeps them."""
+        values = self.machine.indicators(symbol)
+        return values._asdict() if values else {}
+
     def on_bars(self, moved: Sequence[tuple[SymbolFeed, Bar]]) -> None:
         self._act(self.machine.feed([(feed.symbol, bar) for feed, bar in moved]))
 
@@ -83,6 +88,9 @@ class MeanReversionStrategy(BarStrategy):
                     ignored=event.ignored,
                     strength=event.strength,
                     indicators=event.indicators._asdict(),
+                    stop=event.stop_loss,
+                    target=event.take_profit,
+                    conditions=event.conditions,
                 )
             )
 

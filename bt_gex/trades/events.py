@@ -145,6 +145,8 @@ class BarSignal:
     ignored     why nothing was done; None: an order followed
     strength    0 to 1 where the rule has one
     indicators  values it was decided on, by name
+    stop, target  as they would be for a fill at this price
+    conditions  what held
     """
 
     at_ns: int
@@ -154,6 +156,9 @@ class BarSignal:
     ignored: str | None
     strength: float | None
     indicators: Mapping[str, float | None]
+    stop: float | None = None
+    target: float | None = None
+    conditions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

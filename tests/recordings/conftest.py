@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from journal.postgres import schema
@@ -11,10 +12,18 @@ from journal.postgres import schema
 from bt_gex.recordings.store import RecordingStore
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """In memory where the system has such a folder: killing a process loses nothing of it."""
+    shared = Path("/dev/shm")
+    with TemporaryDirectory(dir=shared if shared.is_dir() else None) as name:
+        yield Path(name)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/recordings.db"
+        yield f"sqlite:///{folder}/recordings.db"
     else:
         with schema() as place:
             yield place
@@ -28,7 +37,7 @@ def store(url: str) -> Iterator[RecordingStore]:
 
 
 @pytest.fixture
-def file_store(tmp_path: Path) -> Iterator[RecordingStore]:
+def file_store(folder: Path) -> Iterator[RecordingStore]:
     """On SQLite only, where the database makes no difference."""
-    with RecordingStore(tmp_path / "recordings.db") as opened:
+    with RecordingStore(folder / "recordings.db") as opened:
         yield opened
