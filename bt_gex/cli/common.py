@@ -103,6 +103,11 @@ def progress_bar(name: str) -> Iterator[Callable[[int, int], None] | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def is_of_variants(folder: Path) -> bool:
+    """Whether it is the folder of a sweep or a walk-forward."""
+    return (folder / "plan.yaml").exists() and (folder / "summary.json").exists()
+
+
 def list_files(folder: Path | None) -> None:
     """Say which files a verb has written."""
     if folder:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bt_gex.cli.common import FILLED, cache_options, progress_bar
+from bt_gex.cli.common import FILLED, cache_options, is_of_variants, progress_bar
 from bt_gex.errors import BadValue
 
 FOLDER = click.Path(path_type=Path)
@@ -15,26 +15,43 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command(epilog="Example: bt-gex report runs/SPX-20260112-20260116-0123456789 --open")
-@click.argument("run_folder", type=FOLDER)
-@click.option("-o", "--output", type=FILE, help="HTML file; report.html in the run's folder.")
+@click.argument("folder", type=FOLDER)
+@click.option("-o", "--output", type=FILE, help="HTML file; report.html in that folder.")
 @click.option("--open", "show", is_flag=True, help="Open it in the browser.")
-def report(run_folder: Path, output: Path | None, show: bool) -> None:
-    """Write a saved run as one HTML file that opens offline.
+def report(folder: Path, output: Path | None, show: bool) -> None:
+    """Write a saved run, sweep or walk-forward as one HTML file that opens offline.
 
-    It shows the run's result with bootstrap intervals, its warnings, every trade
-    with its path, and what is assumed. Costs, once counted, are in it.
+    It says first what to make of the result and what speaks against it. Of a run it
+    shows every trade with its path, and costs, once counted; of a sweep heat maps and
+    the best beside the others; of a walk-forward the account out of sample.
     """
-    from bt_gex.findings.analysis import analyse
-    from bt_gex.reports.html.page import html_report
-    from bt_gex.results.result import RunResult
     from bt_gex.storage.atomic import write_text
 
-    result = RunResult.load(run_folder)
-    target = output or run_folder / "report.html"
-    write_text(target, html_report(result, analyse(result)))
+    target = output or folder / "report.html"
+    write_text(target, _page(folder))
     click.echo(f"report: {target}")
     if show and not webbrowser.open(target.resolve().as_uri()):
         click.echo("no browser could be started; open the file by hand", err=True)
+
+
+def _page(folder: Path) -> str:
+    """The page of whatever is saved there. Raises OutputError."""
+    if not is_of_variants(folder):
+        from bt_gex.findings.analysis import analyse
+        from bt_gex.reports.html.page import html_report
+        from bt_gex.results.result import RunResult
+
+        result = RunResult.load(folder)
+        return html_report(result, analyse(result))
+    if (folder / "variants.parquet").exists():
+        from bt_gex.reports.html.sweep import sweep_report
+        from bt_gex.sweeps.result import SweepResult
+
+        return sweep_report(SweepResult.load(folder))
+    from bt_gex.reports.html.walkforward import walkforward_report
+    from bt_gex.sweeps.walkforward_result import WalkForward
+
+    return walkforward_report(WalkForward.load(folder))
 
 
 @click.command(epilog="Example: bt-gex plot runs/RUN_ID session:2026-01-12 -o evening.png")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bt_gex.cli.common import list_files
+from bt_gex.cli.common import is_of_variants, list_files
 from bt_gex.errors import UsageError
 
 FOLDER = click.Path(path_type=Path)
@@ -22,7 +22,7 @@ def show(run_folder: Path, as_json: bool) -> None:
 
     Example: bt-gex show runs/SPX-20260112-20260116-0123456789
     """
-    if (run_folder / "plan.yaml").exists() and (run_folder / "summary.json").exists():
+    if is_of_variants(run_folder):
         _show_variants(run_folder, as_json)
         return
     from bt_gex.findings.analysis import analyse

@@ -147,6 +147,7 @@ def summary_of(
         median_score=median(scores) if scores else None,
         without_score=len(done) - len(scores),
         average_total_pnl=round(fmean(pnls), 2) if done else None,
+        median_total_pnl=round(float(np.median(pnls)), 2) if done else None,
         profitable=int((pnls > 0).sum()),
         same_as_best=_same_as(best, [row for row in rows if row["status"] == "success"]),
         assumed=_assumed(plan),

@@ -13,7 +13,7 @@ from bt_gex.config.origin import FoundBy
 from bt_gex.config.run_config import RunConfig
 from bt_gex.findings.analysis import changed_settings
 from bt_gex.findings.evidence import Claim, Evidence, terms_of
-from bt_gex.findings.finding import Finding, resting_on
+from bt_gex.findings.finding import Finding, heaviest_first, resting_on
 from bt_gex.findings.of_claim import edge_finding, overfit_finding, same_trades_finding
 from bt_gex.findings.of_result import findings_of
 from bt_gex.findings.of_terms import stop_is_idle
@@ -32,24 +32,33 @@ from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade
 class SweepFindings:
     """Of the best variant, of the baseline, and of the sweep as a whole.
 
+    claim  how sure the best is; None where its trades were not kept
     doubt  what the best variant's profit rests on, see `resting_on`
     """
 
     best: list[Finding]
     baseline: list[Finding]
     sweep: list[Finding]
+    claim: Claim | None
     doubt: str
+
+    @property
+    def of_choice(self) -> list[Finding]:
+        """Of the best and of the sweep in one list, the heaviest first, each once."""
+        return heaviest_first([*self.best, *(f for f in self.sweep if f not in self.best)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalkForwardFindings:
     """Of all test sessions together, and of each window's in their order.
 
-    doubt  what the profit out of sample rests on, see `resting_on`
+    claim  how sure the profit out of sample is
+    doubt  what it rests on, see `resting_on`
     """
 
     whole: list[Finding]
     windows: list[list[Finding]]
+    claim: Claim
     doubt: str
 
 
@@ -74,38 +83,36 @@ def sweep_findings(result: SweepResult) -> SweepFindings:
     best, baseline = summary.best, summary.baseline
     found_by = (result.best or {}).get("sweep")
     sweep = FoundBy.from_json(found_by) if found_by else None
-    of_best = _of_variant(result, best, sweep) if best else []
-    same = summary.best_is_baseline
-    of_baseline = of_best if same else _of_variant(result, baseline, None) if baseline else []
-    trades = result.trades.get(best.variant_id, []) if best else []
+    judged = _of_variant(result, best, sweep)
+    of_best = findings_of(judged) if judged else []
+    other = None if summary.best_is_baseline else _of_variant(result, baseline, None)
     return SweepFindings(
         best=of_best,
-        baseline=of_baseline,
+        baseline=of_best if summary.best_is_baseline else findings_of(other) if other else [],
         sweep=list(_of_sweep(result)),
-        doubt=resting_on(of_best, trades),
+        claim=judged.claim if judged else None,
+        doubt=resting_on(of_best, judged.trades) if judged else "",
     )
 
 
-def _of_variant(result: SweepResult, short: InShort, sweep: FoundBy | None) -> list[Finding]:
-    trades = result.trades.get(short.variant_id)
-    if trades is None:  # not kept by an earlier version
-        return []
+def _of_variant(
+    result: SweepResult, short: InShort | None, sweep: FoundBy | None
+) -> Evidence | None:
+    trades = result.trades.get(short.variant_id) if short else None
+    if short is None or trades is None:  # not kept by an earlier version
+        return None
     row = next(row for row in result.rows if row["variant_id"] == short.variant_id)
     config = variant_config_of(result, row)
     pnls = _session_pnls(result, short.variant_id)
     sessions = result.sessions.get(short.variant_id) or list(_plain_sessions(pnls, trades))
     decisions = result.decisions.get(short.variant_id, [])
-    return findings_of(
-        _evidence(
-            trades,
-            decisions,
-            sessions,
-            terms_of(config),
-            max_drawdown_mtm=short.max_drawdown_mtm,
-            claim=_claim(
-                trades, pnls, config.account.balance, sweep, tuple(changed_settings(config))
-            ),
-        )
+    return _evidence(
+        trades,
+        decisions,
+        sessions,
+        terms_of(config),
+        max_drawdown_mtm=short.max_drawdown_mtm,
+        claim=_claim(trades, pnls, config.account.balance, sweep, tuple(changed_settings(config))),
     )
 
 
@@ -175,6 +182,7 @@ def walkforward_findings(result: WalkForward) -> WalkForwardFindings:
     known = [config for config in configs if config is not None]
     if any(config.fills != base.fills for config in known):
         terms["fills"] = None
+    claim = _claim(result.trades, pnls, base.account.balance, None, ())
     whole = findings_of(
         _evidence(
             result.trades,
@@ -182,7 +190,7 @@ def walkforward_findings(result: WalkForward) -> WalkForwardFindings:
             sessions,
             {**terms, "exits": None},
             max_drawdown_mtm=float(result.summary.out_of_sample["max_drawdown_mtm"]),
-            claim=_claim(result.trades, pnls, base.account.balance, None, ()),
+            claim=claim,
             one_account=False,
         )
     )
@@ -190,7 +198,8 @@ def walkforward_findings(result: WalkForward) -> WalkForwardFindings:
         _of_window(result, window, config, sessions) if config else []
         for window, config in zip(result.windows, configs, strict=True)
     ]
-    return WalkForwardFindings(whole=whole, windows=windows, doubt=resting_on(whole, result.trades))
+    doubt = resting_on(whole, result.trades)
+    return WalkForwardFindings(whole=whole, windows=windows, claim=claim, doubt=doubt)
 
 
 def _of_window(

@@ -70,6 +70,7 @@ class SweepSummary:
     overfitting: Overfitting | None
     edges: Mapping[str, Any]
     folded: int = 0
+    median_total_pnl: float | None = None
 
     @property
     def ranked(self) -> int:

@@ -17,7 +17,7 @@ from bt_gex.results.verify import Faults, csv_faults, differing, equity_faults
 from bt_gex.stats.objectives import find_objective
 from bt_gex.stats.summary import max_drawdown_dollars
 from bt_gex.storage.arrow_arrays import to_numpy
-from bt_gex.storage.reading import read_table
+from bt_gex.storage.reading import read_mapping, read_table
 from bt_gex.sweeps.assemble import (
     comparable,
     edges_of,
@@ -149,18 +149,12 @@ def _multiplier(trade: SpreadTrade) -> float:
 
 def _plan(result: SweepResult, plan: Plan) -> Faults:
     """Variants and figures from the plan anew."""
-    ids = [variant.variant_id for variant in plan.variants]
     labels = [variant.label for variant in plan.variants]
     if labels != [row["label"] for row in result.rows]:
         yield f"{ROWS}: its variants are not those of {PLAN}"
         return
     if result.plan["semantics_version"] == SEMANTICS_VERSION:
-        for row, name in zip(result.rows, ids, strict=True):
-            if row["variant_id"] != name:
-                yield f"{ROWS}, {row['label']}: id is {row['variant_id']}, of this plan {name}"
-        name = plan.name_for(str(result.source.get("fingerprint")))
-        if name != result.name:
-            yield f"{SUMMARY}: name is {result.name}, of this plan and data {name}"
+        yield from _plan_ids(result, plan)
     variants = tuple(
         replace(variant, variant_id=row["variant_id"])
         for variant, row in zip(plan.variants, result.rows, strict=True)
@@ -179,9 +173,20 @@ def _plan(result: SweepResult, plan: Plan) -> Faults:
         selection=selection_statistics(pool, plan.base.account.balance),
         edges=edges_of(plan, winner),
     )
-    yield from differing(f"{SUMMARY}, summary", to_json(result.summary), to_json(computed))
+    stored = read_mapping(result.folder / SUMMARY)["summary"] if result.folder else {}
+    yield from differing(f"{SUMMARY}, summary", stored, to_json(computed))
     yield from _trades_ids(result, plan)
     yield from _best(result)
+
+
+def _plan_ids(result: SweepResult, plan: Plan) -> Faults:
+    for row, variant in zip(result.rows, plan.variants, strict=True):
+        name = variant.variant_id
+        if row["variant_id"] != name:
+            yield f"{ROWS}, {row['label']}: id is {row['variant_id']}, of this plan {name}"
+    name = plan.name_for(str(result.source.get("fingerprint")))
+    if name != result.name:
+        yield f"{SUMMARY}: name is {result.name}, of this plan and data {name}"
 
 
 def _trades_ids(result: SweepResult, plan: Plan) -> Faults:

@@ -36,10 +36,7 @@ def print_sweep(result: SweepResult, console: Console) -> None:
     made += f"; without its doubtful trades it loses: {found.doubt}" if found.doubt else ""
     console.print(Text(f"{head}, {made}", style=f"bold {colour(best.total_pnl if best else 0)}"))
     console.print(_what_was_run(result))
-    named = [
-        *(("", finding) for finding in found.sweep),
-        *(("the best: ", finding) for finding in found.best),
-    ]
+    named = [("", finding) for finding in found.of_choice]
     print_findings(named[:GRAVEST], console)
     _print_table(result, console)
     _print_faults(result.rows, console)
@@ -208,7 +205,7 @@ def _print_table(result: SweepResult, console: Console) -> None:
     for row in shown:
         table.add_row(
             str(row["rank"]),
-            "\n".join([named(row, swept), *_same(row, result.rows, swept)]),
+            "\n".join([named(row, swept), *same_trades(row, result.rows, swept)]),
             number(row["score"]),
             gain(row["total_pnl"]),
             f"{row['total_trades']:,}",
@@ -228,7 +225,7 @@ def named(row: Mapping[str, Any], settings: Iterable[str]) -> str:
     return f"baseline {values}".strip() if row["tag"] == "baseline" else values
 
 
-def _same(
+def same_trades(
     row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], swept: Sequence[str]
 ) -> list[str]:
     """A line that names the variants with the same trades, each by what it sets otherwise."""
@@ -238,7 +235,7 @@ def _same(
         if other.get(SAME_AS) == row["variant_id"]
     ]
     more = [f"{len(same) - SAME:,} more"] if len(same) > SAME else []
-    return [f"  same trades: {'; '.join([*same[:SAME], *more])}"] if same else []
+    return [f"same trades: {'; '.join([*same[:SAME], *more])}"] if same else []
 
 
 def setting(value: Any) -> str:
