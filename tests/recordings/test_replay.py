@@ -156,13 +156,16 @@ def test_A3_a_larger_size_changes_money_alone(file_store: RecordingStore) -> Non
 def test_A4_entries_before_the_first_other_exit_are_the_same(recorded: Any) -> None:
     store, _, name = recorded
     made = SessionReplayer(store, name, save=False)
-    made.set_parameter("stop_loss_pct", 0.2)
+    made.set_parameter("stop_loss_pct", 0.35)
     rows = made.replay()["comparison"]["trades"]
-    other = [row["original"]["exit_time"] for row in rows if row["state"] != "same"
-             and row["original"]]  # fmt: skip
-    assert other
-    earlier = [row for row in rows if row["entry_time"] < min(other)]
-    assert earlier
+    exits = [
+        [side and (side["exit_time"], side["exit_price"]) for side in (r["original"], r["replay"])]
+        for r in rows
+    ]
+    changed = [exit_[0] for pair in exits if pair[0] != pair[1] for exit_ in pair if exit_]
+    assert changed
+    earlier = [row for row in rows if row["entry_time"] < min(changed)]
+    assert len(earlier) > 2
     assert all(row["original"] and row["replay"] for row in earlier)
 
 
