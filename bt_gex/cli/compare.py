@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bt_gex.cli.bar_views import compare_bars, is_of_bars
 from bt_gex.cli.common import DATE, FILLED
 from bt_gex.errors import BadValue, OutputError, UsageError
 
@@ -65,6 +66,10 @@ def compare(
     from bt_gex.reports.console.run import make_console
 
     _check_options(ctx, a, b)
+    if of_bars := [place for place in (a, b) if is_of_bars(place)]:
+        if len(of_bars) < 2:
+            raise UsageError(f"{of_bars[0]} is a backtest over bars; compare it with another one")
+        ctx.exit(0 if compare_bars(a, b, as_json) else 1)
     reading = Reading(columns=_columns(columns), zone=zone, day=day)
     one, two, listed = _sides(a, b, reading)
     found = compare_sides(one, two, within_s=0 if listed is None else within)

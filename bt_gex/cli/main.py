@@ -16,6 +16,7 @@ from bt_gex.errors import BtGexError, UsageError
 # verb -> module that defines a click command of that name; imported only when it is called.
 COMMANDS = {
     "run": "bt_gex.cli.run",
+    "backtest": "bt_gex.cli.backtest",
     "show": "bt_gex.cli.show",
     "trade": "bt_gex.cli.show",
     "report": "bt_gex.cli.report",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from bt_gex.cli.bar_views import is_of_bars, report_bars, symbol_of
 from bt_gex.cli.common import FILLED, cache_options, is_of_variants, progress_bar
 from bt_gex.errors import BadValue
 
@@ -25,12 +26,21 @@ def report(folder: Path, output: Path | None, show: bool) -> None:
     shows every trade with its path, and costs, once counted; of a sweep heat maps and
     the best beside the others; of a walk-forward the account out of sample.
     """
+    if is_of_bars(folder):
+        _say(report_bars(folder, output), show)
+        return
     from bt_gex.storage.atomic import write_text
 
     target = output or folder / "report.html"
     write_text(target, _page(folder))
-    click.echo(f"report: {target}")
-    if show and not webbrowser.open(target.resolve().as_uri()):
+    _say([target], show)
+
+
+def _say(written: list[Path], show: bool) -> None:
+    """Which files were written; show: open the first in the browser."""
+    for target in written:
+        click.echo(f"report: {target}")
+    if show and not webbrowser.open(written[0].resolve().as_uri()):
         click.echo("no browser could be started; open the file by hand", err=True)
 
 
@@ -62,16 +72,23 @@ def plot(run_folder: Path, what: str, output: Path | None) -> None:
     """Draw one picture of a saved run.
 
     WHAT is equity, drawdown, calendar, entry-times, mae-mfe, distribution, margin, session:DATE
-    or trade:ORDER_ID.
+    or trade:ORDER_ID; of a backtest over bars equity, r-curve, r-distribution, score, range-width,
+    session:DATE or trade:ID.
     """
     from bt_gex.reports.charts.figures import figure_by_name, picture_bytes
-    from bt_gex.results.result import RunResult
     from bt_gex.storage.atomic import write_bytes
 
     target = output or Path(f"{what.replace(':', '-').replace('/', '_')}.png")
     if target.suffix.lower() not in (".png", ".svg"):
         raise BadValue(f"pictures are .png or .svg files, got {target.name}; give another name")
-    figure = figure_by_name(RunResult.load(run_folder), what)
+    if is_of_bars(run_folder):
+        from bt_gex.reports.charts.bars import bar_figure_by_name
+
+        figure = bar_figure_by_name(symbol_of(run_folder), what)
+    else:
+        from bt_gex.results.result import RunResult
+
+        figure = figure_by_name(RunResult.load(run_folder), what)
     write_bytes(target, picture_bytes(figure, target.suffix.lower()))
     click.echo(f"picture: {target}")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bt_gex.cli.bar_views import explain_bar_trade, is_of_bars, show_bars
 from bt_gex.cli.common import is_of_variants, list_files
 from bt_gex.errors import UsageError
 
@@ -22,6 +23,9 @@ def show(run_folder: Path, as_json: bool) -> None:
 
     Example: bt-gex show runs/SPX-20260112-20260116-0123456789
     """
+    if is_of_bars(run_folder):
+        show_bars(run_folder, as_json)
+        return
     if is_of_variants(run_folder):
         _show_variants(run_folder, as_json)
         return
@@ -80,6 +84,9 @@ def trade(run_folder: Path, order_id: str, output: Path | None) -> None:
     Example: bt-gex trade runs/SPX-20260112-20260116-0123456789
     SPX-20260112-093600-PUT-6955-6945 -o loss.png
     """
+    if is_of_bars(run_folder):
+        explain_bar_trade(run_folder, order_id, output)
+        return
     from bt_gex.reports.charts.figures import save_png, trade_figure
     from bt_gex.reports.console.run import make_console
     from bt_gex.reports.console.trade import print_trade

@@ -36,6 +36,8 @@ def verify(ctx: click.Context, folder: Path) -> None:
 
 def _check_of(place: Path) -> tuple[str, Check]:
     """What kind of thing lies there, and what checks it."""
+    from bt_gex.results.bar_folder import is_backtest, is_bar_result
+    from bt_gex.results.bar_verify import verify_backtest
     from bt_gex.results.verify import verify_costs_file, verify_run, verify_sum
     from bt_gex.storage.reading import read_mapping
     from bt_gex.sweeps.verify import verify_sweep, verify_walkforward
@@ -46,6 +48,8 @@ def _check_of(place: Path) -> tuple[str, Check]:
         raise UsageError(f"{place} is not a folder; give that of a run, a sweep or a walk-forward")
     if place.name.endswith(".partial"):
         raise UsageError(f"{place} is a sweep under way; go on with bt-gex sweep --resume")
+    if is_backtest(place) or is_bar_result(place):
+        return "backtest", verify_backtest
     if (place / "variants.parquet").exists():
         return "sweep", verify_sweep
     if (place / "trades.json").exists():

@@ -122,6 +122,15 @@ def read_yaml(path: str | Path) -> Mapping[Any, Any]:
     return content
 
 
+def scalar(text: str) -> Any:
+    """What a text says as a single value of a YAML file: 5, 0.2, true, or itself."""
+    try:
+        value = yaml.load(text, _Loader)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return text
+    return text if isinstance(value, Mapping | list) else value
+
+
 def _reason(error: Exception) -> str:
     """What is wrong with a YAML text, and in which line."""
     if isinstance(error, UnicodeDecodeError):

@@ -3,7 +3,7 @@
 Processor time on a month of SPX (20 sessions, 15,620 bars, 235 spreads), event bars / every bar,
 best of 7 to 11. One run: all together 108 / 225 ms; without the bulk preload 108 / 418, with
 backtrader's own orders 123 / 239, with its tick attributes 113 / 222 (noise), with garbage
-collection meanwhile (`runs.replay.no_collection`) 113 / 239, median 149 / 263. An earlier run of
+collection meanwhile (`runs.collection`) 113 / 239, median 149 / 263. An earlier run of
 112 / 217: without the lean advance 110 / 262, without the lean advance_peek 112 / 235, with the
 account told on every bar 113 / 267.
 """

@@ -12,9 +12,9 @@ from bt_gex.trades.records import SpreadTrade, Trade
 GRAVEST_FIRST = (
     "look-ahead", "not deterministic", "no decision",
     "all_winners", "no_drawdown", "instant_exits", "no_bid", "unresolved", "few_trades",
-    "few_sessions", "one_trade", "one_session", "used_up", "depends_on_fills", "mid_fills",
-    "no_commission", "spread_cost", "never_stopped", "idle_stop", "stopped_at_once", "target_lost",
-    "selection", "overfit_winner", "same_trades", "edge", "many_parameters",
+    "few_sessions", "uncertain_total", "one_trade", "one_session", "used_up", "depends_on_fills",
+    "mid_fills", "no_commission", "spread_cost", "never_stopped", "idle_stop", "stopped_at_once",
+    "target_lost", "selection", "overfit_winner", "same_trades", "edge", "many_parameters",
     "missing_data", "no_data", "unpriced", "bad_quotes", "settlement", "clamped", "refused",
 )  # fmt: skip
 

@@ -18,7 +18,8 @@ from bt_gex.config.run_config import RunConfig
 from bt_gex.feeds.view import MarketFeed, clock_of
 from bt_gex.lookahead.target import Target, line_of
 from bt_gex.market.contracts import Spread
-from bt_gex.runs.replay import build, no_collection
+from bt_gex.runs.collection import no_collection
+from bt_gex.runs.replay import build
 from bt_gex.sessions.day import Day
 from bt_gex.strategies.gex import GexStrategy
 from bt_gex.trades.codec import to_json

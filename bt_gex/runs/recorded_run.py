@@ -16,7 +16,7 @@ from bt_gex.recordings.columns import BarColumns, columns_by_symbol, market_sha2
 from bt_gex.recordings.reader import RecordingReader
 from bt_gex.recordings.records import RecordedBar, RecordedEvent, RecordedSession
 from bt_gex.recordings.writer import MemorySink
-from bt_gex.runs.replay import no_collection
+from bt_gex.runs.collection import no_collection
 from bt_gex.runs.replayable import Resolved
 
 CASH = 100_000.0  # of a recording that does not say

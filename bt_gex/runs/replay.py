@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from bt_gex.findings.of_run import findings_of_run
 from bt_gex.market.calendar import Stamps, new_york
 from bt_gex.results.result import RunResult, versions
 from bt_gex.results.statistics import RunStatistics, account_path
+from bt_gex.runs.collection import no_collection
 from bt_gex.runs.schedule import EventSchedule
 from bt_gex.sessions.day import Day, load_day
 from bt_gex.sessions.identity import data_sha256
@@ -121,19 +120,6 @@ def run(
         cerebro.addanalyzer(SessionEnd, report=progress, total=len(days), keep=keep, _name="end")
     with no_collection():
         return cerebro.run()[0]
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """No garbage collection meanwhile: a run leaves its cycles only at its end, and looking for
-    them takes up to a third of its time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def build(

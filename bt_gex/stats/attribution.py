@@ -115,16 +115,21 @@ def score_buckets(scores: Sequence[float], rs: Sequence[float]) -> list[Bucket]:
 
 def range_statistics(sessions: Sequence[SessionRecord]) -> RangeStatistics:
     """Of any sessions, traded or not."""
-    reasons: Counter[str] = Counter(
-        session.reason for session in sessions if session.reason is not None
+    return range_statistics_of(
+        [session.reason for session in sessions], [width_atr(session) for session in sessions]
     )
-    steps = Counter(
-        _step(width, WIDTH_BUCKET) for width in map(width_atr, sessions) if width is not None
-    )
+
+
+def range_statistics_of(
+    reasons_why: Sequence[str | None], widths: Sequence[float | None]
+) -> RangeStatistics:
+    """Of sessions by why each was not traded (None: it was), and its width in ATRs."""
+    reasons: Counter[str] = Counter(reason for reason in reasons_why if reason is not None)
+    steps = Counter(_step(width, WIDTH_BUCKET) for width in widths if width is not None)
     all_steps = range(min(steps), max(steps) + 1) if steps else range(0)
     return RangeStatistics(
-        sessions=len(sessions),
-        traded=len(sessions) - reasons.total(),
+        sessions=len(reasons_why),
+        traded=len(reasons_why) - reasons.total(),
         reasons=most_frequent_first(reasons),
         widths=tuple(
             WidthCount(low=step * WIDTH_BUCKET, high=(step + 1) * WIDTH_BUCKET, count=steps[step])

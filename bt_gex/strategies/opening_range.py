@@ -284,7 +284,7 @@ def day_record(session: SessionRecord) -> RangeDay:
     """The record of a session of the rules."""
     triggers = session.triggers or {}
     return RangeDay(
-        date=session.day,
+        session=session.day,
         or_minutes=session.or_minutes,
         norm_vol=session.norm_vol,
         atr=session.atr,

@@ -11,7 +11,8 @@ from typing import Any
 import backtrader as bt
 
 from bt_gex.config.run_config import RunConfig
-from bt_gex.runs.replay import account_of, build, no_collection, sizer_of
+from bt_gex.runs.collection import no_collection
+from bt_gex.runs.replay import account_of, build, sizer_of
 from bt_gex.sessions.day import Day, LoadParams
 from bt_gex.strategies.gex import GexStrategy
 from bt_gex.sweeps.engines import BacktraderEngine

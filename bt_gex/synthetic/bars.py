@@ -43,10 +43,19 @@ class SyntheticBars(Provider):
 
     provider = "synthetic"
 
-    def __init__(self, symbols: Sequence[str], *, seed: int = 42, tick: float = 0.01) -> None:
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        *,
+        seed: int = 42,
+        tick: float = 0.01,
+        ticks: Mapping[str, float] | None = None,
+    ) -> None:
+        """ticks: of symbols whose tick is another."""
         self._symbols = tuple(sorted(symbols))
         self.seed = seed
         self.tick: float = checked(Tick, tick, "tick")
+        self._ticks = {s: checked(Tick, value, "tick") for s, value in (ticks or {}).items()}
 
     def symbols(self, interval: Interval = "1m") -> tuple[str, ...]:
         """Those it was made for."""
@@ -93,7 +102,7 @@ class SyntheticBars(Provider):
 
     def settings(self, symbol: str, interval: Interval) -> Mapping[str, str | int | float | bool]:
         """What the bars follow from beside symbol and dates."""
-        return {"seed": self.seed, "tick": self.tick}
+        return {"seed": self.seed, "tick": self._ticks.get(symbol, self.tick)}
 
     def is_settled(self, end: date) -> bool:
         """Bars of the future are as settled as those of the past."""
@@ -105,7 +114,8 @@ class SyntheticBars(Provider):
         found: list[tuple[Session, dict[str, Prices]]] = []
         base = FIRST_PRICE
         for session in sessions(start, end):
-            values = session_bars(self.seed, symbol, session, base, self.tick)
+            tick = self._ticks.get(symbol, self.tick)
+            values = session_bars(self.seed, symbol, session, base, tick)
             base = float(values["close"][-1])
             found.append((session, values))
         return found

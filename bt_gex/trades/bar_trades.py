@@ -135,7 +135,7 @@ class RangeDay:
 
     __pydantic_config__: ClassVar = STRICT
 
-    date: date
+    session: date
     or_minutes: Count
     norm_vol: Amount | None
     atr: Amount | None

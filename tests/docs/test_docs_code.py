@@ -33,6 +33,7 @@ PAGES = (
     "README.md",
     "docs/backtrader.md",
     "docs/paper.md",
+    "docs/backtest.md",
     "docs/bars.md",
     "docs/settings.md",
     "docs/sweeps.md",

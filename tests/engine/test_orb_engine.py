@@ -77,7 +77,7 @@ def day_row(day: RangeDay) -> dict[str, Any]:
     triggers = {"long": day.long_trigger, "short": day.short_trigger}
     return rounded(
         {
-            "date": day.date.isoformat(),
+            "date": day.session.isoformat(),
             "or_minutes": day.or_minutes,
             "norm_vol": day.norm_vol,
             "atr": day.atr,
