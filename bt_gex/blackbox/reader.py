@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,7 @@ from bt_gex.sessions.rows import (
     columns_of,
     split_quotes,
 )
+from bt_gex.storage.closing import Closing
 
 _HOP = """
 WITH RECURSIVE hop(t) AS (
@@ -180,7 +180,7 @@ def read_catalogue(connection: Connection, table: str, where: str) -> Catalogue:
     return known
 
 
-class Blackbox:
+class Blackbox(Closing):
     """A recorded market, read-only. Use as a context manager, or close() it."""
 
     def __init__(self, database: str | Path) -> None:
@@ -188,17 +188,6 @@ class Blackbox:
         self._catalogues: Mapping[str, Catalogue] = {}
         self._catalogued: str | None = None  # the state of the file before they were read
         self._lock = Lock()
-
-    def __enter__(self) -> Blackbox:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Release the database."""

@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from bt_gex.blackbox.cache import DayCache, default_folder
@@ -19,6 +18,7 @@ from bt_gex.blackbox.calendar_file import sessions_between
 from bt_gex.blackbox.sqlite_files import state_of
 from bt_gex.market.calendar import Session
 from bt_gex.sessions.rows import SessionRows
+from bt_gex.storage.closing import Closing
 
 if TYPE_CHECKING:
     from bt_gex.blackbox.reader import Blackbox
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 READERS = 2  # sessions read at once; SQLite and sorting leave the interpreter free for each other
 
 
-class Recording:
+class Recording(Closing):
     """A database and the day cache before it. Use as a context manager, or close() it.
 
     database  path of a SQLite blackbox, or any SQLAlchemy URL
@@ -52,17 +52,6 @@ class Recording:
         folder = self._temporary.name if self._temporary else cache or default_folder()
         self._cache = DayCache(Path(folder))
         self._key = str(self.path.resolve()) if self.path else self.name
-
-    def __enter__(self) -> Recording:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Release the database and temporary files."""

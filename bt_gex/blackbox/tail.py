@@ -22,6 +22,7 @@ from bt_gex.blackbox.stamps import stamp_ns
 from bt_gex.errors import DataError
 from bt_gex.market.calendar import Session
 from bt_gex.sessions.growing import SeenRow
+from bt_gex.storage.closing import Closing
 
 LOOK_BACK = 1_000  # ids below the highest that may still be on their way when reading begins
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -39,7 +40,7 @@ class Seen:
     ids: set[int] = field(default_factory=set)
 
 
-class Tail:
+class Tail(Closing):
     """Follows one index through one session. Use as a context manager, or close() it.
 
     Raises DataError when the database cannot be opened or read, or holds something unreadable.
@@ -56,12 +57,6 @@ class Tail:
             kinds = {t: {c["name"]: c["type"] for c in inspector.get_columns(t)} for t in TABLES}
         self._there = {t: [n for n in COLUMNS[t] if n in kinds[t]] for t in TABLES}
         self._as_time = {t: isinstance(kinds[t]["timestamp"], DateTime) for t in TABLES}
-
-    def __enter__(self) -> Tail:
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Release the database."""

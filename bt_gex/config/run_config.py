@@ -165,14 +165,24 @@ class RunConfig:
             indexes=self.indexes,
         )
 
-    def resolved(self) -> dict[str, Any]:
-        """Every setting in plain values, as it is used."""
+    def head(self) -> dict[str, Any]:
+        """What a configuration file begins with: what is replayed, and by which version."""
         return {
             "index": self.index,
             "start": self.start.isoformat(),
             "end": self.end.isoformat(),
             "profile": self.profile,
             "semantics_version": SEMANTICS_VERSION,
+        }
+
+    def changed(self) -> dict[str, Any]:
+        """The settings given, in plain values by dotted name."""
+        return {name: plain_value(value) for name, value in self.settings.items()}
+
+    def resolved(self) -> dict[str, Any]:
+        """Every setting in plain values, as it is used."""
+        return {
+            **self.head(),
             **{name: plain(getattr(self, name)) for name in SECTIONS},
             "index_facts": plain(self.index_spec),
         }

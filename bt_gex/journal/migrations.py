@@ -12,6 +12,7 @@ from sqlalchemy import Connection, inspect, text
 
 from bt_gex.errors import JournalError
 from bt_gex.journal.records import ALGORITHM
+from bt_gex.storage.databases import run_steps
 
 COLUMNS_1 = """
     workspace_id TEXT NOT NULL,
@@ -104,9 +105,4 @@ def version_of(connection: Connection) -> int:
 
 def migrate(connection: Connection) -> None:
     """Run the steps that are missing, in a transaction that holds the writer's lock."""
-    version = version_of(connection)
-    if version == len(STEPS):
-        return
-    for step in STEPS[version:]:
-        step(connection)
-    connection.execute(text(f"UPDATE journal_meta SET schema_version = {len(STEPS)}"))
+    run_steps(connection, STEPS, version_of(connection), "journal_meta")

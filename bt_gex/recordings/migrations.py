@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from sqlalchemy import Connection, inspect, text
 
 from bt_gex.errors import RecordingError
+from bt_gex.storage.databases import run_steps
 
 META = "recordings_meta"
 TYPES: Mapping[str, Mapping[str, str]] = {
@@ -150,9 +151,4 @@ def version_of(connection: Connection) -> int:
 
 def migrate(connection: Connection) -> None:
     """Run the steps that are missing, in a transaction that holds the writer's lock."""
-    version = version_of(connection)
-    if version == len(STEPS):
-        return
-    for step in STEPS[version:]:
-        step(connection)
-    connection.execute(text(f"UPDATE {META} SET schema_version = {len(STEPS)}"))
+    run_steps(connection, STEPS, version_of(connection), META)

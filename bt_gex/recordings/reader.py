@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,6 +21,7 @@ from bt_gex.recordings.records import (
     RecordedSession,
 )
 from bt_gex.recordings.schema import bars, events, replays, sessions
+from bt_gex.storage.closing import Closing
 from bt_gex.storage.databases import Engines, Kind, open_engines, store_error
 
 KIND: Kind[RecordingError] = Kind(
@@ -32,7 +31,7 @@ WAIT_S = 30.0  # several recorders may write to one file
 SILENT_S = 60.0  # without a heartbeat for longer, a recording counts as interrupted
 
 
-class RecordingReader:
+class RecordingReader(Closing):
     """What is recorded in a database; see `store.RecordingStore`, which also writes."""
 
     def __init__(
@@ -47,17 +46,6 @@ class RecordingReader:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def name(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bt_gex.config.run_config import FILLS, FillParams
 from bt_gex.errors import BadValue, UnknownName
@@ -14,12 +14,13 @@ from bt_gex.rules.gex.params import ExitParams
 from bt_gex.stats.breakdown import no_bid
 from bt_gex.stats.summary import most_frequent_first
 from bt_gex.trades.reasons import ExitReason
-from bt_gex.trades.records import SpreadTrade
+from bt_gex.trades.records import SessionSummary, SpreadTrade
 
 if TYPE_CHECKING:
     from bt_gex.results.result import RunResult
     from bt_gex.results.statistics import RunStatistics
 
+Cell = TypeVar("Cell")  # an amount as the kind of report writes it
 NOTHING = "n/a"
 FLAGS = {
     "clamped_value": "on at least one bar the quotes put the spread outside 0 to its width; "
@@ -174,4 +175,16 @@ def verdict(result: RunResult) -> str:
         f"{head}: {gain(totals.total_pnl)} ({signed_pct(totals.return_pct)}), "
         f"{count(totals.total_trades, 'trade')}, {totals.winners:,} won, {totals.losers:,} lost, "
         f"drawdown {dollars(result.statistics.max_drawdown_mtm)} per bar"
+    )
+
+
+def session_cells(row: SessionSummary, pnl: Cell) -> tuple[str | Cell, ...]:
+    """What a table says of a session after its date, the P&L as the caller writes amounts."""
+    return (
+        row.status,
+        f"{row.checks:,}",
+        f"{row.entries:,}",
+        pnl if row.entries else "",
+        "" if row.priced_pct is None else f"{row.priced_pct:.1f} %",
+        "; ".join(row.notes),
     )

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
@@ -162,3 +163,20 @@ def store_error(kind: Kind[E], name: str, error: SQLAlchemyError) -> E:
     if isinstance(error, IntegrityError):
         return kind.busy(f"{name}: another writer was first: {said}; send it again")
     return kind.error(f"{name}: {said}")
+
+
+def run_steps(
+    connection: Connection,
+    steps: Sequence[Callable[[Connection], None]],
+    version: int,
+    meta: str,
+) -> None:
+    """Run the steps of a schema that are missing, and write the version reached.
+
+    meta  the table that holds the version in its only row
+    """
+    if version == len(steps):
+        return
+    for step in steps[version:]:
+        step(connection)
+    connection.execute(text(f"UPDATE {meta} SET schema_version = {len(steps)}"))

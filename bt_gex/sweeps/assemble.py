@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bt_gex.config.ids import SEMANTICS_VERSION
 from bt_gex.config.run_config import plain_value
 from bt_gex.findings.of_claim import ASSUMED
 from bt_gex.findings.of_terms import stop_is_idle
@@ -184,13 +183,9 @@ def best_config(plan: Plan, winner: Variant) -> dict[str, Any]:
     """The winner as a configuration file: where it was found, and every changed setting."""
     base = plan.base
     return {
-        "index": base.index,
-        "start": base.start.isoformat(),
-        "end": base.end.isoformat(),
-        "profile": base.profile,
-        "semantics_version": SEMANTICS_VERSION,
+        **base.head(),
         **({"indexes": dict(base.indexes)} if base.indexes else {}),
-        **{name: plain_value(value) for name, value in base.settings.items()},
+        **base.changed(),
         **winner.overrides,
     }
 

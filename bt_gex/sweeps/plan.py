@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from bt_gex.config.files import ConfigFile, read_yaml, sort_out
 from bt_gex.config.ids import (
-    SEMANTICS_VERSION,
     canonical,
     differing,
     name_of,
@@ -18,7 +17,7 @@ from bt_gex.config.ids import (
     short_hash,
     variant_id,
 )  # fmt: skip
-from bt_gex.config.run_config import RunConfig, plain_defaults, plain_value
+from bt_gex.config.run_config import RunConfig, plain_defaults
 from bt_gex.errors import BadValue
 from bt_gex.stats.objectives import Objective, default_objective, find_objective
 from bt_gex.sweeps.grid import Grid, problem, read_grid
@@ -233,12 +232,8 @@ def plan_to_yaml(plan: Plan) -> dict[str, Any]:
     """The plan in plain values; reading it gives the same variants."""
     base = plan.base
     return {
-        "index": base.index,
-        "start": base.start.isoformat(),
-        "end": base.end.isoformat(),
-        "profile": base.profile,
-        "semantics_version": SEMANTICS_VERSION,
-        "settings": {name: plain_value(value) for name, value in base.settings.items()},
+        **base.head(),
+        "settings": base.changed(),
         **({"indexes": {k: dict(v) for k, v in base.indexes.items()}} if base.indexes else {}),
         "grid": {name: list(values) for name, values in plan.grid.items()},
         "ablation": plan.ablation,

@@ -20,6 +20,7 @@ from bt_gex.reports.words import (
     gain,
     percent,
     ratio,
+    session_cells,
     signed_pct,
     verdict,
     why_no_trades,
@@ -226,15 +227,8 @@ def _print_groups(groups: Mapping[str, Mapping[str, Group]], console: Console) -
 def _print_sessions(sessions: Iterable[SessionSummary], console: Console) -> None:
     table = make_table("Session", "Status", ">Checks", ">Entries", ">P&L", ">Bars priced", "Notes")
     for row in sessions:
-        table.add_row(
-            f"{WEEKDAYS[row.session.weekday()]} {row.session}",
-            row.status,
-            f"{row.checks:,}",
-            f"{row.entries:,}",
-            coloured(row.trades_pnl_dollars) if row.entries else "",
-            "" if row.priced_pct is None else f"{row.priced_pct:.1f} %",
-            "; ".join(row.notes),
-        )
+        name = f"{WEEKDAYS[row.session.weekday()]} {row.session}"
+        table.add_row(name, *session_cells(row, coloured(row.trades_pnl_dollars)))
     if table.row_count:
         console.print(table)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from bt_gex.reports.words import NOTHING, count, dollars, gain, odds, percent, ratio
+from bt_gex.reports.words import NOTHING, Cell, count, dollars, gain, odds, percent, ratio
 from bt_gex.stats.summary import sum_dollars
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from bt_gex.stats.sharpe import SharpeFigures
 
 Rows = list[Sequence[str]]
-Cell = TypeVar("Cell")
 INTERVAL_HEAD = (
     "share of resamples that end below",
     "1 %",

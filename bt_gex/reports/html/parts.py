@@ -19,6 +19,7 @@ from bt_gex.reports.words import (
     gain,
     percent,
     ratio,
+    session_cells,
     signed_pct,
 )
 from bt_gex.stats import breakdown
@@ -283,15 +284,7 @@ def data_words(result: RunResult) -> list[str]:
 def session_rows(result: RunResult) -> Rows:
     """One row a session."""
     return [
-        (
-            row.session.isoformat(),
-            row.status,
-            f"{row.checks:,}",
-            f"{row.entries:,}",
-            gain(row.trades_pnl_dollars) if row.entries else "",
-            "" if row.priced_pct is None else f"{row.priced_pct:.1f} %",
-            "; ".join(row.notes),
-        )
+        (row.session.isoformat(), *session_cells(row, gain(row.trades_pnl_dollars)))
         for row in result.statistics.sessions
     ]
 
