@@ -9,7 +9,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from bt_gex.reports.charts.sweep import sweep_figures
+from bt_gex.reports.charts.sweep import sweep_pictures
 from bt_gex.reports.console.sweep import print_sweep
 from bt_gex.reports.console.walkforward import print_walkforward, walkforward_figure
 from bt_gex.sweeps.plan import read_plan
@@ -40,7 +40,7 @@ def test_the_sweep() -> None:
     assert "12 variants tried: the best made -$1,392.50, the average -$1,900.42" in (
         shown.getvalue().replace("\n", " ")
     )
-    assert len(sweep_figures(found)) == 4
+    assert len(sweep_pictures(found)) == 4
     assert list(verify_sweep(SWEEP)) == []
 
 
