@@ -108,8 +108,10 @@ def backtest(
     as_json: bool,
     **words: Any,
 ) -> None:
-    """Run STRATEGY over the bars of symbols: orb, mean-reversion, breakout-52w-high, or a
-    bt.Strategy of your own as path/to/file.py:Name.
+    """Run a strategy over the bars of symbols.
+
+    STRATEGY is orb, mean-reversion, breakout-52w-high, or a bt.Strategy of your own as
+    path/to/file.py:Name.
 
     The run's folder holds all trades, figures and a folder for each symbol, which bt-gex show,
     report, plot and compare take like any other run.

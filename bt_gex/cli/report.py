@@ -20,7 +20,9 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("-o", "--output", type=FILE, help="HTML file; report.html in that folder.")
 @click.option("--open", "show", is_flag=True, help="Open it in the browser.")
 def report(folder: Path, output: Path | None, show: bool) -> None:
-    """Write a saved run, sweep or walk-forward as one HTML file that opens offline.
+    """Write a saved run, sweep or walk-forward as one HTML page.
+
+    It opens offline.
 
     It says first what to make of the result and what speaks against it. Of a run it
     shows every trade with its path, and costs, once counted; of a sweep heat maps and

@@ -50,7 +50,7 @@ def serve(
     profile: str,
     starting_equity: float,
 ) -> None:
-    """Serve paper execution, policy, run plans and the journal over HTTP.
+    """Serve paper accounts, run plans and the journal over HTTP.
 
     Requests carry the admin token in X-Admin-Token. It is that of BT_GEX_ADMIN_TOKEN, else of a
     file that is made at the first start and that only you can read.
