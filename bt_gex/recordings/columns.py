@@ -84,5 +84,14 @@ def market_sha256(bars: Iterable[RecordedBar]) -> str:
 
 
 def parameters_sha256(values: object) -> str:
-    """The identity of plain values."""
-    return hashlib.sha256(canonical(values).encode()).hexdigest()
+    """The identity of plain values; 30 and 30.0 are one."""
+    return hashlib.sha256(canonical(_as_numbers(values)).encode()).hexdigest()
+
+
+def _as_numbers(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {name: _as_numbers(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_as_numbers(item) for item in value]
+    is_whole = isinstance(value, float) and value.is_integer()
+    return int(value) if is_whole else value  # type: ignore[call-overload]

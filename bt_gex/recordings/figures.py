@@ -17,7 +17,7 @@ from bt_gex.recordings.records import (
     RecordedEvent,
     Totals,
 )
-from bt_gex.recordings.values import iso
+from bt_gex.recordings.values import iso, ns_of
 from bt_gex.trades.codec import Json
 
 TOLERANCE = 1e-9  # up to which two figures are equal
@@ -101,6 +101,19 @@ def _position(entry: RecordedEvent | None, leave: RecordedEvent) -> Position:
         pnl_pct=ended.get("pnl_pct"),
         duration_seconds=ended.get("duration_seconds"),
     )
+
+
+def positions_of_json(events: Iterable[Any]) -> list[dict[str, Json]]:
+    """Positions of events in the form in which a replay stores them."""
+    rows = [
+        RecordedEvent(
+            number, one["event_type"], ns_of(one["timestamp"]), 0, None, one["symbol"],
+            one["event_data"], None, None,
+        )
+        for number, one in enumerate(events)
+        if one["event_type"] in (POSITION_OPENED, POSITION_CLOSED)
+    ]  # fmt: skip
+    return [asdict(position) for position in positions_of(rows)]
 
 
 def figures_of(pnls: Sequence[float]) -> Figures:

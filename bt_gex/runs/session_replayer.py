@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from collections.abc import Mapping
@@ -108,6 +109,13 @@ class SessionReplayer:
             self.store.save_replay(finished(row, result, outcome.events, seconds))
         return result
 
+    def again(self, parameters: Mapping[str, object]) -> SessionReplayer:
+        """A replayer of the same recording, read once for both, with these parameters alone."""
+        other = copy.copy(self)
+        other._modified = {}
+        other.set_parameters(parameters)
+        return other
+
     def market(self) -> RecordedMarket:
         """The recording, read when first asked for."""
         if self._market is None:
@@ -152,7 +160,7 @@ def new_replay(
     recording_id: str,
     strategy_name: str,
     modified: Mapping[str, Json],
-    resolved: Resolved,
+    resolved: Resolved | None,
     description: str | None,
 ) -> RecordedReplay:
     """The row of a replay that begins now."""
@@ -167,7 +175,7 @@ def new_replay(
         created_at=now,
         updated_at=now,
         strategy_name=strategy_name,
-        parameters=dict(resolved.parameters),
+        parameters=dict(resolved.parameters) if resolved else None,
         code_version=metadata.version("bt-gex"),
     )
 
@@ -183,6 +191,7 @@ def result_of(market: RecordedMarket, row: RecordedReplay, outcome: Outcome) -> 
     figures = figures_of([position.pnl for position in positions])
     warnings = list(outcome.warnings)
     comparison = compare(market.events, outcome.events, totals_of_session(market.session))
+    comparison["market_sha256"] = market.sha256
     if market.incomplete:
         warnings.append("the recording is not complete: totals are not compared")
         for name in ("trades_diff", "pnl_diff", "win_rate_diff"):
