@@ -7,6 +7,7 @@ BtGexError
 │   └── NoRecording     no recorded session or replay of that id; also a ValueError
 └── RunError            the request was fine, the world was not     (CLI exit status 1)
     ├── DataError       a database that is missing, foreign or unreadable
+    │   └── Unreachable     a database that cannot be read at the moment, and may be later
     ├── OutputError     a folder or file that cannot be written
     ├── LedgerError     an event that contradicts the account it is booked to
     ├── JournalError    a journal that cannot be opened, read or written
@@ -18,6 +19,8 @@ BtGexError
     │   ├── RecordingBusy   another writer held the database for too long; nothing was written
     │   ├── RecordingFull   no room or no right to write; nothing was written
     │   └── RecordingState  a recording that is not in the state that was asked for
+    ├── SessionError    a live session that cannot be opened, kept or gone on with
+    ├── ProviderError   a source of live quotes that does not answer, or not with quotes
     └── EngineError     backtrader was asked to run in a way that would give wrong results
 """
 
@@ -67,6 +70,10 @@ class DataError(RunError):
     """A blackbox that is missing, is not one, or holds something unreadable."""
 
 
+class Unreachable(DataError):
+    """A database that cannot be read at the moment: busy, or its connection is lost."""
+
+
 class OutputError(RunError):
     """Results could not be written or read."""
 
@@ -109,6 +116,14 @@ class RecordingFull(RecordingError):
 
 class RecordingState(RecordingError):
     """A recording that is still running, unfinished, or has no bars to be replayed from."""
+
+
+class SessionError(RunError):
+    """A live session that cannot be opened, kept or gone on with."""
+
+
+class ProviderError(RunError):
+    """A source of live quotes that does not answer, or not with quotes."""
 
 
 class EngineError(RunError):

@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from bt_gex.blackbox.schema import metadata
 from bt_gex.blackbox.sqlite_files import header_of, read_only_access
-from bt_gex.errors import DataError
+from bt_gex.errors import DataError, Unreachable
 
 # What a replay reads. The recorder writes more; a database without the rest still replays.
 NEEDED = {
@@ -67,6 +67,14 @@ def sqlite_file(database: str | Path) -> Path | None:
     return None if parsed.database in (None, "", ":memory:") else Path(str(parsed.database))
 
 
+def database_name(database: str | Path) -> str:
+    """A database to remember: an absolute path, or a URL without its password."""
+    path = sqlite_file(database)
+    if path is not None:
+        return str(path.resolve())
+    return make_url(str(database)).render_as_string(hide_password=True)
+
+
 @contextmanager
 def reading(engine: Engine, name: str) -> Iterator[Connection]:
     """A connection whose failures become one clear line."""
@@ -76,7 +84,7 @@ def reading(engine: Engine, name: str) -> Iterator[Connection]:
     except SQLAlchemyError as error:
         said = _first_line(error)
         meaning = f"; {MEANING[said]}" if said in MEANING else ""
-        raise DataError(f"{name}: cannot be read: {said}{meaning}") from error
+        raise Unreachable(f"{name}: cannot be read: {said}{meaning}") from error
 
 
 def _from_url(url: str) -> tuple[Engine, str]:

@@ -7,10 +7,11 @@ reading also asks for the ids that were missing below, and the last one goes by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -132,30 +133,29 @@ class Tail(Closing):
     ) -> list[SeenRow]:
         query = self._query(TABLES[table], self._there[table]).where(wanted)
         query = query.where(TABLES[table].c.index_symbol == self.index)
-        known = self._seen[table].ids
+        known, order = self._seen[table].ids, self._order(table)
+        open_ns, close_ns = self.session.open_ns, self.session.close_ns
         found = []
-        for row in connection.execute(query.order_by(TABLES[table].c.id)):
+        for row in map(tuple, connection.execute(query.order_by(TABLES[table].c.id)).fetchall()):
             number = row[0]
             if not isinstance(number, int):
                 raise DataError(f"{self.name}, table {table}: id {number!r} is not a whole number")
-            if number in known:
-                continue
             ns = self._instant(table, row[1])
-            if self.session.open_ns <= ns <= self.session.close_ns:
+            if open_ns <= ns <= close_ns and number not in known:
                 known.add(number)
-                found.append(SeenRow(table, ns, number, self._values(table, row)))
+                found.append(SeenRow(table, ns, number, order((*row, self.index, None))))
         return found
 
     @staticmethod
     def _query(table: Table, there: Sequence[str]) -> Select[Any]:
         return select(table.c.id, table.c.timestamp, *(table.c[n] for n in there if n not in KEY))
 
-    def _values(self, table: str, row: Sequence[Any]) -> tuple[Any, ...]:
-        """All columns of the schema in their order, None where the database has none."""
-        names = [name for name in self._there[table] if name not in KEY]
-        by_name = dict(zip(names, row[2:], strict=True))
-        by_name |= {"timestamp": row[1], "index_symbol": self.index}
-        return tuple(by_name.get(name) for name in COLUMNS[table])
+    def _order(self, table: str) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+        """Puts the columns of a row, its symbol and None into the schema's order; None is what
+        the database has not."""
+        names = ["id", "timestamp", *(name for name in self._there[table] if name not in KEY)]
+        place = {name: n for n, name in enumerate([*names, "index_symbol"])}
+        return itemgetter(*(place.get(name, len(names) + 1) for name in COLUMNS[table]))
 
     def _instant(self, table: str, raw: Any) -> int:
         if raw not in self._stamps:

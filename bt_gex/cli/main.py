@@ -34,6 +34,7 @@ COMMANDS = {
     "paper": "bt_gex.cli.paper",
     "plan": "bt_gex.cli.plan",
     "serve": "bt_gex.cli.serve",
+    "parity": "bt_gex.cli.parity",
 }
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 

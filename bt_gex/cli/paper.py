@@ -8,6 +8,10 @@ from bt_gex.cli.lazy import LazyGroup
 
 # verb -> module that defines a click command of that name, hyphens written as underscores.
 VERBS = {
+    "start": "bt_gex.cli.paper_session",
+    "status": "bt_gex.cli.paper_session",
+    "stop": "bt_gex.cli.paper_session",
+    "report": "bt_gex.cli.paper_session",
     "intent": "bt_gex.cli.paper_account",
     "state": "bt_gex.cli.paper_account",
     "positions": "bt_gex.cli.paper_account",

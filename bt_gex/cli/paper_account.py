@@ -86,7 +86,7 @@ def state(workspace: UUID | None, journal_url: str | None, home: str | None, as_
     from bt_gex.reports.console.run import make_console
 
     with opened_journal(journal_url, home, writes=False) as journal:
-        found = state_answer(journal.state(chosen_workspace(journal, workspace)))
+        found = state_answer(journal.state(chosen_workspace(journal, workspace, home)))
     if as_json:
         click.echo(found.model_dump_json(indent=1))
     else:
@@ -111,7 +111,7 @@ def positions(
     from bt_gex.reports.console.run import make_console
 
     with opened_journal(journal_url, home, writes=False) as journal:
-        held = PaperBroker(journal=journal).positions(chosen_workspace(journal, workspace))
+        held = PaperBroker(journal=journal).positions(chosen_workspace(journal, workspace, home))
     if as_json:
         click.echo(json.dumps([one.model_dump(mode="json") for one in held], indent=1))
     else:
@@ -139,7 +139,7 @@ def reconcile(
     from bt_gex.reports.console.paper import reconciliation_lines
 
     with opened_journal(journal_url, home, writes=True) as journal:
-        found = PaperBroker(journal=journal).reconcile(chosen_workspace(journal, workspace))
+        found = PaperBroker(journal=journal).reconcile(chosen_workspace(journal, workspace, home))
     if as_json:
         click.echo(found.model_dump_json(indent=1))
     else:

@@ -65,15 +65,20 @@ def opened_journal(
         journal.close()
 
 
-def chosen_workspace(journal: Journal, given: UUID | None) -> UUID:
-    """The workspace that was given, else the one that was opened last.
+def chosen_workspace(journal: Journal, given: UUID | None, home: str | None = None) -> UUID:
+    """The workspace that was given, else the newest session's, else the one that was opened last.
 
-    Raises DataError where there is none.
+    home  as it was typed. Raises DataError where there is none.
     """
+    from bt_gex.config.home import home_folder
     from bt_gex.journal.base import ALL_WORKSPACES, Query
+    from bt_gex.live.store import newest_workspace
 
     if given is not None:
         return given
+    of_session = newest_workspace(home_folder(home))
+    if of_session is not None and of_session in journal.workspaces():
+        return of_session
     opened = journal.records(Query(types=("workspace_opened",), newest=True))
     for record in opened:
         if record.workspace_id != str(ALL_WORKSPACES):

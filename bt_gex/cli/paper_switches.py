@@ -47,7 +47,7 @@ def kill_switch(
 
     on = position == "on"
     with opened_journal(journal_url, home, writes=True) as journal:
-        chosen = ALL_WORKSPACES if everywhere else chosen_workspace(journal, workspace)
+        chosen = ALL_WORKSPACES if everywhere else chosen_workspace(journal, workspace, home)
         who = getpass.getuser()
         limits: dict[str, str] = {"all": "all", "entries": "entries"}
         PaperBroker(journal=journal).switch(chosen, on, limits[scope], why=why, who=who)  # type: ignore[arg-type]
@@ -90,6 +90,6 @@ def _set_paused(
     from bt_gex.paper.broker import PaperBroker
 
     with opened_journal(journal_url, home, writes=True) as journal:
-        chosen = chosen_workspace(journal, workspace)
+        chosen = chosen_workspace(journal, workspace, home)
         PaperBroker(journal=journal).pause(chosen, strategy, paused, why=why)
     click.echo(f"strategy {strategy} is {'paused' if paused else 'active'} in {chosen}")

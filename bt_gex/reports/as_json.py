@@ -11,6 +11,8 @@ from bt_gex.sweeps.judged import sweep_findings, walkforward_findings
 from bt_gex.trades.codec import Json, plain, to_json
 
 if TYPE_CHECKING:
+    from bt_gex.live.parity import Parity
+    from bt_gex.live.report import SessionReport
     from bt_gex.lookahead.check import CheckResult, ControlResult
     from bt_gex.results.result import RunResult
     from bt_gex.sweeps.records import InShort
@@ -21,6 +23,21 @@ if TYPE_CHECKING:
 def run_content(result: RunResult, findings: Iterable[Finding]) -> dict[str, Json]:
     """trades.json of a run, and its warnings."""
     return {**json.loads(result.to_json()), "warnings": warnings_of(findings)}
+
+
+def session_content(
+    report: SessionReport,
+    result: RunResult,
+    findings: Iterable[Finding],
+    score: Parity | None,
+) -> dict[str, Json]:
+    """A paper session: what a run prints, and its orders, refusals, data and parity."""
+    return {
+        "session_id": report.session_id,
+        **run_content(result, findings),
+        **{name: value for name, value in to_json(report).items() if name != "session_id"},
+        "parity": to_json(score) if score else None,
+    }
 
 
 def sweep_content(result: SweepResult) -> dict[str, Json]:

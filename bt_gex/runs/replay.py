@@ -23,14 +23,13 @@ from bt_gex.config.run_config import RunConfig
 from bt_gex.feeds.clock import ClockFeed
 from bt_gex.feeds.growing import GrowingClockFeed
 from bt_gex.feeds.legs import SpreadFeed
-from bt_gex.findings.of_run import MISSING_ENDS, findings_of_run
+from bt_gex.findings.of_run import findings_of_run
 from bt_gex.market.calendar import Stamps, new_york
 from bt_gex.results.result import RunResult, versions
 from bt_gex.results.statistics import RunStatistics, account_path
 from bt_gex.runs.collection import no_collection
 from bt_gex.runs.schedule import EventSchedule
 from bt_gex.sessions.day import Day, load_day
-from bt_gex.sessions.gaps import missing_ends_s
 from bt_gex.sessions.identity import data_sha256
 from bt_gex.sizers.gex import FixedContracts, HalfKelly
 from bt_gex.stats.performance import performance
@@ -46,7 +45,6 @@ from bt_gex.strategies.gex import GexStrategy
 from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade
 
 log = logging.getLogger(__name__)
-LONG_GAP_MIN = 60  # at an end of a session; less is not counted
 
 Progress = Callable[[int, int], None]
 UTC_TIME = pa.timestamp("ns", "UTC")
@@ -56,16 +54,12 @@ UTC_TIME = pa.timestamp("ns", "UTC")
 class Live:
     """A session that is under way.
 
-    clock    brings a bar when there is one
-    books    who books the fills
-    balance  of the account at its start, dollars
-    earlier  P&L of the account's trades closed before, dollars a contract
+    clock  brings a bar when there is one
+    books  who books the fills
     """
 
     clock: GrowingClockFeed
     books: Bookkeeper
-    balance: float
-    earlier: tuple[float, ...] = ()
 
 
 def replay(
@@ -112,12 +106,14 @@ def run(
     every_bar: bool = False,
     progress: Progress | None = None,
     keep: bool = True,
+    earlier: tuple[float, ...] = (),
 ) -> Any:
     """Run the strategy over sessions of one index; returns it with its analyzers.
 
-    keep  False releases each session's quotes when it is over, so that memory stays flat
+    keep     False releases each session's quotes when it is over, so that memory stays flat
+    earlier  P&L of trades the account closed before, dollars a contract
     """
-    cerebro = build(config, days, every_bar)
+    cerebro = build(config, days, every_bar, earlier=earlier)
     if progress or not keep:
         cerebro.addanalyzer(SessionEnd, report=progress, total=len(days), keep=keep, _name="end")
     with no_collection():
@@ -130,25 +126,26 @@ def build(
     every_bar: bool = False,
     strategy: type[GexStrategy] | None = GexStrategy,
     live: Live | None = None,
+    earlier: tuple[float, ...] = (),
 ) -> bt.Cerebro:
     """A Cerebro with clock, broker, sizer, strategy and analyzers of a configuration.
 
     strategy  None leaves it, and its sizer, to the caller
     live      what a session that is under way brings instead of recorded sessions
+    earlier   P&L of trades the account closed before, dollars a contract, for the sizer
     """
     cerebro = bt.Cerebro(stdstats=False)
-    account, earlier = account_of(config), {}
+    account = account_of(config)
     if live:
         clock, every_bar = live.clock, True
-        account |= {"cash": live.balance, "bookkeeper": live.books}
-        earlier = {"earlier": live.earlier}
+        account["bookkeeper"] = live.books
     else:
         clock = ClockFeed(days=tuple(days), events=not every_bar)  # type: ignore[call-arg]
     cerebro.adddata(clock)
     cerebro.setbroker(SpreadBroker(**account))
     if strategy is not None:
-        sizer, params = sizer_of(config)
-        cerebro.addsizer(sizer, **params, **(earlier if sizer is HalfKelly else {}))
+        sizer, params = sizer_of(config, earlier)
+        cerebro.addsizer(sizer, **params)
         cerebro.addstrategy(strategy, setup=config.setup, entry=config.entry, exit=config.exit)
     cerebro.addanalyzer(TradeReport, _name="trades")
     cerebro.addanalyzer(Funnel, _name="funnel")
@@ -170,10 +167,12 @@ def account_of(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def sizer_of(config: RunConfig) -> tuple[type[bt.Sizer], dict[str, Any]]:
+def sizer_of(
+    config: RunConfig, earlier: tuple[float, ...] = ()
+) -> tuple[type[bt.Sizer], dict[str, Any]]:
     """The sizer of a configuration, and its parameters."""
     if config.account.sizing == "half-kelly":
-        return HalfKelly, {"kelly": config.kelly}
+        return HalfKelly, {"kelly": config.kelly, "earlier": earlier}
     return FixedContracts, {"quantity": config.account.quantity}
 
 
@@ -327,7 +326,7 @@ def session_summaries(
             bars=day.session.bars,
             priced_pct=_priced_pct(own, looked),
             notes=tuple(_notes(day)),
-            quality={key: count for key, count in sorted(_quality(day).items()) if count},
+            quality={key: count for key, count in sorted(day.counts.items()) if count},
         )
 
 
@@ -335,14 +334,6 @@ def _priced_pct(trades: Sequence[SpreadTrade], bars: int) -> float | None:
     """Share of the bars with an open trade on which it could be priced, percent."""
     unpriced = sum(trade.unpriced_bars for trade in trades)
     return round(100.0 * (1 - unpriced / bars), 2) if bars else None
-
-
-def _quality(day: Day) -> dict[str, int]:
-    """Oddities of the recorded rows, and minutes without a quote at either end of the session."""
-    ends = missing_ends_s(day.gaps, day.session) if day.has_data else (0.0, 0.0)
-    minutes = (int(seconds // 60) for seconds in ends)
-    missing = {name: n for name, n in zip(MISSING_ENDS, minutes, strict=True) if n >= LONG_GAP_MIN}
-    return {**day.counts, **missing}
 
 
 def _notes(day: Day) -> Iterator[str]:

@@ -32,6 +32,7 @@ from bt_gex.sessions.rows import (
     LegRows,
     Quotes,
     Series,
+    SessionRows,
     parsed_chain,
     right_code,
 )
@@ -154,6 +155,36 @@ class GrowingRows:
         no_quotes = not self.legs and not self.unknown
         return no_quotes and not any(history.keys for history in self.tables.values())
 
+    def whole(self) -> SessionRows:
+        """Everything seen, as the rows of a recorded session."""
+        keys = options_of(self)
+        histories = [self.legs[key] for key in keys]
+        count = np.array([0, *(len(history.keys) for history in histories)], dtype=np.int64)
+        stamps = np.array([ns for one in histories for ns, _ in one.keys], dtype=np.int64)
+        bid, ask = (
+            np.array([row[n] for one in histories for row in one.rows], dtype=np.float64)
+            for n in (0, 1)
+        )
+        quotes = Quotes(
+            strikes=np.array([strike for strike, _ in keys], dtype=np.float64),
+            rights=np.array([CODES.index(right) for _, right in keys], dtype=np.int64),
+            first=np.cumsum(count),
+            stamps=stamps,
+            bid=bid,
+            ask=ask,
+            unknown=self.unknown,
+        )
+        tables = {
+            table: series_of(table, history.keys, history.rows)
+            for table, history in self.tables.items()
+        }
+        chains = {}
+        if not self.tables["gex_peaks"].keys:
+            snapshots = self.tables[SNAPSHOTS]
+            for (_, number), row in zip(snapshots.keys, snapshots.rows, strict=True):
+                chains[number] = row[-1] if isinstance(row[-1], str) else None
+        return SessionRows(self.name, self.index_symbol, self.session, tables, quotes, chains)
+
     def as_of(self, ns: int, params: LoadParams) -> SeenAt:
         """What can count at an instant: rows stamped by then, the old ones left out."""
         return SeenAt(self, ns, params)
@@ -184,7 +215,7 @@ class SeenAt:
 
     def options(self) -> list[LegKey]:
         """All options seen quoted: calls by strike, then puts."""
-        return sorted(self._seen.legs, key=lambda key: (CODES.index(key[1]), key[0]))
+        return options_of(self._seen)
 
     def leg(self, key: LegKey) -> LegRows | None:
         """Quotes of one option that are young enough to count; None when it was never quoted."""
@@ -221,14 +252,25 @@ class SeenAt:
             first = min(first, newest)
         elif first:
             first -= 1
-        keys, rows = history.keys[first:last], history.rows[first:last]
-        columns: dict[str, npt.NDArray[Any]] = {
-            "id": np.array([number for _, number in keys], dtype=np.int64)
-        }
-        for n, name in enumerate(names):
-            kind: Any = object if name in TEXT_COLUMNS else np.float64
-            columns[name] = np.array([row[n] for row in rows], dtype=kind)
-        return Series(np.array([ns for ns, _ in keys], dtype=np.int64), columns)
+        return series_of(table, history.keys[first:last], history.rows[first:last])
+
+
+def options_of(seen: GrowingRows) -> list[LegKey]:
+    """All options seen quoted: calls by strike, then puts."""
+    return sorted(seen.legs, key=lambda key: (CODES.index(key[1]), key[0]))
+
+
+def series_of(
+    table: str, keys: Sequence[tuple[int, int]], rows: Sequence[tuple[Any, ...]]
+) -> Series:
+    """Rows of a small table as columns."""
+    columns: dict[str, npt.NDArray[Any]] = {
+        "id": np.array([number for _, number in keys], dtype=np.int64)
+    }
+    for n, name in enumerate(SMALL_TABLES[table]):
+        kind: Any = object if name in TEXT_COLUMNS else np.float64
+        columns[name] = np.array([row[n] for row in rows], dtype=kind)
+    return Series(np.array([ns for ns, _ in keys], dtype=np.int64), columns)
 
 
 @dataclass(slots=True)
