@@ -13,7 +13,11 @@ setup(
     license="GPL-3.0-or-later",
     python_requires=">=3.11",
     packages=find_packages(include=["bt_gex", "bt_gex.*"]),
-    package_data={"bt_gex": ["py.typed"], "bt_gex.reports.html": ["templates/*"]},
+    package_data={
+        "bt_gex": ["py.typed"],
+        "bt_gex.reports.html": ["templates/*"],
+        "bt_gex.web": ["templates/*", "static/*"],
+    },
     install_requires=[
         "adbc-driver-sqlite>=1.0",
         "backtrader>=1.9.78.123",

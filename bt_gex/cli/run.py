@@ -119,7 +119,7 @@ def _run_all(
     from bt_gex.blackbox.recording import Recording
     from bt_gex.findings.analysis import analyse
     from bt_gex.reports.as_json import json_text, run_content
-    from bt_gex.reports.charts.pictures import combined_figure, equity_figure
+    from bt_gex.reports.charts.figures import combined_figure, equity_figure
     from bt_gex.reports.console.run import make_console, print_combined, print_report
     from bt_gex.runs.replay import replay
     from bt_gex.storage.atomic import check_writable, write_text
@@ -181,6 +181,6 @@ def _known_sweep(place: Path) -> dict[str, Any]:
 
 
 def _draw(figure_of: Callable[[Any], Figure], subject: object, path: Path) -> None:
-    from bt_gex.reports.charts.pictures import png_bytes
+    from bt_gex.reports.charts.figures import png_bytes
 
     path.write_bytes(png_bytes(figure_of(subject)))

@@ -50,10 +50,11 @@ def serve(
     profile: str,
     starting_equity: float,
 ) -> None:
-    """Serve paper accounts, run plans and the journal over HTTP.
+    """Serve paper accounts, run plans and the journal in the browser.
 
-    Requests carry the admin token in X-Admin-Token. It is that of BT_GEX_ADMIN_TOKEN, else of a
-    file that is made at the first start and that only you can read.
+    The link that is printed logs a browser in, once. Requests to the API carry the admin token
+    in X-Admin-Token. It is that of BT_GEX_ADMIN_TOKEN, else of a file that is made at the first
+    start and that only you can read.
     """
     try:
         import uvicorn
@@ -81,7 +82,7 @@ def serve(
     if made:
         click.echo(f"admin token, kept in {folder}: {token}")
     shown = f"[{host}]" if ":" in host else host
+    app = create_app(settings)
     click.echo(f"listening on http://{shown}:{port}; Ctrl-C ends it")
-    uvicorn.run(
-        create_app(settings), host=host, port=port, log_level="warning", server_header=False
-    )
+    click.echo(f"log in, once: http://{shown}:{port}/login?code={app.state.access.new_code()}")
+    uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)

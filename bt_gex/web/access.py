@@ -16,6 +16,7 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 SESSION_S = 12 * 3600.0
+REMEMBERED_S = 30 * 24 * 3600.0
 CODE_S = 600.0
 FAILURES, WINDOW_S = 20, 60.0  # so many wrong tokens from one address, then it has to wait
 
@@ -44,9 +45,9 @@ class Access:
         """Compared in constant time."""
         return hmac.compare_digest(given.encode(), self.token.encode())
 
-    def new_session(self) -> str:
+    def new_session(self, length_s: float = SESSION_S) -> str:
         """A random id that opens pages until it expires; only its hash is kept."""
-        return self._made(self._sessions, SESSION_S)
+        return self._made(self._sessions, length_s)
 
     def new_code(self) -> str:
         """A code that logs in once."""
@@ -120,3 +121,24 @@ def require_any(
     access: Access = request.app.state.access
     if not access.is_session(request.cookies.get(access.cookie)):
         require_admin(request, key, bearer)
+
+
+class NotLoggedIn(Exception):
+    """A page was asked for without a session; path: where to go on after logging in."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+def require_session(request: Request) -> None:
+    """The session cookie of a page; without it NotLoggedIn. JSON may be asked for by token."""
+    access: Access = request.app.state.access
+    if access.is_session(request.cookies.get(access.cookie)):
+        return
+    key = request.headers.get("X-Admin-Token")
+    if key is not None and "text/html" not in request.headers.get("accept", ""):
+        require_admin(request, key, None)
+        return
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    raise NotLoggedIn(path if request.method == "GET" else "/")

@@ -8,8 +8,9 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.staticfiles import StaticFiles
 
-from bt_gex.web import execute, intents, journal, problems, run_plans, workspaces
+from bt_gex.web import execute, intents, journal, login, pages, problems, run_plans, workspaces
 from bt_gex.web.access import Access, require_admin, require_any
 from bt_gex.web.guard import Guard
 from bt_gex.web.service import Service
@@ -46,6 +47,9 @@ def create_app(settings: WebSettings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, dependencies=[Depends(require_admin)])
     app.include_router(journal.streams, dependencies=[Depends(require_any)])
+    for router in (login.router, pages.router):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(packages=[("bt_gex.web", "static")]), name="static")
     app.add_middleware(Guard, hosts=settings.allowed_hosts)
     return app
 

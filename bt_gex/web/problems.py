@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import math
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.encoders import jsonable_encoder
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from bt_gex.errors import (
     BtGexError,
@@ -20,6 +23,8 @@ from bt_gex.errors import (
     OutcomeUnknown,
     UsageError,
 )
+from bt_gex.web.access import NotLoggedIn
+from bt_gex.web.templates_env import page
 
 log = logging.getLogger(__name__)
 PROBLEM = "application/problem+json"
@@ -69,13 +74,36 @@ def finite(value: Any) -> Any:
     return value
 
 
+def wants_page(request: Request) -> bool:
+    """Whether a browser asks, to show the answer."""
+    return "text/html" in request.headers.get("accept", "")
+
+
 def install(app: FastAPI) -> None:
     """Answer errors as described."""
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        if wants_page(request):
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"][1:])
+            return page(request, "error.html.jinja", 422, title="Error 422",
+                        detail=f"{place}: {first['msg']}")  # fmt: skip
         detail = finite(jsonable_encoder(error.errors(), custom_encoder={bytes: repr}))
         return JSONResponse({"detail": detail}, 422)
+
+    @app.exception_handler(NotLoggedIn)
+    async def not_logged_in(request: Request, error: NotLoggedIn) -> RedirectResponse:
+        return RedirectResponse(f"/login?{urlencode({'next': error.path})}", 303)
+
+    @app.exception_handler(StarletteHTTPException)
+    async def http(request: Request, error: StarletteHTTPException) -> Response:
+        if not wants_page(request):
+            return await http_exception_handler(request, error)
+        return page(
+            request, "error.html.jinja", error.status_code,
+            title=f"Error {error.status_code}", detail=str(error.detail),
+        )  # fmt: skip
 
     @app.exception_handler(BtGexError)
     async def ours(request: Request, error: BtGexError) -> JSONResponse:

@@ -9,9 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
-from bt_gex.journal.base import ALL_WORKSPACES
+from bt_gex.journal.base import ALL_WORKSPACES, Journal
 from bt_gex.ledger.events import Scope
 from bt_gex.paper.answers import PaperState
+from bt_gex.paper.broker import PaperBroker
 from bt_gex.paper.requests import Strict
 from bt_gex.web.answers import documented
 from bt_gex.web.service import TheBroker, TheJournal
@@ -68,6 +69,11 @@ def pause(workspace_id: UUID, request: PauseRequest, broker: TheBroker) -> Paper
     """Pause a strategy of an account, or let it go on."""
     broker.pause(workspace_id, request.strategy_entity_id, request.paused, why=request.why)
     return broker.state(workspace_id)
+
+
+def workspace_rows(journal: Journal, broker: PaperBroker) -> list[WorkspaceRow]:
+    """Every account, in the order of its id."""
+    return [_row(broker.state(name)) for name in journal.workspaces() if name != ALL_WORKSPACES]
 
 
 def _row(state: PaperState) -> WorkspaceRow:

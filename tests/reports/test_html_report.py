@@ -19,8 +19,8 @@ from bt_gex.blackbox.writer import new_file
 from bt_gex.config.run_config import RunConfig
 from bt_gex.findings.analysis import analyse
 from bt_gex.market.settlement import Settlement
-from bt_gex.reports.charts.pictures import figure_by_name, picture_bytes
-from bt_gex.reports.charts.run import PICTURES
+from bt_gex.reports.charts.figures import figure_by_name, picture_bytes
+from bt_gex.reports.charts.run import FIGURES
 from bt_gex.reports.console.run import make_console, print_report
 from bt_gex.reports.html.intervals import cost_sentences
 from bt_gex.reports.html.page import html_report
@@ -165,7 +165,7 @@ def test_every_kind_of_run(kind: str, runs: dict[str, Callable[[], RunResult]]) 
     assert set(re.findall(r"https?://[\w./-]+", text)) <= {
         "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
     }  # fmt: skip
-    for name in ("equity", *PICTURES, f"session:{MONDAY}"):
+    for name in ("equity", *FIGURES, f"session:{MONDAY}"):
         assert picture_bytes(figure_by_name(result, name), ".png").startswith(b"\x89PNG")
         assert b"<svg" in picture_bytes(figure_by_name(result, name), ".svg")
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from browsers import browser
 from reports.test_html_report import Page
 from reports.test_sweep_reports import BEST, ODDS, SUMMARY
 from sweeps.planted import DATES, GRID, SETTINGS, planted_market
@@ -27,6 +26,7 @@ from bt_gex.sweeps.sweep import SweepOptions, run_sweep
 from bt_gex.sweeps.walkforward import run_walkforward
 from bt_gex.sweeps.walkforward_result import WalkForward
 
+__all__ = ["browser"]
 SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "0.1.0"
 HOW = SweepOptions(workers=1, use_cache=False)
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
@@ -194,25 +194,6 @@ def test_the_line_of_a_window_by_hand() -> None:
 
 
 # ---------------------------------------------------------------------------------- in a browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    pytest.importorskip("selenium")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    chromium, driver_path = (shutil.which(name) for name in ("chromium", "chromedriver"))
-    if not (chromium and driver_path):
-        pytest.skip("no chromium and chromedriver on this machine")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for switch in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(driver_path))
-    yield driver
-    driver.quit()
 
 
 @pytest.mark.parametrize("number", [0, 1])
