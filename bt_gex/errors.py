@@ -5,7 +5,7 @@ BtGexError
 │   ├── UnknownName     no such setting, index, profile, …; names the nearest one
 │   ├── BadValue        right name, wrong type or out of range; says the range
 │   └── NoRecording     no recorded session or replay of that id; also a ValueError
-└── RunError            the request was fine, the world was not     (CLI exit status 1)
+└── RunError            a valid request that cannot be carried out (CLI exit status 1)
     ├── DataError       a database that is missing, foreign or unreadable
     │   └── Unreachable     a database that cannot be read at the moment, and may be later
     ├── OutputError     a folder or file that cannot be written
@@ -37,7 +37,7 @@ class BtGexError(Exception):
 
 
 class UsageError(BtGexError):
-    """The request itself cannot be met."""
+    """The request itself cannot be fulfilled."""
 
 
 class UnknownName(UsageError):

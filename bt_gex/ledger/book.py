@@ -152,7 +152,7 @@ def _mark(marks: Mapping[str, Decimal], name: str) -> Decimal:
 
 
 def fresh_book(starting_equity: Decimal | float | str) -> Book:
-    """An account nothing has happened to."""
+    """A new account."""
     equity = amount(starting_equity, "starting equity")
     return Book(equity, equity, ZERO, equity, {}, {}, 0, 0)
 

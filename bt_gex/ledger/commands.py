@@ -76,7 +76,7 @@ class Execute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settle:
-    """Settle an open spread in cash. value: points it is worth; None takes the entry back."""
+    """Settle an open spread in cash. value: points it is worth; None reverses the entry."""
 
     position_id: str
     value: float | None

@@ -138,7 +138,7 @@ class SpreadFilled:
 
     net   points, positive when received: the credit of an opening, minus the cost of a close
     fees  dollars of this side, not rounded; 0 at a settlement
-    kind  trade; settlement at the close; void: it cannot be settled, the entry is taken back
+    kind  trade; settlement at the close; void: it cannot be settled, the entry is reversed
     legs  may be empty where nothing is journaled
     """
 

@@ -99,7 +99,7 @@ class LedgerState:
 
 
 def fresh_state(workspace_id: UUID, starting_equity: Decimal | float | str) -> LedgerState:
-    """A workspace nothing has happened to; its first event is still to come."""
+    """A workspace before its first event."""
     return LedgerState(workspace_id, 0, fresh_book(starting_equity))
 
 
@@ -198,5 +198,5 @@ def _day_after(state: LedgerState, book: Book, at: datetime) -> Day | None:
 
 
 def _percent(part: Decimal, whole: Decimal) -> Decimal:
-    """Part in percent of the whole; a loss on an account that is worth nothing is all of it."""
+    """Part in percent of the whole; a loss on an account worth nothing counts as 100 %."""
     return divide(multiply(part, HUNDRED), whole) if whole > 0 else HUNDRED

@@ -68,7 +68,7 @@ def new_york(ns: int) -> datetime:
 
 
 def sessions(start: date, end: date) -> list[Session]:
-    """All sessions from start to end, both inclusive; weekends and holidays are none."""
+    """All sessions from start to end, both inclusive; weekends and holidays are not sessions."""
     if end < start:
         raise BadValue(f"end {end} lies before start {start}; give an end on or after the start")
     if start.year < FIRST_YEAR or end.year > LAST_YEAR:
@@ -99,7 +99,7 @@ def _computed(year: int) -> tuple[Session, ...]:
 
     first, last = date(year, 1, 1), date(year, 12, 31)
     try:
-        with warnings.catch_warnings():  # its own use of pandas is not our users' concern
+        with warnings.catch_warnings():  # warns of its own use of pandas, which users cannot change
             warnings.simplefilter("ignore")
             calendar = exchange_calendars.get_calendar(EXCHANGE, start=first, end=last)
     except ValueError as error:

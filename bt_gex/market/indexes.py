@@ -41,7 +41,7 @@ BUILT_IN: Mapping[str, Index] = {"SPX": SPX, "NDX": NDX}
 def find_index(symbol: str, extra: Mapping[str, Index] | None = None) -> Index:
     """The index of that symbol, a user's entry before a built-in one.
 
-    Raises UnknownName: an index without a strike grid cannot be traded by guesswork.
+    Raises UnknownName: an index without a strike grid cannot be traded.
     BadValue: something else in the place of a symbol.
     """
     if not isinstance(symbol, str):

@@ -16,11 +16,11 @@ from bt_gex.market.calendar import NS, Stamps
 Prices = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
-CLAMP_TOLERANCE = 1e-9  # what floating point alone can put a value outside its bounds by
+CLAMP_TOLERANCE = 1e-9  # most by which rounding alone can put a value outside its bounds
 
 
 def newest_row(stamps: Stamps, grid: Stamps, max_age_s: float) -> Rows:
-    """For each instant of the grid the newest row at or before it; -1 when none is young enough.
+    """For each instant of the grid the newest row at or before it; -1 when none is recent enough.
 
     stamps must ascend; of equal stamps the last row counts. A row exactly max_age_s old is usable.
     """
@@ -32,7 +32,7 @@ def newest_row(stamps: Stamps, grid: Stamps, max_age_s: float) -> Rows:
 
 
 def as_of(stamps: Stamps, values: Prices, grid: Stamps, max_age_s: float) -> Prices:
-    """The newest value at each instant of the grid, NaN when there is none young enough."""
+    """The newest value at each instant of the grid, NaN when there is none recent enough."""
     return at_rows(values, newest_row(stamps, grid, max_age_s))
 
 
@@ -68,7 +68,7 @@ def spread_value(mids: Sequence[Any], sides: Sequence[int]) -> Any:
 
 
 def clamp(value: float, width: float) -> float:
-    """A spread is worth at least nothing and at most its width."""
+    """The value clamped to 0 … width."""
     return min(max(value, 0.0), width)
 
 

@@ -1,8 +1,9 @@
 """Breakout above the 52-week high: buy above the highest high of the bars before, sell at the end
 of the session.
 
-One evaluation of one symbol at the close of a bar: what is known in, a `BreakoutDecision` out. An
-exit is decided before anything that could block it: missing history, a bad price, a full book.
+One evaluation of one symbol at the close of a bar: its input is what is known, its result a
+`BreakoutDecision`. An exit is decided before anything that could block it: missing history, a bad
+price, too many open positions.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class MeanReversionParams:
     entry_rule           band_and_rsi: both; two_of_three: of band, RSI and volume
     target_mode          bb_middle: the middle band at the signal bar
     fill                 next_open: at the symbol's next open; close: at the signal bar's close,
-                         which nobody could have traded
+                         at which nothing can be traded
     max_holding_minutes  none: until stop, target or the end of the bars
     stop_first           whether the stop counts where stop and target lie in one bar
     """
@@ -95,7 +95,7 @@ class Indicators(NamedTuple):
 def indicators_of(
     closes: Sequence[float], volumes: Sequence[float], params: MeanReversionParams
 ) -> Indicators | None:
-    """From the windows alone, so that no rounding piles up over a long stream."""
+    """From the windows alone, so that rounding errors do not accumulate over a long stream."""
     if len(closes) < max(params.bb_period, params.rsi_period + 1):
         return None
     recent = list(closes)

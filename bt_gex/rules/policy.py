@@ -186,7 +186,7 @@ class StructuralSizing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyDecision:
-    """What the rules said together. modified_quantity: None leaves the intent's own."""
+    """The combined result of the rules. modified_quantity: None leaves the intent's own."""
 
     approved: bool
     reason: str

@@ -1,5 +1,4 @@
-"""Checked parameter sets: a wrong name is answered with the nearest right one, a wrong value with
-what is allowed."""
+"""Checked parameter sets: errors give the nearest name, or the values allowed."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class RangeStatistics:
 def factor_effects(
     rs: Sequence[float], active: Sequence[Collection[str]], factors: Iterable[str]
 ) -> list[FactorEffect]:
-    """One row a factor; `active`: the factors that spoke for each trade."""
+    """One row a factor; `active`: the active factors of each trade."""
     return [_effect(rs, active, factor) for factor in factors]
 
 

@@ -156,7 +156,7 @@ class FullProfits:
 
 
 def full_profits(trades: Sequence[SpreadTrade]) -> FullProfits:
-    """A value that had to be clamped, or rests on a leg without a bid, is no such end."""
+    """A value that had to be clamped, or rests on a leg without a bid, does not count."""
     done = resolved(trades)
     if not done:
         return FullProfits(None, None)

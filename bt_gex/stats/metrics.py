@@ -62,7 +62,7 @@ def sharpe(equity: npt.ArrayLike) -> float | None:
     """Mean over population deviation of the step returns of an account, not annualised.
 
     None with fewer than three values, where all steps are equal, and where the account is ever
-    zero or below: a return on nothing is no number.
+    zero or below: a return on zero is undefined.
     """
     values = np.asarray(equity, dtype=np.float64)
     if len(values) < 3 or (values <= 0).any():

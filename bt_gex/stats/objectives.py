@@ -1,4 +1,4 @@
-"""What the best variant of a sweep is best in, and how variants are ranked by it."""
+"""Objectives of a sweep: what its variants are ranked by."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def check_writable(folder: Path) -> None:
 def replace_folder(work: Path, target: Path, old: Path) -> None:
     """Put a finished folder in the place of another, which goes to `old`; never a mixture of both.
 
-    Whatever stops it, Ctrl-C too, one of the two is there.
+    If it is interrupted, by Ctrl-C too, one of the two is there.
     """
     if not target.exists():
         os.rename(work, target)

@@ -1,4 +1,4 @@
-"""Connections a store can trust: what SQLite and PostgreSQL need so that a commit is durable.
+"""Database connections: what SQLite and PostgreSQL need so that a commit is durable.
 
 SQLite    writers begin with BEGIN IMMEDIATE, so that two of them wait instead of failing;
           synchronous FULL, read back. WAL only from SQLite 3.51.3 on: before it, two connections

@@ -23,7 +23,7 @@ def first_line(error: Exception) -> str:
 
 
 def refuse_constant(word: str) -> None:
-    """What json calls for NaN and Infinity."""
+    """Called by json for NaN and Infinity."""
     raise ValueError(f"{word} is not a number")
 
 

@@ -54,7 +54,7 @@ class Schema:
 
 
 def note_unknown(names: Iterable[object], known: Iterable[object], file: str) -> None:
-    """Say in the log which keys are passed over."""
+    """Log the keys that are ignored."""
     unknown = sorted({str(name) for name in names} - {str(name) for name in known})
     if unknown:
         log.info("%s: passed over, as this version does not know it: %s", file, ", ".join(unknown))

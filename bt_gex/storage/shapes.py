@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from bt_gex.errors import BadValue
 
-MOST = 1e15  # dollars or points beyond this are no amounts
+MOST = 1e15  # largest amount read, dollars or points
 
 
 def _aware(text: str) -> str:

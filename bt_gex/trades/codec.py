@@ -50,7 +50,7 @@ def plain(value: object) -> Json:
 
 
 def from_json(kind: type[T], text: str | bytes, what: str) -> T:
-    """A record, or a list of them, from JSON; keys a record does not have are passed over.
+    """A record, or a list of them, from JSON; keys that a record does not have are ignored.
 
     what  names the source in the message. Raises BadValue with the first fault.
     """

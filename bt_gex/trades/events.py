@@ -61,7 +61,7 @@ class OrderSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelSent:
-    """Somebody asks for an order to be cancelled."""
+    """A request to cancel an order."""
 
     at_ns: int
     instrument: str
@@ -113,7 +113,7 @@ class SpreadClosed:
 class SpreadSettled:
     """A spread that was open at the close was settled in cash.
 
-    value, pnl_dollars  None without a settlement price: the entry is taken back
+    value, pnl_dollars  None without a settlement price: the entry is reversed
     source              of the settlement price, see `market.settlement`
     """
 
@@ -195,7 +195,7 @@ class BarStopMoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarTradeClosed:
-    """Nothing is left of a position."""
+    """A position is closed."""
 
     at_ns: int
     trade: BarTrade
@@ -247,10 +247,10 @@ class ExecutionStream:
             self.subscribe(kind, listener)
 
     def listened_to(self, kind: type[Event]) -> bool:
-        """Whether anybody listens to this kind; an event for nobody need not be made."""
+        """Whether anybody listens to this kind; an event without a listener need not be made."""
         return kind in self._listeners
 
     def publish(self, event: Event) -> None:
-        """Tell everybody who listens to this kind of event."""
+        """Call the listeners of this kind of event."""
         for listener in self._listeners.get(type(event), ()):
             listener(event)

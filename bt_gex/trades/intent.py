@@ -1,4 +1,4 @@
-"""What somebody wants traded: an intent, before any policy, price or order."""
+"""An intent: a request to trade, before any policy, price or order."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ OPENING = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A wish to trade, as it was received.
+    """A request to trade, as it was received.
 
     quantity     units, or contracts of a spread; None on a close means all of it
     price        points or dollars a unit the sender expects; not the fill

@@ -32,7 +32,7 @@ class SkipKind(StrEnum):
 
 
 class ExitReason(StrEnum):
-    """Why a trade ended; a strategy of somebody else's may give other texts."""
+    """Why a trade ended; a user's strategy may give other texts."""
 
     PROFIT_TARGET = "Profit Target"
     EMERGENCY_STOP = "Emergency Stop"

@@ -1,4 +1,4 @@
-"""The records all parts speak in: a trade, a check, a session.
+"""The records that all parts exchange: a trade, a check, a session.
 
 Field names are the names of the stored keys. Prices are points per unit of underlying, money is
 dollars, instants are aware and UTC; None is not known. Their JSON and Arrow forms are derived by
@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, Le, MinLen
 
 from bt_gex.market.contracts import Strategy
 
-MOST = 1e15  # dollars or points beyond this are no amounts
+MOST = 1e15  # largest amount read, dollars or points
 Amount = Annotated[float | int, Ge(-MOST), Le(MOST)]  # read as it was written: 5 or 5.0
 Count = Annotated[int, Ge(0), Le(10**9)]
 
@@ -157,7 +157,7 @@ class SessionSummary:
     trades_pnl_dollars  of the resolved trades
     bars                30-second bars of the session
     priced_pct          share of the bars with an open trade on which it could be priced, percent
-    quality             oddities of the recorded rows, counted by name
+    quality             irregular recorded rows, counted by name
     """
 
     __pydantic_config__: ClassVar = STRICT

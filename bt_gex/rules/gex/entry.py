@@ -129,7 +129,7 @@ def missing_input(spot: float, vix: float, pin: float) -> int:
 
 
 def refused_unpriced(narrowest: float, open_positions: int, max_open: int) -> int:
-    """What speaks against a spread whatever its price, as a kind; its narrower width in points."""
+    """Why a spread is refused whatever its price, as a kind; its narrower width in points."""
     if narrowest <= 0:
         return ZERO_WIDTH
     if open_positions >= max_open:
@@ -138,7 +138,7 @@ def refused_unpriced(narrowest: float, open_positions: int, max_open: int) -> in
 
 
 def refused_credit(credit: float, width: float, minimum: float) -> int:
-    """What speaks against a credit, as a kind; points. A minimum of 0 is none."""
+    """Why a credit is refused, as a kind; points. A minimum of 0 is none."""
     if credit <= TOLERANCE:
         return CREDIT_NOT_POSITIVE
     if credit >= width - TOLERANCE:

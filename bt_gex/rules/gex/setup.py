@@ -1,6 +1,7 @@
 """Which spread to sell, given the pin, the index price and the VIX.
 
-Price is drawn to the pin: on the pin sell both sides, above it sell calls, below it sell puts.
+The index price is expected to move to the pin: on it both sides are sold, above it calls, below it
+puts.
 """
 
 from __future__ import annotations

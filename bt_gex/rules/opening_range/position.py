@@ -71,7 +71,7 @@ class Position:
 
     @property
     def is_closed(self) -> bool:
-        """Nothing is left."""
+        """Nothing is left open."""
         return self.remaining <= TOLERANCE
 
     def manage(self, bar: Bar, atr: float | None) -> list[Event]:
