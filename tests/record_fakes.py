@@ -24,7 +24,7 @@ from bt_gex.stats.summary import (
     grouped,
     summarise,
 )
-from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade
+from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade, UnpricedBars
 
 
 def fake_trade(order_id: str = "SPX-1", **plain: Any) -> SpreadTrade:
@@ -60,7 +60,7 @@ def fake_trade(order_id: str = "SPX-1", **plain: Any) -> SpreadTrade:
         "clamped_bars": 0,
         "spot_exit": 6960.5,
         "vix_exit": 15.01,
-        "leg_quotes": [[5.1, 5.3, 5.4, 5.6], [2.55, 2.75, 2.8, 3.0]],
+        "leg_quotes": [[5.1, 5.3, 5.4, 5.6, 4.0, 6.0], [2.55, 2.75, 2.8, 3.0, 4.0, 6.0]],
         **plain,
     }
     return spread_trade(values)
@@ -145,6 +145,7 @@ FUNNEL = Funnel(
         "SPX 55pts from pin": 1,
     },
     unpriced_bars=0,
+    unpriced_by_kind=UnpricedBars(),
     clamped=0,
     unresolved=0,
 )

@@ -40,6 +40,7 @@ EXACT = (
     "pin",
 )
 CLOSE = ("entry_credit", "exit_value", "pnl_percent", "time_alive_minutes", "width")
+COUNTS = ("unpriced_bars", "unpriced_by_kind")
 CENTS = ("pnl_dollars", "commission_dollars", "mae_dollars", "mfe_dollars", "max_loss_dollars")
 
 
@@ -64,7 +65,7 @@ def assert_same(ours: RunResult, theirs: Any) -> None:
     for trade, oracle in zip(trades_of(ours), theirs.trades, strict=True):
         where = (trade["order_id"], trade, oracle)
         assert list(trade["strikes"]) == list(oracle["strikes"]), where
-        for name in EXACT:
+        for name in (*EXACT, *COUNTS):
             assert trade[name] == oracle[name], (name, *where)
         for name in CLOSE:
             assert trade[name] == pytest.approx(oracle[name], abs=1e-6), (name, *where)
@@ -115,6 +116,10 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "entry.min_credit": (0.5, 1.0),
     "data.quote_max_age_s": (45, 300),
     "data.context_max_age_s": (600, 7200),
+    "data.one_sided_max_ask": (None, 0.05, 1.0),
+    "data.max_spread_pct": (8, 60),
+    "data.max_leg_age_gap_s": (0, 31, 62),
+    "data.trade_contradictions": (True,),
     "account.quantity": (2, 7),
     "account.balance": (1000, 5000),
 }

@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 import backtrader as bt
 import numpy as np
-import numpy.typing as npt
 
 from bt_gex.feeds.legs import SpreadFeed
 from bt_gex.market.calendar import NS, Stamps, utc
 from bt_gex.market.contracts import Leg, Spread
 from bt_gex.market.money import rounded, to_cents
 from bt_gex.market.quotes import Prices
-from bt_gex.sessions.day import Day
+from bt_gex.rules.gex.entry import AGES_APART, CONTRADICTORY, KINDS, NO_QUOTE, PASSED
+from bt_gex.sessions.day import NO_STAMP, Day, SpreadPath
 from bt_gex.trades.events import EntryFacts, SpreadClosed, SpreadOpened, SpreadSettled
 from bt_gex.trades.reasons import ExitReason, TradeFlag
-from bt_gex.trades.records import LegQuotes, SpreadTrade
+from bt_gex.trades.records import LegQuotes, SpreadTrade, UnpricedBars
 from bt_gex.trades.values import known
 
 
@@ -69,8 +69,7 @@ class TradeReport(bt.Analyzer):
                 day=feed.day,
                 spread=feed.spread,
                 rows=(entry_row, row),
-                values=feed.value,
-                clamped=feed.clamped,
+                path=feed.path,
                 credit=entry.credit,
                 facts=entry.facts or EntryFacts(),
                 end=event,
@@ -109,16 +108,14 @@ def closed_trade(
     day: Day,
     spread: Spread,
     rows: tuple[int, int],
-    values: Prices,
-    clamped: npt.NDArray[np.bool_],
+    path: SpreadPath,
     credit: float,
     facts: EntryFacts,
     end: SpreadClosed | SpreadSettled,
 ) -> SpreadTrade:
     """The record of a trade.
 
-    rows     of entry and exit on the session's grid
-    values   of the spread on that grid, points; clamped: where they had to be
+    rows  of entry and exit on the session's grid, which `path` is on
 
     leg_quotes has bid and ask at entry, then at exit, of each leg of the spread; none at exit for
     a trade settled at the close, whose spot_exit is what it settled on.
@@ -126,7 +123,7 @@ def closed_trade(
     entered, until = rows
     settled = isinstance(end, SpreadSettled)
     dollars = float(day.index.multiplier * end.quantity)
-    lived = life(values[entered : until + 1], clamped[entered : until + 1], credit, end)
+    lived = life(path.part(slice(entered, until + 1)), credit, end)
     alive_s = float(day.grid[until] - day.grid[entered]) / NS
     percent = None if end.value is None else 100.0 * (credit - end.value) / credit
     spot_exit = day.settlement().price if settled else float(day.spot[until])
@@ -157,7 +154,8 @@ def closed_trade(
         mfe_dollars=to_cents(lived.best * dollars),
         max_loss_dollars=to_cents((spread.width - credit) * dollars),
         flags=flags_of(lived, end),
-        unpriced_bars=lived.unpriced,
+        unpriced_bars=lived.unpriced_bars,
+        unpriced_by_kind=lived.unpriced,
         clamped_bars=lived.clamps,
         spot_exit=known(spot_exit),
         vix_exit=known(float(day.vix[until])),
@@ -172,38 +170,46 @@ class Life(NamedTuple):
 
     worst: float
     best: float
-    unpriced: int
+    unpriced_bars: int
+    unpriced: UnpricedBars
     clamps: int
 
 
-def life(
-    values: Prices, clamped: npt.NDArray[np.bool_], credit: float, end: SpreadClosed | SpreadSettled
-) -> Life:
-    """What happened to a trade, by its values from the entry bar to the exit."""
+def life(path: SpreadPath, credit: float, end: SpreadClosed | SpreadSettled) -> Life:
+    """What happened to a trade, by its path from the entry bar to the exit."""
     settled = isinstance(end, SpreadSettled)
-    bars = values[1 : -1 if settled else None]  # the bars on which the exit rules were evaluated
-    marks = values[:-1] if settled else values
+    # the bars on which the exit rules were evaluated
+    kinds = np.bincount(path.unpriced[1 : -1 if settled else None], minlength=len(KINDS) + 1)
+    marks = path.value[:-1] if settled else path.value
     if settled and end.value is not None:
         marks = np.append(marks, end.value)
     profits = credit - marks[~np.isnan(marks)]
     return Life(
         worst=float(profits.min()),
         best=float(profits.max()),
-        unpriced=int(np.count_nonzero(np.isnan(bars))),
-        clamps=int(np.count_nonzero(clamped)),
+        unpriced_bars=int(kinds[PASSED + 1 :].sum()),
+        unpriced=UnpricedBars(
+            no_quote=int(kinds[NO_QUOTE]),
+            leg_ages_apart=int(kinds[AGES_APART]),
+            contradictory=int(kinds[CONTRADICTORY]),
+        ),
+        clamps=int(np.count_nonzero(path.clamped)),
     )
 
 
 def leg_quotes(day: Day, leg: Leg, entered: int, until: int | None) -> LegQuotes:
-    """Bid and ask of a leg on the bars of entry and exit."""
+    """Bid and ask of a leg on the bars of entry and exit, and how old they were."""
     quotes = day.leg(leg.strike, leg.right)
-    entry, leave = (
-        (None, None)
-        if row is None
-        else (known(float(quotes.bid[row])), known(float(quotes.ask[row])))
-        for row in (entered, until)
-    )
-    return LegQuotes(*entry, *leave)
+
+    def at(row: int | None) -> tuple[float | None, float | None, float | None]:
+        if row is None:
+            return None, None, None
+        stamp = int(quotes.stamps[row])
+        age_s = None if stamp == NO_STAMP else round((int(day.grid[row]) - stamp) / NS, 3)
+        return known(float(quotes.bid[row])), known(float(quotes.ask[row])), age_s
+
+    (bid_entry, ask_entry, age_entry), (bid_exit, ask_exit, age_exit) = at(entered), at(until)
+    return LegQuotes(bid_entry, ask_entry, bid_exit, ask_exit, age_entry, age_exit)
 
 
 def exit_reason(end: SpreadClosed | SpreadSettled) -> str:
@@ -217,7 +223,7 @@ def flags_of(lived: Life, end: SpreadClosed | SpreadSettled) -> tuple[TradeFlag,
     """What is odd about a trade."""
     source = end.source if isinstance(end, SpreadSettled) else ""
     flags = {
-        TradeFlag.UNPRICED_BARS: lived.unpriced > 0,
+        TradeFlag.UNPRICED_BARS: lived.unpriced_bars > 0,
         TradeFlag.CLAMPED_VALUE: lived.clamps > 0,
         TradeFlag.CLAMPED_EXIT: isinstance(end, SpreadClosed) and end.clamped,
         TradeFlag.PARITY_SETTLEMENT: source == "parity",

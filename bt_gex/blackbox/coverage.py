@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,9 @@ from bt_gex.blackbox.quote_widths import bands_of
 from bt_gex.blackbox.reader import Blackbox
 from bt_gex.errors import DataError
 from bt_gex.market.calendar import NEW_YORK, NS, Session, instant_ns, new_york, sessions
+from bt_gex.market.contracts import Right
 from bt_gex.market.indexes import BUILT_IN, Index
-from bt_gex.market.quotes import Prices
+from bt_gex.market.quotes import Prices, QuoteLimits, contradictory
 from bt_gex.market.settlement import PARITY_WINDOW
 from bt_gex.rules.gex.exits import end_of_day_ns
 from bt_gex.sessions.day import Day, LoadParams, load_day, on_grid
@@ -206,8 +208,13 @@ def measure(
     quotes = split_quotes(inside[QUOTES])
     legs = dict(quotes.items())
     counts["no such option"] = quotes.unknown
+    limits = params.load.limits(index)
     for leg in legs.values():
-        describe(leg, counts)
+        describe(leg, counts, limits)
+    level = _level(known)
+    near = near_strikes(legs, level)
+    age_s = params.load.quote_max_age_s
+    counts["contradictory verticals"] = contradictory_verticals(legs, near, session, age_s, limits)
     stamps = np.unique(inside[QUOTES].stamps)
     strikes = [strike for strike, _ in legs]
     return SessionCoverage(
@@ -219,7 +226,7 @@ def measure(
         last_quote_ns=int(stamps[-1]) if len(stamps) else None,
         cadence_s=float(np.median(np.diff(stamps))) / NS if len(stamps) > 1 else None,
         gaps=find_gaps(stamps, session),
-        bars_priced=bars_priced(legs, _level(known), session, params.load.quote_max_age_s),
+        bars_priced=bars_priced(legs, level, session, age_s, limits),
         strikes=(min(strikes), max(strikes), len(set(strikes))) if strikes else None,
         checks=_checks(session, known, params),
         pins=known.peaks if known else "none",
@@ -235,11 +242,15 @@ def measure(
 
 
 def bars_priced(
-    legs: Mapping[LegKey, LegRows], level: Prices, session: Session, max_age_s: float
+    legs: Mapping[LegKey, LegRows],
+    level: Prices,
+    session: Session,
+    max_age_s: float,
+    limits: QuoteLimits,
 ) -> int:
     """Bars at which a strike near the level has both a valid call and a valid put quote.
 
-    max_age_s  how old a quote may be, as in a replay
+    max_age_s, limits  how old a quote may be and what it must keep to, as in a replay
 
     Near: within NEAR of it; where the level is NaN every strike is.
     """
@@ -250,10 +261,41 @@ def bars_priced(
         if not (near & ~priced).any():
             continue
         call, put = (
-            on_grid(legs.get((strike, right), NO_ROWS), grid, max_age_s).mid for right in ("C", "P")
+            on_grid(legs.get((strike, right), NO_ROWS), grid, max_age_s, limits).mid
+            for right in ("C", "P")
         )
         priced |= near & ~np.isnan(call + put)
     return int(priced.sum())
+
+
+def near_strikes(legs: Iterable[LegKey], level: Prices) -> list[float]:
+    """Strikes that are near the level on some bar, ascending; all of them where it is unknown."""
+    known = level[~np.isnan(level)]
+    strikes = sorted({strike for strike, _ in legs})
+    if not len(known):
+        return strikes
+    low, high = (1 - NEAR) * float(known.min()), (1 + NEAR) * float(known.max())
+    return [strike for strike in strikes if low <= strike <= high]
+
+
+def contradictory_verticals(
+    legs: Mapping[LegKey, LegRows],
+    strikes: Sequence[float],
+    session: Session,
+    max_age_s: float,
+    limits: QuoteLimits,
+) -> int:
+    """Verticals of neighbouring strikes, counted on each bar, whose quotes no price agrees with."""
+    grid, found = session.grid()[:-1], 0
+    sides: tuple[tuple[Right, Sequence[float]], ...] = (("C", strikes), ("P", strikes[::-1]))
+    for right, order in sides:
+        listed = [(strike, legs[strike, right]) for strike in order if (strike, right) in legs]
+        quotes = [(strike, on_grid(rows, grid, max_age_s, limits)) for strike, rows in listed]
+        for (sold, short), (bought, long) in pairwise(quotes):
+            with np.errstate(invalid="ignore"):
+                bad = contradictory(short.bid, short.ask, long.bid, long.ask, abs(bought - sold))
+            found += int(np.count_nonzero(bad))
+    return found
 
 
 def _level(known: Day | None) -> Prices:

@@ -30,6 +30,8 @@ ODD_QUOTES = {
     "null_bid": "NULL bid",
     "null_ask": "NULL ask",
     "ask_not_positive": "ask not positive",
+    "one_sided": "one-sided",
+    "contradictory": "contradictory verticals",
     "negative_bid": "negative bid",
     "unknown_option": "no such option",
 }
@@ -79,7 +81,8 @@ class SessionCoverage:
     bars_priced    as the function of that name counts them
     strikes        lowest and highest quoted strike, and how many there are
     pins           where the pin comes from: recorded, computed (from chains) or none
-    odd            quotes and context rows by oddity, see ODD_QUOTES and ODD_CONTEXT
+    odd            quotes and context rows by oddity, see ODD_QUOTES and ODD_CONTEXT; verticals as
+                   `contradictory_verticals` counts them
     duplicates     by table, rows with the key and instant of another one
     widths         of the quotes, by the price of the option
     expirations    of the option chains, as recorded

@@ -24,7 +24,7 @@ from bt_gex.market.contracts import Leg
 from bt_gex.market.money import to_cents
 from bt_gex.market.quotes import CLAMP_TOLERANCE, clamp
 from bt_gex.market.settlement import settled_value
-from bt_gex.rules.gex.entry import KINDS, refused_credit
+from bt_gex.rules.gex.entry import KINDS, Unpriced, refused_credit, why_unpriced
 from bt_gex.trades.events import (
     CancelSent,
     ExecutionStream,
@@ -90,9 +90,9 @@ class SpreadBroker(SpreadAccount):
 
     # -------------------------------------------------------------------------------- backtrader
 
-    def credit_of(self, feed: SpreadFeed) -> float | Leg:
-        """Points that selling the spread now would bring, or the leg that does not fill."""
-        return spread_price(self._fills, feed.quotes(), opening=True)
+    def credit_of(self, feed: SpreadFeed) -> float | Unpriced:
+        """Points that selling the spread now would bring, or why it does not fill."""
+        return feed.fault() or spread_price(self._fills, feed.quotes(), opening=True)
 
     def sell(self, owner: Any, data: Any, size: float, *args: Any, **kwargs: Any) -> Any:
         return self._order(LeanSellOrder, owner, data, size, *args, **kwargs)
@@ -230,8 +230,8 @@ class SpreadBroker(SpreadAccount):
             why = "this spread is open already; trade it as a feed of its own"
             self._refuse(order, quantity, None, why)
             return
-        if isinstance(credit, Leg):
-            self._refuse(order, quantity, SkipKind.NO_QUOTE, credit.label)
+        if isinstance(credit, Leg | SkipKind):
+            self._refuse(order, quantity, *why_unpriced(credit))
             return
         order.addinfo(credit=credit)
         width = feed.spread.width
@@ -282,9 +282,9 @@ class SpreadBroker(SpreadAccount):
             why = f"{quantity} to close but {have} open; a spread closes whole"
             self._refuse(order, quantity, None, why)
             return
-        price = spread_price(self._fills, feed.quotes(), opening=False)
-        if isinstance(price, Leg):
-            self._refuse(order, quantity, SkipKind.NO_QUOTE, price.label)
+        price = feed.fault() or spread_price(self._fills, feed.quotes(), opening=False)
+        if isinstance(price, Leg | SkipKind):
+            self._refuse(order, quantity, *why_unpriced(price))
             return
         value = clamp(price, feed.spread.width)
         commission = float(order.comminfo.getcommission(quantity, value))

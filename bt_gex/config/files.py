@@ -13,7 +13,13 @@ from typing import Any
 import yaml
 
 from bt_gex.config.ids import SEMANTICS_VERSION
-from bt_gex.config.run_config import SECTIONS, RunConfig, parse_fills, setting_names
+from bt_gex.config.run_config import (
+    SECTIONS,
+    RunConfig,
+    parse_fills,
+    setting_names,
+    setting_text,
+)
 from bt_gex.errors import BadValue, DataError, UnknownName
 from bt_gex.market.indexes import Index
 from bt_gex.rules.settings import hints
@@ -26,7 +32,9 @@ PLAIN_KEYS = ("index", "start", "end", "profile")
 WRITTEN_KEYS = ("index_facts", "sweep")  # only runs and sweeps write them
 # Settings with which the current rules decide as an earlier version's did. What was written without
 # a version is of version 1.
-AS_IN_VERSION: Mapping[int, Mapping[str, Any]] = MappingProxyType({1: {}})
+AS_IN_VERSION: Mapping[int, Mapping[str, Any]] = MappingProxyType(
+    {1: {"data.one_sided_max_ask": None, "data.trade_contradictions": True}}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +82,7 @@ def read_config(path: str | Path) -> ConfigFile:
     content = read_yaml(path)
     if "run_id" in content and isinstance(content.get("config"), Mapping):
         content = {**content["config"], "sweep": content.get("sweep")}
-    return sort_out(content)
+    return sort_out(content, told=logging.WARNING)
 
 
 def stored_run_config(content: Mapping[str, Any]) -> RunConfig:
@@ -140,13 +148,18 @@ def _reason(error: Exception) -> str:
     return where + (getattr(error, "problem", None) or str(error).splitlines()[0])
 
 
-def sort_out(content: Mapping[Any, Any], also: Iterable[str] = ()) -> ConfigFile:
-    """What the content of a configuration file means; `also` are further keys a user may mean.
+def sort_out(
+    content: Mapping[Any, Any], also: Iterable[str] = (), told: int = logging.INFO
+) -> ConfigFile:
+    """What the content of a configuration file means.
+
+    also  further keys a user may mean
+    told  at which level the log says that the file is of an earlier version of the rules
 
     Raises UnknownName and BadValue.
     """
     found = ConfigFile()
-    found.settings.update(_as_in_version(content))
+    found.settings.update(_as_in_version(content, told))
     for raw, value in content.items():
         key = str(raw)
         if key == "semantics_version":
@@ -177,7 +190,7 @@ def sort_out(content: Mapping[Any, Any], also: Iterable[str] = ()) -> ConfigFile
     return found
 
 
-def _as_in_version(content: Mapping[Any, Any]) -> Mapping[str, Any]:
+def _as_in_version(content: Mapping[Any, Any], told: int) -> Mapping[str, Any]:
     """Settings that a file of an earlier version did not know; what it names itself comes after.
 
     A file that no run and no sweep has written is of the current version unless it names another.
@@ -193,8 +206,15 @@ def _as_in_version(content: Mapping[Any, Any]) -> Mapping[str, Any]:
         )
     if version == SEMANTICS_VERSION:
         return {}
-    log.info("a configuration of semantics_version %s is read as that version meant it", version)
-    return AS_IN_VERSION[version]
+    settings = AS_IN_VERSION[version]
+    log.log(
+        told,
+        "a configuration of semantics_version %s is read as that version meant it: %s where it "
+        "says nothing else",
+        version,
+        ", ".join(f"{name} {setting_text(value)}" for name, value in settings.items()),
+    )
+    return settings
 
 
 def _named(key: str, value: object) -> Mapping[Any, Any]:

@@ -39,10 +39,21 @@ class FillParams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataParams:
-    """How old a recorded row may be and still count; context is index price, VIX and peaks."""
+    """Which recorded rows count; context is index price, VIX and peaks.
+
+    *_max_age_s           how old a row may be
+    one_sided_max_ask     SPX points: a quote without a bid counts up to this ask; none: any
+    max_spread_pct        widest quote that counts, percent of its mid; none: any
+    max_leg_age_gap_s     most that the quotes of a spread's legs may be apart; none: any
+    trade_contradictions  trade spreads whose legs' quotes contradict each other, as version 1 did
+    """
 
     quote_max_age_s: AgeSeconds = 120.0
     context_max_age_s: AgeSeconds = 2100.0
+    one_sided_max_ask: Annotated[float, Ge(0), Le(1_000)] | None = 0.50
+    max_spread_pct: Annotated[float, Ge(0), Le(1_000)] | None = None
+    max_leg_age_gap_s: AgeSeconds | None = None
+    trade_contradictions: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

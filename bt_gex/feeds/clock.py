@@ -70,8 +70,8 @@ class Tick(NamedTuple):
         return float(quotes.bid[self.row]), float(quotes.ask[self.row])
 
     def value(self, spread: Spread) -> float:
-        """What buying a spread back costs at mid, clamped to its width."""
-        return float(self.day.path_of(spread)[0][self.row])
+        """What buying a spread back costs at mid, clamped to its width; NaN without a price."""
+        return float(self.day.path_of(spread).value[self.row])
 
 
 class Schedule:

@@ -15,7 +15,9 @@ from bt_gex.feeds.backtrader_internals import BulkFeed, bt_stamps
 from bt_gex.market.calendar import BAR_S
 from bt_gex.market.contracts import Leg, Spread, SpreadContract
 from bt_gex.market.quotes import Prices
+from bt_gex.rules.gex.entry import AGES_APART, CONTRADICTORY, KINDS
 from bt_gex.sessions.day import Day, LegQuotes
+from bt_gex.trades.reasons import SkipKind
 
 
 class OptionLegFeed(BulkFeed):
@@ -115,8 +117,8 @@ class SpreadFeed:
 
     name    unique among the spreads traded: it is the trade's order id
     close   line: what it costs at mid to buy the spread back, clamped to [0, width]; points
-    value   the same as an array on the session's grid, NaN where a leg has no valid quote
-    clamped where value had to be clamped
+    value   the same as an array on the session's grid, NaN where it has no price
+    path    value, where it had to be clamped, and why it has no price
     """
 
     _compensate = None
@@ -125,7 +127,8 @@ class SpreadFeed:
         self.clock, self.day, self.spread = clock, day, spread
         self._name = self._dataname = self.name = name
         self.legs = [LegFeed(clock, day, leg) for leg in spread.legs]
-        self.value, self.clamped = day.path_of(spread)
+        self.path = day.path_of(spread)
+        self.value = self.path.value
         self.close = SlavedLine(clock, day, self.value)
 
     @cached_property
@@ -135,6 +138,14 @@ class SpreadFeed:
         return SpreadContract(
             index.option_root, self.day.session.day, self.spread, index.multiplier
         )
+
+    def fault(self) -> SkipKind | None:
+        """What is wrong now with the quotes of its legs taken together, each of them valid."""
+        now = self.clock.now()
+        if now.day is not self.day:
+            return None
+        number = int(self.path.unpriced[now.row])
+        return KINDS[number - 1] if number in (AGES_APART, CONTRADICTORY) else None
 
     def is_over(self) -> bool:
         """Whether its session has come to the close."""

@@ -46,7 +46,7 @@ class View(Protocol):
         ...
 
     def value(self, spread: Spread) -> float:
-        """What buying a spread back costs at mid, clamped to its width."""
+        """What buying a spread back costs at mid, clamped to its width; NaN without a price."""
         ...
 
 

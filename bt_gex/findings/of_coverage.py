@@ -26,6 +26,15 @@ ODD_WORDS = {
     "null_ask": ("Quotes without an ask", "a replay sees no quote there"),
     "ask_not_positive": ("Quotes with an ask of 0 or less", "a replay sees no quote there"),
     "negative_bid": ("Quotes with a negative bid", "used as recorded"),
+    "one_sided": (
+        "Quotes without a bid under an ask too high for that",
+        "a replay sees no quote there",
+    ),
+    "contradictory": (
+        "Verticals of neighbouring strikes, counted on each bar, whose quotes contradict each "
+        "other",
+        "a replay gives such a spread no price",
+    ),
     "unknown_option": ("Quotes of no known option type or strike", "not used"),
     "null_index_price": ("Context rows without an index price", "the newest that has one counts"),
     "null_vix": ("Context rows without a VIX", "the newest that has one counts"),

@@ -43,6 +43,11 @@ class Spread:
         """Strategy and strikes: CALL 6065/6070."""
         return spread_label(self.strategy, self.strikes)
 
+    def side_widths(self) -> tuple[float, ...]:
+        """Distance of short and long strike of each vertical, in the order of the legs."""
+        pairs = zip(self.strikes[::2], self.strikes[1::2], strict=True)
+        return tuple(abs(long - short) for short, long in pairs)
+
 
 @dataclass(frozen=True, slots=True)
 class SpreadContract:

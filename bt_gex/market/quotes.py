@@ -5,7 +5,9 @@ Prices are points per unit of underlying; NaN is a missing price, 0.0 is a price
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,21 @@ Prices = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
 CLAMP_TOLERANCE = 1e-9  # most by which rounding alone can put a value outside its bounds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteLimits:
+    """What a quote must keep to besides being sound in itself; infinite: no limit.
+
+    one_sided_max_ask  points; a quote without a bid whose ask is higher is one-sided, not valid
+    max_spread_pct     ask - bid, percent of mid
+    """
+
+    one_sided_max_ask: float = math.inf
+    max_spread_pct: float = math.inf
+
+
+NO_LIMITS = QuoteLimits()
 
 
 def newest_row(stamps: Stamps, grid: Stamps, max_age_s: float) -> Rows:
@@ -43,15 +60,41 @@ def at_rows(values: Prices, rows: Rows) -> Prices:
     return np.where(rows >= 0, values[rows], np.nan)
 
 
-def clean(bid: Prices, ask: Prices) -> tuple[Prices, Prices]:
+def clean(bid: Prices, ask: Prices, limits: QuoteLimits = NO_LIMITS) -> tuple[Prices, Prices]:
     """Bids and asks with every invalid quote blanked out (both NaN).
 
-    Valid: there is an ask, it is above 0, and the bid, 0 when there is none, does not exceed it.
+    Valid: there is an ask, it is above 0, the bid, 0 when there is none, does not exceed it, and
+    the limits are kept.
     """
     bid = np.where(np.isnan(bid), 0.0, bid)
     with np.errstate(invalid="ignore"):
-        valid = (ask > 0.0) & (bid <= ask)
+        valid = (ask > 0.0) & (bid <= ask) & ~one_sided(bid, ask, limits)
+        if limits.max_spread_pct < math.inf:
+            valid &= ~too_wide(bid, ask, limits)
     return np.where(valid, bid, np.nan), np.where(valid, ask, np.nan)
+
+
+def one_sided(bid: Prices, ask: Prices, limits: QuoteLimits) -> npt.NDArray[np.bool_]:
+    """Where there is no bid (0 or less) and the ask is too high for that; a NULL bid is 0 here."""
+    return (bid <= 0.0) & (ask > limits.one_sided_max_ask + CLAMP_TOLERANCE)
+
+
+def too_wide(bid: Prices, ask: Prices, limits: QuoteLimits) -> npt.NDArray[np.bool_]:
+    """Where bid and ask are too far apart."""
+    widest = limits.max_spread_pct / 100.0 * ((bid + ask) / 2.0)
+    return ask - bid > widest + CLAMP_TOLERANCE
+
+
+def contradictory(
+    bid_short: Any, ask_short: Any, bid_long: Any, ask_long: Any, width: float
+) -> Any:
+    """Whether no price of a vertical between 0 and its width agrees with its quotes; points.
+
+    Numbers, or arrays of them. The quotes allow from bid_short - ask_long to ask_short - bid_long.
+    """
+    return (ask_short - bid_long < -CLAMP_TOLERANCE) | (
+        bid_short - ask_long > width + CLAMP_TOLERANCE
+    )
 
 
 def spread_value(mids: Sequence[Any], sides: Sequence[int]) -> Any:

@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
-from bt_gex.config.run_config import RunConfig, plain_value
+from bt_gex.config.run_config import DataParams, RunConfig, plain_value
 from bt_gex.reports.words import count, dollars
+
+
+def _quotes(data: DataParams) -> str:
+    most, widest, gap_s = data.one_sided_max_ask, data.max_spread_pct, data.max_leg_age_gap_s
+    parts = [
+        "A quote without a bid counts whatever its ask"
+        if most is None
+        else f"A quote without a bid counts up to an ask of {most:g} times the index's scale",
+        "spreads whose legs contradict each other trade at clamped values"
+        if data.trade_contradictions
+        else "spreads whose legs contradict each other have no price",
+    ]
+    if widest is not None:
+        parts.append(f"a quote wider than {widest:g} % of its mid does not count")
+    if gap_s is not None:
+        parts.append(f"legs quoted more than {gap_s:g} s apart give no price")
+    return "; ".join(parts) + "."
 
 
 def assumptions(config: RunConfig) -> list[tuple[str, str]]:
@@ -48,6 +65,7 @@ def assumptions(config: RunConfig) -> list[tuple[str, str]]:
          f"gamma peak, {peaks}."),
         ("Age of data", f"A quote counts for {data.quote_max_age_s:g} s, index price, VIX and "
          f"peaks for {data.context_max_age_s:g} s; nothing older is carried on."),
+        ("Quotes", _quotes(data)),
         ("Account", f"Starts with {dollars(account.balance)}; {size}. A spread reserves its "
          "width less the credit; an order beyond that is refused."),
         ("Marks", "Open spreads are valued at mid, clamped to 0..width; a bar without a quote "

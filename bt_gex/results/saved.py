@@ -16,10 +16,11 @@ from typing_extensions import TypedDict
 from bt_gex.config.origin import FoundBy
 from bt_gex.errors import BadValue
 from bt_gex.results.statistics import RunStatistics, account_json, totals_json
+from bt_gex.stats.summary import unpriced_by_kind
 from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
 from bt_gex.storage.schema import note_unknown
 from bt_gex.storage.shapes import MOST, checked_content
-from bt_gex.trades.codec import to_json
+from bt_gex.trades.codec import plain, to_json
 from bt_gex.trades.records import SessionSummary, SpreadTrade
 
 LEGS = {"IC": 4, "CALL": 2, "PUT": 2}
@@ -79,8 +80,12 @@ def read_statistics(
     computed = {
         **totals_json(trades, balance=balance),
         **account_json(trades, equity, balance=balance, multiplier=multiplier),
+        **stored,
     }
-    found = RunStatistics.from_json({**computed, **stored}, what)
+    if isinstance(funnel := stored.get("funnel"), Mapping):
+        kinds = plain(unpriced_by_kind(trades))
+        computed["funnel"] = {"unpriced_by_kind": kinds, **funnel}
+    found = RunStatistics.from_json(computed, what)
     note_unknown(stored, found.to_json(), what)
     return found
 

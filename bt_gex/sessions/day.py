@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from bt_gex.errors import DataError, EngineError
-from bt_gex.market.calendar import Session, Stamps
+from bt_gex.market.calendar import NS, Session, Stamps
 from bt_gex.market.contracts import Right, Spread
 from bt_gex.market.gamma import chain_rows, competing, exposure_by_strike, find_peaks
 from bt_gex.market.grid import round_to_grid
@@ -23,35 +24,79 @@ from bt_gex.market.indexes import Index
 from bt_gex.market.quotes import (
     CLAMP_TOLERANCE,
     Prices,
+    QuoteLimits,
     as_of,
     at_rows,
     clean,
+    contradictory,
     newest_row,
     spread_value,
 )
 from bt_gex.market.settlement import PARITY_WINDOW, Settlement, settlement_price
+from bt_gex.rules.gex.entry import AGES_APART, CONTRADICTORY, NO_QUOTE, PASSED
 from bt_gex.sessions.gaps import Gap, gaps_between
 from bt_gex.sessions.rows import LegKey, LegRows, Rows, Series, describe
 
 Flags = npt.NDArray[np.bool_]
+Kinds = npt.NDArray[np.int8]
+NO_STAMP = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadParams:
-    """How old a row may be to count, and which pin is meant."""
+    """How old a row may be to count, which quotes are not to be believed, and which pin is meant.
+
+    one_sided_max_ask    SPX points: a quote without a bid whose ask is higher is not valid
+    max_spread_pct       widest quote, percent of its mid
+    max_leg_age_gap_s    most that the quotes of a spread's legs may be apart
+    trade_contradictions give a spread whose legs contradict each other a price, clamped
+    """
 
     quote_max_age_s: float = 120.0
     context_max_age_s: float = 2100.0
+    one_sided_max_ask: float | None = 0.50
+    max_spread_pct: float | None = None
+    max_leg_age_gap_s: float | None = None
+    trade_contradictions: bool = False
     use_competing_peaks: bool = False
+
+    def limits(self, index: Index) -> QuoteLimits:
+        """What a quote of an option of the index must keep to."""
+        most, widest = self.one_sided_max_ask, self.max_spread_pct
+        return QuoteLimits(
+            one_sided_max_ask=math.inf if most is None else index.scale * most,
+            max_spread_pct=math.inf if widest is None else widest,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class LegQuotes:
-    """Bid, ask and mid of one option on the grid, NaN where it has no valid quote; points."""
+    """Bid, ask and mid of one option on the grid, NaN where it has no valid quote; points.
+
+    stamps  instant of the quote that counts, NO_STAMP where there is none young enough
+    """
 
     bid: Prices
     ask: Prices
     mid: Prices
+    stamps: Stamps
+
+
+class SpreadPath(NamedTuple):
+    """A spread on the grid.
+
+    value     what it costs at mid to buy it back, clamped to its width; NaN where it has no price
+    clamped   where it had to be clamped
+    unpriced  why it has no price, a number of `rules.gex.entry`; PASSED where it has one
+    """
+
+    value: Prices
+    clamped: Flags
+    unpriced: Kinds
+
+    def part(self, rows: slice) -> SpreadPath:
+        """The same of some rows."""
+        return SpreadPath(self.value[rows], self.clamped[rows], self.unpriced[rows])
 
 
 @dataclass(slots=True)
@@ -83,7 +128,7 @@ class Day:
     gaps: tuple[Gap, ...] = ()
     counts: Counter[str] = field(default_factory=Counter)
     _legs: dict[LegKey, LegQuotes] = field(default_factory=dict)
-    _paths: dict[Spread, tuple[Prices, Flags]] = field(default_factory=dict)
+    _paths: dict[Spread, SpreadPath] = field(default_factory=dict)
     _settlement: Settlement | None = None
 
     def options(self) -> list[LegKey]:
@@ -97,27 +142,39 @@ class Day:
             rows = self._recorded().leg(key)
             if rows is None:
                 nothing = np.full(len(self.grid), np.nan)
-                self._legs[key] = LegQuotes(nothing, nothing, nothing)
+                no_stamps = np.full(len(self.grid), NO_STAMP, dtype=np.int64)
+                self._legs[key] = LegQuotes(nothing, nothing, nothing, no_stamps)
             else:
-                describe(rows, self.counts)
-                self._legs[key] = on_grid(rows, self.grid, self.params.quote_max_age_s)
+                describe(rows, self.counts, self.limits)
+                self._legs[key] = self._on_grid(rows, self.grid)
         return self._legs[key]
 
     def quotes_of(self, key: LegKey) -> LegQuotes:
         """Quotes of a recorded option on the grid, without taking note that they were read."""
         rows = self._recorded().leg(key)
         assert rows is not None
-        return on_grid(rows, self.grid, self.params.quote_max_age_s)
+        return self._on_grid(rows, self.grid)
 
-    def path_of(self, spread: Spread) -> tuple[Prices, Flags]:
-        """Value of a spread at mid on the grid, clamped to its width, and where it had to be."""
+    def path_of(self, spread: Spread) -> SpreadPath:
+        """A spread on the grid."""
         if spread not in self._paths:
-            mids = [self.leg(leg.strike, leg.right).mid for leg in spread.legs]
-            raw = spread_value(mids, [leg.side for leg in spread.legs])
-            value: Prices = np.clip(raw, 0.0, spread.width)
+            legs = [self.leg(leg.strike, leg.right) for leg in spread.legs]
+            raw = spread_value([leg.mid for leg in legs], [leg.side for leg in spread.legs])
             with np.errstate(invalid="ignore"):
-                self._paths[spread] = value, np.abs(value - raw) > CLAMP_TOLERANCE
+                unpriced = why_unpriced(spread, legs, raw, self.params)
+                raw[unpriced != PASSED] = np.nan
+                value: Prices = np.clip(raw, 0.0, spread.width)
+                clamped = np.abs(value - raw) > CLAMP_TOLERANCE
+            self._paths[spread] = SpreadPath(value, clamped, unpriced)
         return self._paths[spread]
+
+    @property
+    def limits(self) -> QuoteLimits:
+        """What a quote must keep to."""
+        return self.params.limits(self.index)
+
+    def _on_grid(self, rows: LegRows, grid: Stamps) -> LegQuotes:
+        return on_grid(rows, grid, self.params.quote_max_age_s, self.limits)
 
     def settlement(self) -> Settlement:
         """The price all legs settle on at the close."""
@@ -137,7 +194,7 @@ class Day:
         for key in rows.options():
             leg = rows.leg(key) if abs(key[0] - price) <= PARITY_WINDOW * price else None
             if leg is not None:
-                mids[key] = float(on_grid(leg, at_close, self.params.quote_max_age_s).mid[0])
+                mids[key] = float(self._on_grid(leg, at_close).mid[0])
         for strike in sorted({strike for strike, _ in mids}):
             implied = strike + mids.get((strike, "C"), math.nan) - mids.get((strike, "P"), math.nan)
             if not math.isnan(implied):
@@ -155,12 +212,32 @@ class Day:
         self._paths.clear()
 
 
-def on_grid(rows: LegRows, grid: Stamps, max_age_s: float) -> LegQuotes:
+def on_grid(rows: LegRows, grid: Stamps, max_age_s: float, limits: QuoteLimits) -> LegQuotes:
     """An option's quotes as of each instant; the newest row decides, valid or not."""
-    bid, ask = clean(rows.bid, rows.ask)
+    bid, ask = clean(rows.bid, rows.ask, limits)
     newest = newest_row(rows.stamps, grid, max_age_s)
     bid_then, ask_then = at_rows(bid, newest), at_rows(ask, newest)
-    return LegQuotes(bid_then, ask_then, (bid_then + ask_then) / 2.0)
+    stamps = np.where(newest >= 0, rows.stamps[newest], NO_STAMP) if len(rows.stamps) else newest
+    return LegQuotes(bid_then, ask_then, (bid_then + ask_then) / 2.0, stamps)
+
+
+def why_unpriced(
+    spread: Spread, legs: Sequence[LegQuotes], raw: Prices, params: LoadParams
+) -> Kinds:
+    """At each instant why a spread has no price, PASSED where it has one.
+
+    legs  quotes in the order of the spread's legs; raw: its value at mid, NaN without a quote
+    """
+    kinds = np.where(np.isnan(raw), NO_QUOTE, PASSED).astype(np.int8)
+    if params.max_leg_age_gap_s is not None:
+        stamps = np.array([leg.stamps for leg in legs])
+        apart = np.ptp(stamps, axis=0) > round(params.max_leg_age_gap_s * NS)
+        kinds[apart & (kinds == PASSED)] = AGES_APART
+    if not params.trade_contradictions:
+        for short, long, width in zip(legs[::2], legs[1::2], spread.side_widths(), strict=True):
+            bad = contradictory(short.bid, short.ask, long.bid, long.ask, width)
+            kinds[bad & (kinds == PASSED)] = CONTRADICTORY
+    return kinds
 
 
 def load_day(rows: Rows, index: Index, params: LoadParams, grid: Stamps | None = None) -> Day:

@@ -21,7 +21,7 @@ from bt_gex.market.calendar import NS, Session
 from bt_gex.market.contracts import Right, Spread
 from bt_gex.market.indexes import Index
 from bt_gex.market.settlement import Settlement
-from bt_gex.sessions.day import Day, LegQuotes, LoadParams, load_day
+from bt_gex.sessions.day import Day, LegQuotes, LoadParams, SpreadPath, load_day
 from bt_gex.sessions.rows import (
     CODES,
     NO_RIGHT,
@@ -322,13 +322,10 @@ class GrowingDay(Day):
             self._take(self._legs[key], self._at_now().leg(strike, right))
         return self._legs[key]
 
-    def path_of(self, spread: Spread) -> Any:
+    def path_of(self, spread: Spread) -> SpreadPath:
         if spread not in self._paths:
-            grown: Any = self._grown(self.blank.path_of(spread))
-            now: Any = self._at_now().path_of(spread)
-            kind: Any = type(now)
-            self._paths[spread] = kind(grown) if kind is tuple else kind(*grown)
-            self._take(self._paths[spread], now)
+            self._paths[spread] = SpreadPath(*self._grown(self.blank.path_of(spread)))
+            self._take(self._paths[spread], self._at_now().path_of(spread))
         return self._paths[spread]
 
     def settlement(self) -> Settlement:

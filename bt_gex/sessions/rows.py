@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import mmap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from bt_gex.errors import DataError
 from bt_gex.market.calendar import Session, Stamps
 from bt_gex.market.contracts import Right
-from bt_gex.market.quotes import Prices
+from bt_gex.market.quotes import Prices, QuoteLimits, one_sided, too_wide
 from bt_gex.sessions.identity import columns_sha256
 
 LegKey = tuple[float, Right]
@@ -267,7 +268,7 @@ def _is_option(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("greeks") or {}, dict)
 
 
-def describe(rows: LegRows, counts: Counter[str]) -> None:
+def describe(rows: LegRows, counts: Counter[str], limits: QuoteLimits) -> None:
     """Count what a person should know about an option's recorded quotes."""
     bid = np.where(np.isnan(rows.bid), 0.0, rows.bid)
     with np.errstate(invalid="ignore"):
@@ -279,6 +280,10 @@ def describe(rows: LegRows, counts: Counter[str]) -> None:
         counts["negative bid"] += int(np.count_nonzero(rows.bid < 0))
         counts["crossed"] += int(np.count_nonzero(bid > rows.ask))
         counts["locked"] += int(np.count_nonzero((bid == rows.ask) & (rows.ask > 0)))
+        counts["one-sided"] += int(np.count_nonzero(one_sided(bid, rows.ask, limits)))
+        if limits.max_spread_pct < math.inf:
+            wide = too_wide(bid, rows.ask, limits) & (rows.ask > 0) & (bid <= rows.ask)
+            counts["too wide"] += int(np.count_nonzero(wide))
 
 
 def columns_of(table: str) -> Sequence[str]:

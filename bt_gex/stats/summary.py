@@ -20,7 +20,7 @@ import numpy.typing as npt
 from bt_gex.errors import DataError
 from bt_gex.market.calendar import NEW_YORK, WEEKDAYS
 from bt_gex.trades.reasons import TradeFlag
-from bt_gex.trades.records import STRICT, Decision, SpreadTrade, Trade
+from bt_gex.trades.records import STRICT, Decision, SpreadTrade, Trade, UnpricedBars
 
 T = TypeVar("T", bound=Trade)
 
@@ -79,6 +79,7 @@ class Funnel:
     bars           30-second bars replayed
     success_rate   entries / checks
     unpriced_bars  pairs of an open trade and a bar on which it could not be priced
+    unpriced_by_kind  the same by what the quotes lacked
     clamped        values and exit costs that had to be brought back into 0..width
     """
 
@@ -92,6 +93,7 @@ class Funnel:
     skips_by_kind: Mapping[str, int]
     skips_by_reason: Mapping[str, int]
     unpriced_bars: int
+    unpriced_by_kind: UnpricedBars
     clamped: int
     unresolved: int
 
@@ -201,10 +203,23 @@ def funnel(decisions: Iterable[Decision], trades: Iterable[SpreadTrade], bars: i
         skips_by_kind=most_frequent_first(Counter(skip.kind for skip in skips)),
         skips_by_reason=most_frequent_first(Counter(skip.reason for skip in skips)),
         unpriced_bars=sum(trade.unpriced_bars for trade in taken),
+        unpriced_by_kind=unpriced_by_kind(taken),
         clamped=sum(
             trade.clamped_bars + (TradeFlag.CLAMPED_EXIT in trade.flags) for trade in taken
         ),
         unresolved=sum(1 for trade in taken if trade.pnl_dollars is None),
+    )
+
+
+def unpriced_by_kind(trades: Iterable[SpreadTrade]) -> UnpricedBars:
+    """Bars without a price of all trades together."""
+    found = [
+        trade.unpriced_by_kind or UnpricedBars(no_quote=trade.unpriced_bars) for trade in trades
+    ]
+    return UnpricedBars(
+        no_quote=sum(one.no_quote for one in found),
+        leg_ages_apart=sum(one.leg_ages_apart for one in found),
+        contradictory=sum(one.contradictory for one in found),
     )
 
 

@@ -41,7 +41,7 @@ def to_numpy(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
 
 
 def column_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Python values as a column of text, numbers, or lists of them; None is null."""
+    """Python values as a column of text, numbers, lists, or structs of mappings; None is null."""
     known = np.array([value is not None for value in values], dtype=np.bool_)
     nulls = None if known.all() else pa.py_buffer(np.packbits(known, bitorder="little").tobytes())
     if pa.types.is_list(kind):
@@ -49,12 +49,22 @@ def column_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         items = column_of([item for value in filled for item in value], kind.value_type)
         buffers = [nulls, _offsets([len(value) for value in filled])]
         return pa.Array.from_buffers(kind, len(values), buffers, children=[items])
+    if pa.types.is_struct(kind):
+        return pa.Array.from_buffers(kind, len(values), [nulls], children=_parts(values, kind))
     if pa.types.is_string(kind):
-        texts = [b"" if value is None else str(value).encode() for value in values]
-        buffers = [nulls, _offsets([len(text) for text in texts]), pa.py_buffer(b"".join(texts))]
-        return pa.Array.from_buffers(kind, len(values), buffers)
+        return pa.Array.from_buffers(kind, len(values), [nulls, *_texts(values)])
     numbers = np.array([0 if value is None else value for value in values], kind.to_pandas_dtype())
     return pa.Array.from_buffers(kind, len(values), [nulls, pa.py_buffer(numbers)])
+
+
+def _texts(values: Sequence[Any]) -> list[pa.Buffer]:
+    texts = [b"" if value is None else str(value).encode() for value in values]
+    return [_offsets([len(text) for text in texts]), pa.py_buffer(b"".join(texts))]
+
+
+def _parts(values: Sequence[Any], kind: pa.StructType) -> list[pa.Array]:
+    rows = [{} if value is None else value for value in values]
+    return [column_of([row.get(part.name) for row in rows], part.type) for part in kind]
 
 
 def _offsets(lengths: Sequence[int]) -> pa.Buffer:

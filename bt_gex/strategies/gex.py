@@ -14,8 +14,8 @@ from bt_gex.errors import EngineError, UnknownName
 from bt_gex.feeds.backtrader_internals import QuietStrategy
 from bt_gex.feeds.view import SpreadInstrument, View, clock_of
 from bt_gex.market.calendar import BAR_NS, Session, new_york, utc
-from bt_gex.market.contracts import Leg, Spread
-from bt_gex.rules.gex.entry import EntryDecision, Seen, decide_entry
+from bt_gex.market.contracts import Spread
+from bt_gex.rules.gex.entry import EntryDecision, Seen, Unpriced, decide_entry
 from bt_gex.rules.gex.exits import decide_exit, end_of_day_ns
 from bt_gex.rules.gex.params import EntryParams, ExitParams, SetupParams, find_profile
 from bt_gex.rules.gex.sizing import Size
@@ -170,9 +170,9 @@ class GexStrategy(QuietStrategy):
         """Run the entry checks, and send the order or report the skip."""
         feeds: dict[Spread, SpreadInstrument] = {}
 
-        def price(spread: Spread) -> float | Leg:
+        def price(spread: Spread) -> float | Unpriced:
             feeds[spread] = self.clock.instrument(spread, order_id(view, spread))
-            credit: float | Leg = self.broker.credit_of(feeds[spread])
+            credit: float | Unpriced = self.broker.credit_of(feeds[spread])
             return credit
 
         def size(spread: Spread, credit: float) -> Size:

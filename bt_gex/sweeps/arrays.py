@@ -21,7 +21,10 @@ class Market(NamedTuple):
     option_first  first option of each session, and last the number of options; calls by strike,
                   then, from puts_first on, puts by strike
     quote_first   where the quotes of each option begin in bid and ask; one a tick of its session
+    quoted_ns     instants of these quotes; empty where nothing depends on them
     settlement    price of each session, NaN for none
+    max_age_gap_ns        most that the quotes of a spread's legs may be apart, NEVER for any
+    trade_contradictions  whether legs that contradict each other give a price
     """
 
     first: Ints
@@ -34,10 +37,13 @@ class Market(NamedTuple):
     quote_first: Ints
     bid: Floats
     ask: Floats
+    quoted_ns: Ints
     settlement: Floats
     increment: float
     scale: float
     multiplier: int
+    max_age_gap_ns: int
+    trade_contradictions: bool
 
 
 class KernelSettings(NamedTuple):
@@ -91,6 +97,7 @@ class Trades(NamedTuple):
     commission: Floats
     reason: Ints
     unpriced: Ints
+    contradictory: Ints
     clamped: Ints
     clamped_exit: Ints
     closing: Ints

@@ -14,6 +14,7 @@ from bt_gex.analyzers.trades import closed_trade
 from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BadValue
 from bt_gex.feeds.clock import Tick
+from bt_gex.market.calendar import NS
 from bt_gex.market.contracts import Spread
 from bt_gex.market.money import to_cents
 from bt_gex.market.quotes import Prices
@@ -130,6 +131,7 @@ class CompiledRun:
             "checks": self.checks,
             "entries": self.number,
             "unpriced_bars": int(self.trades.unpriced[taken].sum()),
+            "contradictory_bars": int(self.trades.contradictory[taken].sum()),
             "clamped": int(clamps),
             SESSION_PNL: self._session_pnl_cents(resolved),
             TRADES_ID: self._trades_id(),
@@ -177,7 +179,6 @@ class CompiledRun:
         setup = setup_for(seen, config.index_spec, config.setup)
         spread = setup.spread
         assert spread is not None
-        values, clamped = day.path_of(spread)
         unresolved = t.reason[n] == kernel.UNRESOLVED
         at_close = t.reason[n] in (kernel.SETTLED, kernel.UNRESOLVED)
         instrument = Named(order_id(Tick(day, row), spread), spread)
@@ -209,8 +210,7 @@ class CompiledRun:
             day=day,
             spread=spread,
             rows=(int(t.entry_row[n]), exit_row),
-            values=values,
-            clamped=clamped,
+            path=day.path_of(spread),
             credit=float(t.credit[n]),
             facts=facts_of(EntryDecision("enter", seen, setup=setup, spread=spread)),
             end=end,
@@ -221,7 +221,9 @@ def dense(days: Sequence[Day]) -> Market:
     """All quotes of all options of the sessions as arrays on their grids."""
     lengths = [len(day.grid) for day in days]
     options = [day.options() for day in days]
-    bid, ask, quote_first = _quotes(days, options)
+    params = days[0].params
+    gap_s = params.max_leg_age_gap_s
+    quoted = _quotes(days, options, with_instants=gap_s is not None)
     option_first = np.concatenate([[0], np.cumsum([len(keys) for keys in options])])
     calls = [sum(1 for _, right in keys if right == "C") for keys in options]
     index = days[0].index
@@ -233,30 +235,44 @@ def dense(days: Sequence[Day]) -> Market:
         option_first=option_first.astype(np.int64),
         puts_first=(option_first[:-1] + np.array(calls)).astype(np.int64),
         strikes=np.array([strike for keys in options for strike, _ in keys], dtype=np.float64),
-        quote_first=quote_first,
-        bid=bid,
-        ask=ask,
+        quote_first=quoted.first,
+        bid=quoted.bid,
+        ask=quoted.ask,
+        quoted_ns=quoted.ns,
         settlement=np.array([day.settlement().price for day in days], dtype=np.float64),
         increment=float(index.strike_increment),
         scale=float(index.scale),
         multiplier=index.multiplier,
+        max_age_gap_ns=NEVER if gap_s is None else round(gap_s * NS),
+        trade_contradictions=params.trade_contradictions,
     )
 
 
+class Quoted(NamedTuple):
+    """Quotes of all options one after the other, and where each begins; ns: their instants."""
+
+    first: Ints
+    bid: Prices
+    ask: Prices
+    ns: Ints
+
+
 def _quotes(
-    days: Sequence[Day], options: Sequence[Sequence[LegKey]]
-) -> tuple[Prices, Prices, Ints]:
-    """Bids and asks of all options one after the other, and where each begins."""
+    days: Sequence[Day], options: Sequence[Sequence[LegKey]], with_instants: bool
+) -> Quoted:
     lengths = [len(day.grid) for day, keys in zip(days, options, strict=True) for _ in keys]
     ends = np.cumsum(lengths, dtype=np.int64)
     first = np.concatenate([[0], ends[:-1]]).astype(np.int64) if lengths else ends
     quoted = int(ends[-1]) if lengths else 0
     bid, ask = np.empty(quoted), np.empty(quoted)
+    ns = np.empty(quoted if with_instants else 0, dtype=np.int64)
     every = ((day, key) for day, keys in zip(days, options, strict=True) for key in keys)
     for (day, key), place, length in zip(every, first.tolist(), lengths, strict=True):
         quotes = day.quotes_of(key)
         bid[place : place + length], ask[place : place + length] = quotes.bid, quotes.ask
-    return bid, ask, first
+        if with_instants:
+            ns[place : place + length] = quotes.stamps
+    return Quoted(first, bid, ask, ns)
 
 
 def kernel_settings(config: RunConfig) -> KernelSettings:

@@ -16,17 +16,19 @@ from bt_gex.brokers import fills, spread
 from bt_gex.errors import EngineError
 from bt_gex.market import grid, money, quotes
 from bt_gex.rules.gex import entry, exits, setup, sizing
-from bt_gex.sweeps import kernel
+from bt_gex.sweeps import kernel, kernel_prices
 
 # In this order each function calls only those before it.
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    money.units_of, money.rounded, money.to_cents, quotes.clamp, quotes.payoff, grid.round_to_grid,
+    money.units_of, money.rounded, money.to_cents, quotes.clamp, quotes.payoff,
+    quotes.contradictory, grid.round_to_grid,
     setup.spread_width, setup.choose, sizing.kelly_of, sizing.half_kelly_contracts,
     entry.missing_input, entry.refused_unpriced, entry.refused_credit, exits.stop_value,
     exits.exit_outcome,
     fills.filled, spread.beyond_margin,
-    kernel.is_call, kernel.side_of, kernel.find_option, kernel.quotes_at, kernel.value_of,
-    kernel.price_of, kernel.close_until, kernel.enter, kernel.fill, kernel.drop,
+    kernel_prices.is_call, kernel_prices.side_of, kernel_prices.find_option,
+    kernel_prices.age_gap_ns, kernel_prices.quotes_at, kernel_prices.value_of,
+    kernel_prices.price_of, kernel.close_until, kernel.enter, kernel.fill, kernel.drop,
     kernel.finish, kernel.leave,
     kernel.simulate, kernel.marked_drawdown,
 )  # fmt: skip

@@ -56,6 +56,7 @@ def metrics_of(
             max_drawdown_mtm=marked_drawdown(days, marks, balance),
         ),
         **{name: getattr(checks, name) for name in FUNNEL_METRICS},
+        "contradictory_bars": checks.unpriced_by_kind.contradictory,
         SESSION_PNL: session_pnl_cents(days, trades),
         TRADES_ID: trades_id_of(trades, balance),
     }

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from bt_gex.brokers.fills import filled
 from bt_gex.brokers.spread import beyond_margin
-from bt_gex.market.contracts import LONG, SHORT
+from bt_gex.market.contracts import SHORT
 from bt_gex.market.money import to_cents, units_of
 from bt_gex.market.quotes import CLAMP_TOLERANCE, clamp, payoff
 from bt_gex.rules.gex.entry import (
+    CONTRADICTORY,
     MARGIN,
-    NO_QUOTE,
     SESSION_OVER,
     SIZE_ZERO,
     TOO_FAR,
@@ -27,7 +26,6 @@ from bt_gex.rules.gex.entry import (
 from bt_gex.rules.gex.exits import END_OF_DAY, exit_outcome
 from bt_gex.rules.gex.setup import (
     CALL_HIGH,
-    CALL_MEDIUM,
     CONDOR,
     PUT_HIGH,
     SKIP_FAR,
@@ -36,6 +34,14 @@ from bt_gex.rules.gex.setup import (
 )
 from bt_gex.rules.gex.sizing import half_kelly_contracts
 from bt_gex.sweeps.arrays import NEVER, Floats, Ints, KernelSettings, Market, Trades
+from bt_gex.sweeps.kernel_prices import (
+    find_option,
+    is_call,
+    price_of,
+    quotes_at,
+    side_of,
+    value_of,
+)
 
 SETTLED, UNRESOLVED = END_OF_DAY + 1, END_OF_DAY + 2  # ends besides those by the exit rules
 
@@ -176,8 +182,9 @@ def enter(
         trades.legs[place, leg] = find_option(
             market, session, trades.strikes[place, leg], is_call(outcome, leg)
         )
-    if not quotes_at(market, trades, place, row, legs, bid, ask):
-        return NO_QUOTE
+    unpriced = quotes_at(market, trades, place, row, legs, bid, ask)
+    if unpriced:
+        return unpriced
     credit = price_of(legs, bid, ask, settings.entry_slippage, True)
     refused = refused_credit(credit, width, settings.min_credit)
     if refused:
@@ -210,8 +217,9 @@ def fill(
     """Fill the entry at `number` on its bar. Returns the kind of the skip, or 0."""
     legs = 4 if trades.outcome[number] == CONDOR else 2
     width, quantity = trades.width[number], trades.quantity[number]
-    if not quotes_at(market, trades, number, trades.entry_row[number], legs, bid, ask):
-        return NO_QUOTE
+    unpriced = quotes_at(market, trades, number, trades.entry_row[number], legs, bid, ask)
+    if unpriced:
+        return unpriced
     credit = price_of(legs, bid, ask, settings.entry_slippage, True)
     refused = refused_credit(credit, width, settings.min_credit)
     if refused:
@@ -256,12 +264,13 @@ def leave(
     target = settings.target_high if high else settings.target_medium
     point = trades.quantity[number]
     commission = trades.commission[number]
-    unpriced, clamps = 0, 0
+    unpriced, contradictions, clamps = 0, 0, 0
     for row in range(trades.entry_row[number], last + 1):
-        priced = quotes_at(market, trades, number, row, legs, bid, ask)
+        why = quotes_at(market, trades, number, row, legs, bid, ask)
         looked_at = trades.entry_row[number] < row < last
-        if not priced:
+        if why:
             unpriced += looked_at
+            contradictions += looked_at and why == CONTRADICTORY
             continue
         raw = value_of(legs, bid, ask)
         value = clamp(raw, width)
@@ -278,8 +287,10 @@ def leave(
             commission += point * settings.commission * legs
             finish(trades, number, row, reason, paid, commission, market.multiplier)
             trades.unpriced[number], trades.clamped[number] = unpriced, clamps
+            trades.contradictory[number] = contradictions
             return
     trades.unpriced[number], trades.clamped[number] = unpriced, clamps
+    trades.contradictory[number] = contradictions
     trades.clamped_exit[number] = 0
     price = market.settlement[session]
     if np.isnan(price):
@@ -326,7 +337,7 @@ def marked_drawdown(market: Market, trades: Trades, number: int, balance: float)
         dollars = float(market.multiplier * trades.quantity[n])
         mark = np.nan
         for row in range(entry, leaving):
-            if quotes_at(market, trades, n, row, legs, bid, ask):
+            if not quotes_at(market, trades, n, row, legs, bid, ask):
                 mark = clamp(value_of(legs, bid, ask), trades.width[n])
             value[first + row] -= mark * dollars
     peak, worst, cents = balance, 0.0, 0
@@ -336,57 +347,3 @@ def marked_drawdown(market: Market, trades: Trades, number: int, balance: float)
         peak = max(peak, equity)
         worst = max(worst, peak - equity)
     return worst
-
-
-def is_call(outcome: int, leg: int) -> bool:
-    """Whether a leg is a call; a condor's calls come before its puts."""
-    if outcome == CONDOR:
-        return leg < 2
-    return outcome in (CALL_HIGH, CALL_MEDIUM)
-
-
-def side_of(leg: int) -> int:
-    """Short legs come before long ones."""
-    return SHORT if leg % 2 == 0 else LONG
-
-
-def find_option(market: Market, session: int, strike: float, call: bool) -> int:
-    """Number of an option of a session, NEVER when it was not quoted."""
-    if call:
-        first, after = market.option_first[session], market.puts_first[session]
-    else:
-        first, after = market.puts_first[session], market.option_first[session + 1]
-    place = first + np.searchsorted(market.strikes[first:after], strike)
-    return place if place < after and market.strikes[place] == strike else NEVER
-
-
-def quotes_at(
-    market: Market, trades: Trades, number: int, row: int, legs: int, bid: Floats, ask: Floats
-) -> bool:
-    """Fill in the quotes of a trade's legs; False when one has none."""
-    for leg in range(legs):
-        option = trades.legs[number, leg]
-        if option == NEVER:
-            return False
-        place = market.quote_first[option] + row
-        bid[leg], ask[leg] = market.bid[place], market.ask[place]
-        if np.isnan(bid[leg]):
-            return False
-    return True
-
-
-def value_of(legs: int, bid: Floats, ask: Floats) -> float:
-    """Cost at mid of buying the spread back, points, not clamped."""
-    total: float = side_of(0) * ((bid[0] + ask[0]) / 2.0)
-    for leg in range(1, legs):
-        total = total + side_of(leg) * ((bid[leg] + ask[leg]) / 2.0)
-    return -total
-
-
-def price_of(legs: int, bid: Floats, ask: Floats, slippage: float, opening: bool) -> float:
-    """Points received for opening the spread, or paid for closing it."""
-    total = 0.0
-    for leg in range(legs):
-        bought = (side_of(leg) == LONG) == opening
-        total -= side_of(leg) * filled(bid[leg], ask[leg], slippage, bought)
-    return total

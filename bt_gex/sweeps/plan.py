@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import product
@@ -276,7 +277,7 @@ def read_plan(path: str | Path) -> PlanFile:
     if most is not None and (isinstance(most, bool) or not isinstance(most, int)):
         raise BadValue(f"{path}: max_variants must be a whole number, got {most!r}")
     return PlanFile(
-        base=sort_out({**rest, **settings}, also=PLAN_KEYS),
+        base=sort_out({**rest, **settings}, also=PLAN_KEYS, told=logging.WARNING),
         grid=read_grid(grid),
         ablation=ablation,
         max_variants=most,

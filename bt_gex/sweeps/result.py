@@ -36,7 +36,7 @@ TEXTS = ("variant_id", "label", "tag", "status", "reason", SAME_AS, TRADES_ID)
 CHECKS = "checks"  # folder
 COUNTS = (
     "total_trades", "winners", "losers", "breakeven", "unresolved", "checks", "entries",
-    "unpriced_bars", "clamped",
+    "unpriced_bars", "contradictory_bars", "clamped",
 )  # fmt: skip
 
 

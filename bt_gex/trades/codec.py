@@ -117,6 +117,8 @@ def _arrow_type(hint: object) -> pa.DataType:
         return _arrow_type(next(a for a in arguments if a is not type(None)))
     if origin in (tuple, list):
         return pa.list_(_arrow_type(arguments[0]))
+    if is_dataclass(hint) and isinstance(hint, type):
+        return pa.struct(list(columns_of(hint).items()))
     if isinstance(hint, type):
         if issubclass(hint, tuple):  # a NamedTuple of one type of values
             return pa.list_(_arrow_type(next(iter(typing.get_type_hints(hint).values()))))

@@ -16,6 +16,8 @@ class SkipKind(StrEnum):
     ZERO_WIDTH = "zero-width spread"
     MAX_OPEN = "max open positions"
     NO_QUOTE = "no quote"
+    AGES_APART = "leg ages apart"
+    CONTRADICTORY = "contradictory quotes"
     CREDIT_NOT_POSITIVE = "credit not positive"
     CREDIT_NOT_BELOW_WIDTH = "credit not below width"
     CREDIT_BELOW_MINIMUM = "credit below minimum"
@@ -48,6 +50,8 @@ MISSING_DATA = (
     SkipKind.NO_VIX,
     SkipKind.NO_PEAK,
     SkipKind.NO_QUOTE,
+    SkipKind.AGES_APART,
+    SkipKind.CONTRADICTORY,
 )
 NO_SETUP = (
     SkipKind.NO_INDEX_PRICE,

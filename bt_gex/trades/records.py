@@ -61,12 +61,33 @@ class Trade(Protocol):
 
 
 class LegQuotes(NamedTuple):
-    """Quotes of one leg on the bars of entry and exit; none at exit for a settled trade."""
+    """Quotes of one leg on the bars of entry and exit; none at exit for a settled trade.
+
+    age_entry_s, age_exit_s  how old they were then; None in runs that did not record it
+    """
 
     bid_entry: Amount | None
     ask_entry: Amount | None
     bid_exit: Amount | None
     ask_exit: Amount | None
+    age_entry_s: Amount | None = None
+    age_exit_s: Amount | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnpricedBars:
+    """Bars on which an open trade could not be priced, by what its quotes lacked.
+
+    no_quote        a leg without a valid quote
+    leg_ages_apart  legs quoted too far apart in time
+    contradictory   legs whose quotes no price of the spread agrees with
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+
+    no_quote: Count = 0
+    leg_ages_apart: Count = 0
+    contradictory: Count = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +103,7 @@ class SpreadTrade:
     flags             see TradeFlag
     spot_exit         index price at the exit; of a settled trade what it settled on
     leg_quotes        in the order of the strikes
+    unpriced_by_kind  what unpriced_bars is the sum of; None in runs that knew only `no_quote`
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -117,6 +139,7 @@ class SpreadTrade:
     spot_exit: Amount | None
     vix_exit: Amount | None
     leg_quotes: tuple[LegQuotes, ...]
+    unpriced_by_kind: UnpricedBars | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
+from collections import Counter
 from datetime import date, datetime, time
 from pathlib import Path
 
@@ -13,12 +14,18 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from bt_gex.blackbox import schema, writer
-from bt_gex.blackbox.coverage import bars_priced, read_coverage
+from bt_gex.blackbox.coverage import (
+    bars_priced,
+    contradictory_verticals,
+    near_strikes,
+    read_coverage,
+)
 from bt_gex.blackbox.reader import Blackbox
 from bt_gex.errors import BadValue, DataError
 from bt_gex.market.calendar import NEW_YORK, NS, instant_ns, sessions
+from bt_gex.market.quotes import NO_LIMITS, QuoteLimits
 from bt_gex.sessions.gaps import Gap, find_gaps, gaps_between
-from bt_gex.sessions.rows import LegRows
+from bt_gex.sessions.rows import LegRows, describe
 
 POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -41,6 +48,8 @@ NOTHING_ODD = {
     "null_ask": 0,
     "ask_not_positive": 0,
     "negative_bid": 0,
+    "one_sided": 0,
+    "contradictory": 0,
     "unknown_option": 0,
     "null_index_price": 0,
     "null_vix": 0,
@@ -194,6 +203,8 @@ class TestByHand:
             "null_ask": 1,
             "ask_not_positive": 1,
             "negative_bid": 1,
+            "one_sided": 0,
+            "contradictory": 0,
             "unknown_option": 1,
             "null_index_price": 0,
             "null_vix": 1,
@@ -388,12 +399,43 @@ class TestArrays:
         level = np.full(780, 6000.0)
         early, late = SESSION.open_ns, SESSION.open_ns + 3600 * NS
         near = {(6060.0, "C"): leg(early, late), (6060.0, "P"): leg(late)}
-        assert bars_priced(near, level, SESSION, 120.0) == 5
+        assert bars_priced(near, level, SESSION, 120.0, NO_LIMITS) == 5
         far = {(6060.01, "C"): leg(late), (6060.01, "P"): leg(late)}
-        assert bars_priced(far, level, SESSION, 120.0) == 0
+        assert bars_priced(far, level, SESSION, 120.0, NO_LIMITS) == 0
         split = {(6000.0, "C"): leg(late), (6005.0, "P"): leg(late)}
-        assert bars_priced(split, level, SESSION, 120.0) == 0
-        assert bars_priced(far, np.array(np.nan), SESSION, 120.0) == 5
+        assert bars_priced(split, level, SESSION, 120.0, NO_LIMITS) == 0
+        assert bars_priced(far, np.array(np.nan), SESSION, 120.0, NO_LIMITS) == 5
+
+    def test_verticals_whose_quotes_contradict_each_other(self):
+        def leg(bid, ask):
+            at = np.array([SESSION.open_ns], dtype=np.int64)
+            return LegRows(at, np.array([bid]), np.array([ask]))
+
+        def found(legs):
+            level = np.array([np.nan, 6000.0])
+            strikes = near_strikes(legs, level)
+            return contradictory_verticals(legs, strikes, SESSION, 120.0, NO_LIMITS)
+
+        # a bar each at 0, 30, 60, 90 and 120 s
+        dear = {(6000.0, "C"): leg(0.2, 0.3), (6005.0, "C"): leg(0.4, 0.5)}
+        assert found(dear) == 5
+        wide = {(6000.0, "P"): leg(9.0, 9.1), (5990.0, "P"): leg(0.4, 0.5)}
+        assert found(wide) == 0  # 8.50 at least, 10 wide
+        assert found({**wide, (5995.0, "P"): leg(0.4, 0.5)}) == 5
+        assert found({(k + 61, right): rows for (k, right), rows in dear.items()}) == 0  # too far
+
+
+def test_quotes_without_a_bid_are_one_sided_above_a_limit():
+    bids = np.array([np.nan, 0.0, -0.1, 0.0, 0.05])
+    asks = np.array([0.60, 0.51, 0.51, 0.50, 0.90])
+    counts = Counter()
+    describe(LegRows(np.arange(5), bids, asks), counts, QuoteLimits(one_sided_max_ask=0.5))
+    assert counts["one-sided"] == 3
+    assert "too wide" not in counts
+    counts.clear()
+    # 0.85 wide around 0.475; the others twice as wide as their mid, and the last but one more
+    describe(LegRows(np.arange(5), bids, asks), counts, QuoteLimits(max_spread_pct=180))
+    assert (counts["one-sided"], counts["too wide"]) == (0, 4)
 
 
 def test_a_database_server(spx):

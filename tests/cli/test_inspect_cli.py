@@ -27,6 +27,8 @@ ODD = (
     "null_ask",
     "ask_not_positive",
     "negative_bid",
+    "one_sided",
+    "contradictory",
     "unknown_option",
     "null_index_price",
     "null_vix",
@@ -371,6 +373,8 @@ def test_help_has_an_example(run):
                 "SPX 2018-01-05: 1 session, 58,500 quotes, 99.7 % priced, 12 of 12 checks ready",
                 "26,953 of 58,500 quotes (46.1 %) have no bid, 6 of them with a mid of 0.25",
                 "5.20 wide in the median at a mid of 10.00 to 30.00 (21 % of mid)",
+                # bid = 0 and ask > 0.5, counted in SQL
+                "Quotes without a bid under an ask too high for that: 6 on Fri 2018-01-05;",
             ],
         ),
         (

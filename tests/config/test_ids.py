@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+import yaml
 
 from bt_gex.config import run_config
 from bt_gex.config.files import read_config, stored_run_config
@@ -174,6 +175,19 @@ def test_a_plan_of_an_earlier_version(tmp_path: Path, monkeypatch: pytest.Monkey
     ):
         (tmp_path / "plan.yaml").write_text(text, "utf-8")
         assert read_plan(tmp_path / "plan.yaml").base.settings == settings
+
+
+def test_version_1_believed_every_quote(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    stored = RunConfig(**DAYS).resolved()
+    for name in ("one_sided_max_ask", "trade_contradictions"):
+        del stored["data"][name]
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump({**stored, "semantics_version": 1}), "utf-8")
+    found = read_config(tmp_path / "c.yaml")
+    data = RunConfig(settings=found.settings, **DAYS).data
+    assert (data.one_sided_max_ask, data.trade_contradictions) == (None, True)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "data.one_sided_max_ask none, data.trade_contradictions true" in record.getMessage()
 
 
 @pytest.mark.parametrize("version", [3, 0, True, "2", [1], None])

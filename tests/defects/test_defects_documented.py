@@ -366,7 +366,7 @@ def test_D18_a_spread_is_worth_its_width_in_points_at_most(
     known: Market, exit_slippage: float
 ) -> None:
     known.quotes("09:31", "10:00", put_spread(1.2))
-    known.quotes("10:01", "15:59", put_spread(11.0, 0.5))  # the legs contradict each other
+    known.quotes("10:01", "15:59", put_spread(6.0, 0.6))  # from 4.80 to 7.20
     result = known.run({**AT_0936, **MID, "fills.exit_slippage": exit_slippage})
     trade = only_trade(result)
     assert left(trade) == ("Emergency Stop", "10:01:00", 5.0, -380.0)
@@ -379,25 +379,63 @@ def test_D18_a_spread_is_worth_its_width_in_points_at_most(
 
 def test_D18_a_spread_is_worth_nothing_at_least(known: Market) -> None:
     known.quotes("09:31", "10:00", put_spread(1.2))
-    known.quotes("10:01", "15:59", put_spread(-0.5))
+    known.quotes("10:01", "15:59", put_spread(-0.5, 0.3))  # up to 0.10
     trade = only_trade(known.run({**AT_0936, **MID}))
     assert left(trade) == ("Profit Target", "10:01:00", 0.0, 120.0)
     assert trade["mfe_dollars"] == 120.0
 
 
+@pytest.mark.parametrize(("value", "exit_value"), [(-0.5, 0.0), (11.0, 5.0)])
+def test_D18_what_no_price_can_be_is_no_price(
+    known: Market, value: float, exit_value: float
+) -> None:
+    """It was bought back at a clamped price, at full profit or full loss."""
+    known.quotes("09:31", "10:00", put_spread(1.2))
+    known.quotes("10:01", "10:05", put_spread(value))
+    known.quotes("10:06", "15:59", put_spread(0.6))
+    result = known.run({**AT_0936, **MID})
+    trade = only_trade(result)
+    assert left(trade) == ("Profit Target", "10:06:00", 0.6, 60.0)
+    kinds = {"no_quote": 0, "leg_ages_apart": 0, "contradictory": 10}
+    assert (trade["unpriced_bars"], trade["unpriced_by_kind"]) == (10, kinds)
+    assert result.summary["funnel"]["unpriced_by_kind"] == kinds
+    assert (trade["mae_dollars"], trade["mfe_dollars"]) == (0.0, 60.0)
+    first = known.run({**AT_0936, **MID, "data.trade_contradictions": True})
+    assert left(only_trade(first))[1:3] == ("10:01:00", exit_value)
+
+
+def test_D18_a_spread_without_a_possible_price_at_the_end_waits_for_one(known: Market) -> None:
+    known.quotes("09:31", "15:29", put_spread(1.2))
+    known.quotes("15:30", "15:40", put_spread(-0.5))
+    known.quotes("15:41", "15:59", put_spread(1.3))
+    assert left(only_trade(known.run({**AT_0936, **MID})))[:3] == (
+        "End of Day Auto-Close", "15:41:00", 1.3,
+    )  # fmt: skip
+
+
+def test_D18_a_spread_without_a_possible_price_to_the_close_settles(known: Market) -> None:
+    known.quotes("09:31", "15:29", put_spread(1.2))
+    known.quotes("15:30", "15:59", put_spread(-0.5))
+    trade = only_trade(known.run({**AT_0936, **MID}))
+    assert trade["exit_reason"] == "Expiration Settlement"
+    assert trade["unpriced_by_kind"]["contradictory"] == 60
+
+
 @pytest.mark.parametrize(
     ("mid", "reason"),
     [
-        (7.0, "credit not below width"),
+        (7.0, "contradictory quotes"),  # from 6.60 to 7.40
+        (5.3, "credit not below width"),  # from 4.90
         (5.0, "credit not below width"),
         (4.99, "entry"),
         (0.01, "entry"),
         (0.0, "credit not positive"),
-        (-0.5, "credit not positive"),
+        (-0.3, "credit not positive"),  # up to 0.10
+        (-0.5, "contradictory quotes"),
     ],
 )
 def test_D19_impossible_credits_are_refused(known: Market, mid: float, reason: str) -> None:
-    known.quotes("09:31", "09:40", put_spread(mid))
+    known.quotes("09:31", "09:40", put_spread(mid, 0.2))
     assert reasons(known.run({**AT_0936, **MID})) == [reason]
 
 

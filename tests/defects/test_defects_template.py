@@ -141,8 +141,15 @@ def test_T6_a_leg_never_quoted_is_missing(known: Market) -> None:
 
 
 def test_T6_a_missing_bid_of_the_short_leg_brings_nothing(known: Market) -> None:
+    known.quotes("09:31", "09:40", {SHORT: (None, 0.45), LONG: (0.35, 0.40)})
+    assert reasons(known.run(AT_0936)) == ["credit not positive"]  # 0 − 0.40
+
+
+def test_T6_an_option_that_is_dear_and_without_a_bid_has_no_quote(known: Market) -> None:
     known.quotes("09:31", "09:40", {SHORT: (None, 2.2), LONG: (0.95, 1.0)})
-    assert reasons(known.run(AT_0936)) == ["credit not positive"]  # 0 − 1.0
+    assert reasons(known.run(AT_0936)) == ["no quote: 5980P"]
+    first = known.run({**AT_0936, "data.one_sided_max_ask": None})
+    assert reasons(first) == ["credit not positive"]  # 0 − 1.0
 
 
 @pytest.mark.parametrize("bid", [None, 0.0])

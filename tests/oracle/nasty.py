@@ -76,6 +76,8 @@ class Nasty:
     types: float = 0.5  # CALL, Call, C, c instead of call
     other_type: float = 0.05  # the other type of the strike is quoted, too
     drop: float = 0.05  # the row is missing
+    torn: float = 0.004  # a leg is quoted far above or below where its neighbours stand
+    lone_ask: float = 0.01  # no bid beside an ask of 0.40 to 0.65, the limit among them
     # quotes, each a batch (all rows of one recording moment)
     on_bar: float = 0.15  # moved to the nearest bar time, or 1 microsecond before or after it
     # each a session
@@ -270,6 +272,7 @@ class Recorder:
 
     def record_quotes(self, day: Day) -> None:
         n, session, rng = self.nasty, day.session, self.rng
+        doubts = random.Random(f"{self.index}/{session.date}/{day.seed}")
         length = session.close - session.open
         gaps: list[tuple[int, int]] = []
         moments = [(tick, tick.at) for tick in day.ticks]
@@ -304,6 +307,12 @@ class Recorder:
                 if a <= at < b or self.hit(n.drop):
                     continue
                 bid, ask = day.quote(tick, strike, side)
+                if doubts.random() < n.torn * self.rate:
+                    away = doubts.choice((-1, 1)) * doubts.choice((0.5, 2, 7, 20))
+                    bid, ask = (max(round(price + away, 2), 0.0) for price in (bid, ask + 0.05))
+                elif doubts.random() < n.lone_ask * self.rate:
+                    lone = doubts.choice((0.4, 0.45, 0.5, 0.5, 0.51, 0.55, 0.65))
+                    bid, ask = 0.0, round(lone * day.spec.scale, 2)
                 self.quote(at, strike, side, bid, ask)
                 if self.hit(n.duplicates * self.rate):
                     self.quote(at, strike, side, round(bid + 0.5, 2), round(ask + 0.55, 2))

@@ -11,8 +11,19 @@ from pathlib import Path
 from .clock import CHECK_TIMES, MINUTE, Session, eastern, iso, sessions
 from .figures import Equity, cents, funnel, summarise
 from .rules import INDEXES, SETUP_DEFAULTS, IndexSpec, trade_setup
-from .spread import Leg, Trade, clamp, exact, intrinsic, legs_of, marks_of, widths_of
-from .tape import Readings, SessionTape, Tape
+from .spread import (
+    Doubts,
+    Leg,
+    Trade,
+    Unpriced,
+    clamp,
+    exact,
+    intrinsic,
+    legs_of,
+    marks_of,
+    widths_of,
+)
+from .tape import Believed, Readings, SessionTape, Tape
 
 EPS = Fraction(1, 10**9)
 
@@ -35,6 +46,10 @@ DEFAULTS: dict[str, object] = {
     "fills.latency_bars": 0,
     "data.quote_max_age_s": 120,
     "data.context_max_age_s": 2100,
+    "data.one_sided_max_ask": 0.50,
+    "data.max_spread_pct": None,
+    "data.max_leg_age_gap_s": None,
+    "data.trade_contradictions": False,
     "account.balance": 25000,
     "account.quantity": 1,
 }
@@ -91,6 +106,9 @@ class Replay:
         self.parameters = {name: float(settings[f"setup.{name}"]) for name in SETUP_DEFAULTS}  # type: ignore[arg-type]
         self.commission_a_leg = exact(settings["fills.commission"])
         self.quantity = int(settings["account.quantity"])  # type: ignore[call-overload]
+        self.doubts = Doubts(
+            settings["data.max_leg_age_gap_s"], not settings["data.trade_contradictions"]
+        )
         self.equity = Equity(exact(settings["account.balance"]))
         self.trades: list[Trade] = []
         self.decisions: list[dict[str, object]] = []
@@ -197,9 +215,9 @@ class Replay:
         if limit is not None and len(open_trades) + len(self.orders) >= limit:  # type: ignore[operator]
             return "max open positions"
         legs = legs_of(setup)
-        marks = marks_of(tape, bar, legs)
-        if isinstance(marks, Leg):
-            return f"no quote: {marks.name}"
+        marks = marks_of(tape, bar, legs, self.doubts)
+        if isinstance(marks, Unpriced):
+            return marks.reason
         credit = marks.entry_credit(exact(self.s["fills.entry_slippage"]))
         refused = self.refused_credit(credit, width)
         if refused:
@@ -260,9 +278,10 @@ class Replay:
     # --------------------------------------------------------------------------- exit
 
     def try_exit(self, trade: Trade, tape: SessionTape, bar: int, end_of_day: int) -> bool:
-        marks = marks_of(tape, bar, trade.legs)
-        if isinstance(marks, Leg):
+        marks = marks_of(tape, bar, trade.legs, self.doubts)
+        if isinstance(marks, Unpriced):
             self.counters["unpriced_bars"] += 1
+            trade.unpriced[marks.kind] = trade.unpriced.get(marks.kind, 0) + 1
             return False
         value = marks.value(trade.width)
         if value != marks.net_mid:
@@ -341,6 +360,7 @@ def replay(
             context_max_age_s=resolved["data.context_max_age_s"],  # type: ignore[arg-type]
             use_competing_peaks=bool(resolved["entry.use_competing_peaks"]),
             readings=readings,
+            believed=Believed(resolved["data.one_sided_max_ask"], resolved["data.max_spread_pct"]),
         )
         if known.empty:
             result.sessions[session.date] = "no data"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from .clock import MINUTE, eastern, iso
+from .clock import MINUTE, SECOND, eastern, iso
 from .figures import cents
 from .rules import Setup
-from .tape import SessionTape
+from .tape import NEGLIGIBLE, Quote, SessionTape
 
 STRATEGY_LEGS = {
     "IC": (
@@ -69,17 +69,56 @@ def widths_of(setup: Setup) -> list[Fraction]:
     return [abs(s[i] - s[i + 1]) for i in range(0, len(s), 2)]
 
 
-def marks_of(tape: SessionTape, at: int, legs: list[Leg]) -> Marks | Leg:
-    """The marks of all legs, or the first leg without a valid quote."""
-    net, halves = Fraction(0), Fraction(0)
+@dataclass(frozen=True)
+class Unpriced:
+    """Why a spread has no price at an instant."""
+
+    kind: str  # no_quote, leg_ages_apart, contradictory
+    reason: str
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """Section 2 on the legs of a spread together; None and False switch a rule off."""
+
+    max_leg_age_gap_s: object = None
+    contradictions: bool = True
+
+
+def marks_of(
+    tape: SessionTape, at: int, legs: list[Leg], doubts: Doubts | None = None
+) -> Marks | Unpriced:
+    """The marks of all legs, or why there are none."""
+    doubts = doubts or Doubts()
+    quotes = []
     for leg in legs:
         quote = tape.quote(at, leg.strike, leg.side)
         if quote is None:
-            return leg
+            return Unpriced("no_quote", f"no quote: {leg.name}")
+        quotes.append(quote)
+    stamps = sorted(quote.at for quote in quotes)
+    limit = doubts.max_leg_age_gap_s
+    if limit is not None and stamps[-1] - stamps[0] > exact(limit) * SECOND:
+        return Unpriced("leg_ages_apart", "leg ages apart")
+    if doubts.contradictions:
+        for first in range(0, len(legs), 2):
+            if impossible(legs[first : first + 2], quotes[first : first + 2]):
+                return Unpriced("contradictory", "contradictory quotes")
+    net, halves = Fraction(0), Fraction(0)
+    for leg, quote in zip(legs, quotes, strict=True):
         bid, ask = exact(quote.bid), exact(quote.ask)
         net += leg.sign * (bid + ask) / 2
         halves += (ask - bid) / 2
     return Marks(net, halves)
+
+
+def impossible(pair: list[Leg], quotes: list[Quote]) -> bool:
+    """Whether the least that a vertical's quotes allow is above its width, or the most below 0."""
+    (sold, bought), (s, b) = pair, quotes
+    assert (sold.sign, bought.sign) == (1, -1)
+    width = abs(exact(sold.strike) - exact(bought.strike))
+    least, most = exact(s.bid) - exact(b.ask), exact(s.ask) - exact(b.bid)
+    return most + NEGLIGIBLE < 0 or least - NEGLIGIBLE > width
 
 
 def intrinsic(legs: list[Leg], price: Fraction, width: Fraction) -> Fraction:
@@ -113,6 +152,7 @@ class Trade:
     settled_on: str | None = None
     settlement_price: Fraction | None = None
     flags: list[str] = field(default_factory=list)
+    unpriced: dict[str, int] = field(default_factory=dict)
 
     def dollars(self, points: Fraction) -> Fraction:
         return points * self.multiplier * self.quantity
@@ -173,6 +213,11 @@ class Trade:
             "mfe_dollars": cents(max(profits)),
             "max_loss_dollars": cents(self.dollars(self.width - self.credit)),
             "flags": list(self.flags),
+            "unpriced_bars": sum(self.unpriced.values()),
+            "unpriced_by_kind": {
+                kind: self.unpriced.get(kind, 0)
+                for kind in ("no_quote", "leg_ages_apart", "contradictory")
+            },
             "settled_on": self.settled_on,
             "settlement_price": (
                 None if self.settlement_price is None else float(self.settlement_price)

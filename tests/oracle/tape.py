@@ -7,6 +7,7 @@ import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +32,10 @@ class Row(NamedTuple):
 class Quote(NamedTuple):
     bid: float  # 0 when the recorded bid is NULL
     ask: float
+    at: int = 0
+
+
+NEGLIGIBLE = Fraction(1, 10**9)
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,35 @@ class Readings:
     settle_on_newest_of_both: bool = True
     # the 120 s of the settlement price follow data.quote_max_age_s; False: always 120 s
     settle_age_is_quote_age: bool = False
+
+
+def written(x: object) -> Fraction:
+    """The decimal number that somebody wrote."""
+    return Fraction(repr(float(x)))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Believed:
+    """Section 2: which quotes are believed; None switches a rule off."""
+
+    one_sided_max_ask: object = 0.50
+    max_spread_pct: object = None
+
+    def accepts(self, bid: float | None, ask: float | None, scale: float) -> bool:
+        if ask is None or not ask > 0:
+            return False
+        low, high = written(0 if bid is None else bid), written(ask)
+        if low > high:
+            return False
+        highest = self.one_sided_max_ask
+        if low <= 0 and highest is not None:
+            highest_here = written(highest) * written(scale)
+            if high > highest_here + NEGLIGIBLE:
+                return False
+        if self.max_spread_pct is None:
+            return True
+        # (high - low) against so many hundredths of (high + low) / 2
+        return 200 * (high - low) <= written(self.max_spread_pct) * (high + low) + NEGLIGIBLE
 
 
 def newest(rows: list[Row], at: int, max_age: int | None) -> Row | None:
@@ -114,6 +148,7 @@ class SessionTape:
         context_max_age_s: float,
         use_competing_peaks: bool,
         readings: Readings,
+        believed: Believed | None = None,
     ) -> None:
         self.session = session
         self.spec = spec
@@ -121,6 +156,7 @@ class SessionTape:
         self.context_age = round(context_max_age_s * SECOND)
         self.use_competing_peaks = use_competing_peaks
         self.readings = readings
+        self.believed = believed or Believed()
         rows = {table: tape.of_session(table, session) for table in TABLES}
         self.empty = not any(rows.values())
 
@@ -197,10 +233,9 @@ class SessionTape:
         if row is None:
             return None
         bid, ask = row.data[2], row.data[3]
-        bid = 0.0 if bid is None else bid
-        if ask is None or not ask > 0 or not bid <= ask:
+        if not self.believed.accepts(bid, ask, self.spec.scale):
             return None
-        return Quote(float(bid), float(ask))
+        return Quote(float(bid or 0.0), float(ask), row.at)
 
     # ----------------------------------------------------------------- settlement
 

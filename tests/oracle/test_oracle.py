@@ -279,12 +279,68 @@ def test_directional_confidence(tmp_path: Path) -> None:
 
 def test_values_are_clamped(book: Book) -> None:
     book.repeat("09:35:30", "09:36:30", RICH)
-    below = {k: ((0.0, 0.1) if k[0] in (6020, 5980) else (0.3, 0.4)) for k in RICH}
-    book.repeat("09:37", "09:37", below)
-    result = run(book, {"fills.entry_slippage": 0})
+    below = {k: ((0.0, 0.35) if k[0] in (6020, 5980) else (0.3, 0.4)) for k in RICH}
+    book.repeat("09:37", "09:37", below)  # mids of a side: 0.175 - 0.35
+    result = run(book, MID)
     assert brief(result.trades[0]) == ("Profit Target", "14:37:00", 0.0, 120.0)
     assert result.counters["clamped_values"] == 1
     assert result.counters["clamped_exit_costs"] == 1
+
+
+def test_contradicting_legs_give_no_price(book: Book) -> None:
+    """From 09:37 the bought call costs more than the sold one brings: 0.30 bid against 0.10."""
+    book.repeat("09:35:30", "09:36:30", RICH)
+    book.repeat(
+        "09:37", "09:38:30", {**RICH, (6020, "call"): (0.0, 0.1), (6025, "call"): (0.3, 0.4)}
+    )
+    book.repeat("09:39", "09:40", CHEAP)
+    path = book.done()
+    result = replay(path, "SPX", DATE, DATE, {**ONE, **MID})
+    (trade,) = result.trades
+    assert brief(trade) == ("Profit Target", "14:39:00", 0.6, 60.0)
+    assert trade["unpriced_by_kind"] == {"no_quote": 0, "leg_ages_apart": 0, "contradictory": 4}
+    assert (trade["mae_dollars"], trade["mfe_dollars"]) == (0.0, 60.0)
+    assert result.counters["clamped_values"] == 0
+    first = replay(path, "SPX", DATE, DATE, {**ONE, **MID, "data.trade_contradictions": True})
+    # puts 0.60, calls 0.05 - 0.35
+    assert brief(first.trades[0]) == ("Profit Target", "14:37:00", 0.3, 90.0)
+    late = replay(path, "SPX", DATE, DATE, {"entry.times": ["09:38"], **MID})
+    assert reasons(late) == ["contradictory quotes"]
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "limit", "reason"),
+    [
+        (None, 0.50, 0.50, "entry"),
+        (0, 0.51, 0.50, "no quote: call long"),
+        (-0.05, 0.51, 0.50, "no quote: call long"),
+        (0.05, 0.90, 0.50, "entry"),
+        (0, 0.60, 0.60, "entry"),
+        (0, 0.90, None, "entry"),
+    ],
+)
+def test_one_sided_quotes(book: Book, bid: float, ask: float, limit: object, reason: str) -> None:
+    book.repeat("09:35:30", "09:36:30", {**RICH, (6025, "call"): (bid, ask)})
+    assert reasons(run(book, {"data.one_sided_max_ask": limit})) == [reason]
+
+
+def test_optional_filters(book: Book) -> None:
+    legs = dict(RICH)
+    late = {(6025, "call"): legs.pop((6025, "call"))}
+    book.repeat("09:35:30", "09:35:30", legs)
+    book.repeat("09:36", "09:36", late)
+    path = book.done()
+    for gap, reason in ((29, "leg ages apart"), (30, "entry")):
+        got = replay(path, "SPX", DATE, DATE, {**ONE, "data.max_leg_age_gap_s": gap})
+        assert reasons(got) == [reason]
+    # 0.40 / 0.50 is 22.2 % of its mid wide, 1.00 / 1.10 is 9.5 %
+    for percent, reason in (
+        (22, "no quote: call long"),
+        (22.3, "entry"),
+        (9, "no quote: call short"),
+    ):
+        got = replay(path, "SPX", DATE, DATE, {**ONE, "data.max_spread_pct": percent})
+        assert reasons(got) == [reason]
 
 
 def test_newest_of_equal_instants_in_other_forms(book: Book) -> None:

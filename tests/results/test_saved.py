@@ -312,7 +312,9 @@ def test_what_a_run_lacks_has_its_default(folder: Path) -> None:
     del content["summary"]["avg_loss"], content["summary"]["by_weekday"]
     path.write_text(json.dumps(content), "utf-8")
     found = RunResult.load(folder)
-    assert found.config["data"] == {"quote_max_age_s": 120, "context_max_age_s": 2100}
+    data = found.config["data"]
+    assert (data["quote_max_age_s"], data["context_max_age_s"]) == (120, 2100)
+    assert (data["one_sided_max_ask"], data["max_spread_pct"]) == (0.5, None)
     assert found.config["exit"]["stop_loss"] == 0.1
     assert found.summary["avg_loss"] == 45.0
     assert found.summary["by_weekday"]["Mon"]["count"] == 2

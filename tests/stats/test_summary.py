@@ -25,7 +25,7 @@ from bt_gex.stats.summary import (
     summarise,
 )
 from bt_gex.trades.codec import to_json
-from bt_gex.trades.records import Decision, SpreadTrade
+from bt_gex.trades.records import Decision, SpreadTrade, UnpricedBars
 
 
 def trade(pnl: float | None, **other: Any) -> SpreadTrade:
@@ -237,8 +237,14 @@ class TestFunnel:
             check("skip", "no gex peak"),
         ]
         taken = [
-            trade(1.0, unpriced_bars=3, clamped_bars=2, flags=["clamped_exit"]),
-            trade(None, unpriced_bars=4),
+            trade(
+                1.0,
+                unpriced_bars=3,
+                unpriced_by_kind={"no_quote": 1, "contradictory": 2},
+                clamped_bars=2,
+                flags=["clamped_exit"],
+            ),
+            trade(None, unpriced_bars=4),  # as a run without kinds has it
         ]
         assert funnel(decisions, taken, 780) == Funnel(
             bars=780,
@@ -254,6 +260,7 @@ class TestFunnel:
                 "no vix": 1,
             },
             unpriced_bars=7,
+            unpriced_by_kind=UnpricedBars(no_quote=5, contradictory=2),
             clamped=3,
             unresolved=1,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from reports.report_fakes import LOST, UNRESOLVED, WON
 from bt_gex.errors import BadValue
 from bt_gex.trades.codec import columns_of, from_json, from_table, plain, to_json, to_table
 from bt_gex.trades.reasons import ExitReason, TradeFlag
-from bt_gex.trades.records import SpreadTrade
+from bt_gex.trades.records import SpreadTrade, UnpricedBars
 
 VALUES = to_json(LOST)
 
@@ -33,7 +34,7 @@ def test_json_holds_plain_values_in_the_order_of_the_fields() -> None:
     assert VALUES["timestamp_entry"] == "2026-01-12T14:36:00+00:00"
     assert VALUES["expiration"] == "2026-01-12"
     assert VALUES["flags"] == ["stale_settlement", "unpriced_bars"]
-    assert VALUES["leg_quotes"] == [[5.1, 5.3, 5.4, 5.6], [2.55, 2.75, 2.8, 3.0]]
+    assert VALUES["leg_quotes"][1] == [2.55, 2.75, 2.8, 3.0, 4.0, 6.0]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,21 @@ def test_columns_are_typed() -> None:
     assert columns["pnl_dollars"] == pa.float64()
     assert columns["quantity"] == pa.int64()
     assert columns["timestamp_entry"] == pa.string()
+
+
+def test_a_record_within_a_record_is_a_struct_that_may_be_null() -> None:
+    trades = [LOST, replace(LOST, unpriced_by_kind=UnpricedBars(no_quote=1, contradictory=2))]
+    table = to_table(SpreadTrade, trades)
+    assert table["unpriced_by_kind"].to_pylist() == [
+        None,
+        {"no_quote": 1, "leg_ages_apart": 0, "contradictory": 2},
+    ]
+    assert from_table(SpreadTrade, table, "trade") == trades
+
+
+def test_leg_quotes_of_an_older_run_have_no_ages() -> None:
+    legs = read(leg_quotes=[[5.1, 5.3, None, None], [2.55, 2.75, 2.8, 3.0]]).leg_quotes
+    assert [leg.age_entry_s for leg in legs] == [None, None]
 
 
 def test_unknown_keys_are_passed_over() -> None:

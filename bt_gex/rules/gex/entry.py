@@ -25,10 +25,12 @@ TOLERANCE = 1e-9
 PASSED = 0
 (
     NO_INDEX_PRICE, NO_VIX, NO_PEAK, VIX_TOO_HIGH, TOO_FAR, ZERO_WIDTH, MAX_OPEN, NO_QUOTE,
-    CREDIT_NOT_POSITIVE, CREDIT_NOT_BELOW_WIDTH, CREDIT_BELOW_MINIMUM, MARGIN, SIZE_ZERO,
-    SESSION_OVER, POLICY, HALTED, DOWN_TIME,
+    AGES_APART, CONTRADICTORY, CREDIT_NOT_POSITIVE, CREDIT_NOT_BELOW_WIDTH, CREDIT_BELOW_MINIMUM,
+    MARGIN, SIZE_ZERO, SESSION_OVER, POLICY, HALTED, DOWN_TIME,
 ) = range(1, len(SkipKind) + 1)  # fmt: skip
 KINDS = tuple(SkipKind)
+# Why a spread has no price: the leg without a valid quote, or what is wrong with all of them.
+Unpriced = Leg | SkipKind
 NO_LIMIT = 2**31  # open positions; as many are never open
 
 
@@ -66,12 +68,12 @@ def decide_entry(
     setup_params: SetupParams,
     entry_params: EntryParams,
     open_positions: int,
-    price: Callable[[Spread], float | Leg],
+    price: Callable[[Spread], float | Unpriced],
     size: Callable[[Spread, float], Size],
 ) -> EntryDecision:
     """Run the entry checks in order; the first that fails is the reason.
 
-    price  credit in points for selling the spread now, or the leg that has no valid quote
+    price  credit in points for selling the spread now, or why it has no price
     size   contracts for a spread at a credit
     """
     missing = missing_input(seen.spot, seen.vix, seen.pin)
@@ -89,9 +91,9 @@ def decide_entry(
         kind = KINDS[refused - 1]
         return EntryDecision("skip", seen, kind, kind.reason(), setup, spread)
     priced = price(spread)
-    if isinstance(priced, Leg):
-        reason = SkipKind.NO_QUOTE.reason(priced.label)
-        return EntryDecision("skip", seen, SkipKind.NO_QUOTE, reason, setup, spread)
+    if isinstance(priced, Leg | SkipKind):
+        kind, detail = why_unpriced(priced)
+        return EntryDecision("skip", seen, kind, kind.reason(detail), setup, spread)
     refused = refused_credit(priced, spread.width, entry_params.min_credit or 0.0)
     if refused:
         kind = KINDS[refused - 1]
@@ -101,6 +103,11 @@ def decide_entry(
         reason = SkipKind.SIZE_ZERO.reason(sized.why)
         return EntryDecision("skip", seen, SkipKind.SIZE_ZERO, reason, setup, spread, priced)
     return EntryDecision("enter", seen, None, "", setup, spread, priced, sized.quantity)
+
+
+def why_unpriced(found: Unpriced) -> tuple[SkipKind, str]:
+    """Kind and detail of the skip of a spread without a price."""
+    return (SkipKind.NO_QUOTE, found.label) if isinstance(found, Leg) else (found, "")
 
 
 def setup_for(seen: Seen, index: Index, params: SetupParams) -> Setup:
