@@ -47,7 +47,7 @@ def intent(
     fee_rate: float,
     require_cash: bool,
     journal_url: str | None,
-    home: str | None,
+    home: Path,
     as_json: bool,
 ) -> None:
     """Trade an intent on paper.
@@ -76,7 +76,7 @@ def intent(
 @WORKSPACE
 @journal_options
 @JSON
-def state(workspace: UUID | None, journal_url: str | None, home: str | None, as_json: bool) -> None:
+def state(workspace: UUID | None, journal_url: str | None, home: Path, as_json: bool) -> None:
     """Show an account: cash, P&L, positions, what is stopped.
 
     WORKSPACE is by default the one that was opened last.
@@ -97,9 +97,7 @@ def state(workspace: UUID | None, journal_url: str | None, home: str | None, as_
 @WORKSPACE
 @journal_options
 @JSON
-def positions(
-    workspace: UUID | None, journal_url: str | None, home: str | None, as_json: bool
-) -> None:
+def positions(workspace: UUID | None, journal_url: str | None, home: Path, as_json: bool) -> None:
     """List what an account holds.
 
     WORKSPACE is by default the one that was opened last.
@@ -127,7 +125,7 @@ def reconcile(
     context: click.Context,
     workspace: UUID | None,
     journal_url: str | None,
-    home: str | None,
+    home: Path,
     as_json: bool,
 ) -> None:
     """Rebuild an account from its fills; compare with the one kept.
@@ -151,7 +149,7 @@ def reconcile(
 @click.command(epilog="Example: bt-gex paper reset 11111111-1111-1111-1111-111111111111")
 @click.argument("workspace", type=click.UUID)
 @journal_options
-def reset(workspace: UUID, journal_url: str | None, home: str | None) -> None:
+def reset(workspace: UUID, journal_url: str | None, home: Path) -> None:
     """Begin an account anew; its events stay.
 
     Reconciling shows the account as it was before.

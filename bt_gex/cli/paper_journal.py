@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
-from bt_gex.cli.common import FILLED
+from bt_gex.cli.common import FILLED, home_option
 from bt_gex.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ AMOUNT = click.FloatRange(min=0, min_open=True)
 def journal_options(command: Any) -> Any:
     """The options that name a journal: `journal_url` and `home`."""
     for option in (
-        click.option(
-            "--home", type=FILLED, help="Folder of the journal; BT_GEX_HOME, else the user's data."
-        ),
+        home_option,
         click.option(
             "--journal",
             "journal_url",
@@ -39,18 +38,18 @@ def journal_options(command: Any) -> Any:
 
 @contextmanager
 def opened_journal(
-    journal_url: str | None, home: str | None, *, writes: bool, starting_equity: float = 10_000.0
+    journal_url: str | None, home: Path, *, writes: bool, starting_equity: float = 10_000.0
 ) -> Iterator[Journal]:
     """The journal that is meant; made where it is written to and does not exist yet.
 
     Raises DataError for one that is only read and does not exist.
     """
-    from bt_gex.config.home import home_folder, journal_path
+    from bt_gex.config.home import journal_path
     from bt_gex.journal.sql import SqlJournal
 
     target = journal_url
     if target is None:
-        path = journal_path(home_folder(home))
+        path = journal_path(home)
         if writes:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         elif not path.exists():
@@ -65,18 +64,17 @@ def opened_journal(
         journal.close()
 
 
-def chosen_workspace(journal: Journal, given: UUID | None, home: str | None = None) -> UUID:
+def chosen_workspace(journal: Journal, given: UUID | None, home: Path) -> UUID:
     """The workspace that was given, else the newest session's, else the one that was opened last.
 
-    home  as it was typed. Raises DataError where there is none.
+    Raises DataError where there is none.
     """
-    from bt_gex.config.home import home_folder
     from bt_gex.journal.base import ALL_WORKSPACES, Query
     from bt_gex.live.store import newest_workspace
 
     if given is not None:
         return given
-    of_session = newest_workspace(home_folder(home))
+    of_session = newest_workspace(home)
     if of_session is not None and of_session in journal.workspaces():
         return of_session
     opened = journal.records(Query(types=("workspace_opened",), newest=True))

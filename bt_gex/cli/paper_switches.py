@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import getpass
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import click
 
 from bt_gex.cli.common import FILLED
 from bt_gex.cli.paper_journal import chosen_workspace, journal_options, opened_journal
+
+
+class StrategyId(click.ParamType[UUID]):
+    """The id that a strategy's intents carry; `gex` is the strategy of paper sessions."""
+
+    name = "strategy"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> UUID:
+        if isinstance(value, UUID):
+            return value
+        if value == "gex":
+            from bt_gex.live.books import STRATEGY
+
+            return STRATEGY
+        try:
+            return UUID(value)
+        except ValueError:
+            self.fail(f"{value!r} is no id; write gex, or the UUID of a strategy", param, ctx)
+
 
 WHY = click.option("--why", type=FILLED, required=True, help="Reason; it is kept in the journal.")
 WORKSPACE = click.option(
@@ -36,7 +57,7 @@ def kill_switch(
     workspace: UUID | None,
     everywhere: bool,
     journal_url: str | None,
-    home: str | None,
+    home: Path,
 ) -> None:
     """Stop an account from trading, or let it trade again.
 
@@ -55,25 +76,28 @@ def kill_switch(
     click.echo(f"kill switch for {scope} is {position}: {name}")
 
 
-@click.command(epilog="Example: bt-gex paper pause STRATEGY --why 'until the pin settles'")
-@click.argument("strategy", type=click.UUID)
+@click.command(epilog="Example: bt-gex paper pause gex --why 'until the pin settles'")
+@click.argument("strategy", type=StrategyId())
 @WHY
 @WORKSPACE
 @journal_options
 def pause(
-    strategy: UUID, why: str, workspace: UUID | None, journal_url: str | None, home: str | None
+    strategy: UUID, why: str, workspace: UUID | None, journal_url: str | None, home: Path
 ) -> None:
-    """Pause a strategy of an account: its intents are refused."""
+    """Pause a strategy of an account: its intents are refused.
+
+    STRATEGY is gex, the strategy of paper sessions, or the UUID that its intents carry.
+    """
     _set_paused(strategy, True, why, workspace, journal_url, home)
 
 
-@click.command(epilog="Example: bt-gex paper resume STRATEGY --why 'the pin has settled'")
-@click.argument("strategy", type=click.UUID)
+@click.command(epilog="Example: bt-gex paper resume gex --why 'the pin has settled'")
+@click.argument("strategy", type=StrategyId())
 @WHY
 @WORKSPACE
 @journal_options
 def resume(
-    strategy: UUID, why: str, workspace: UUID | None, journal_url: str | None, home: str | None
+    strategy: UUID, why: str, workspace: UUID | None, journal_url: str | None, home: Path
 ) -> None:
     """Let a paused strategy trade again."""
     _set_paused(strategy, False, why, workspace, journal_url, home)
@@ -85,7 +109,7 @@ def _set_paused(
     why: str,
     workspace: UUID | None,
     journal_url: str | None,
-    home: str | None,
+    home: Path,
 ) -> None:
     from bt_gex.paper.broker import PaperBroker
 

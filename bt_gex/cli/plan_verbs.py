@@ -73,7 +73,7 @@ def run(
     eod: str,
     resume: bool,
     journal_url: str | None,
-    home: str | None,
+    home: Path,
     as_json: bool,
 ) -> None:
     """Run every variant of a plan on bars of a file; name the best.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import click
 
-from bt_gex.cli.common import FILLED
+from bt_gex.cli.common import FILLED, home_option
 from bt_gex.cli.paper_journal import AMOUNT
 from bt_gex.errors import UsageError
 
@@ -16,7 +17,7 @@ from bt_gex.errors import UsageError
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port."
 )
-@click.option("--home", type=FILLED, help="Folder of the journal; BT_GEX_HOME, else the user's.")
+@home_option
 @click.option(
     "--journal",
     "journal_url",
@@ -44,7 +45,7 @@ from bt_gex.errors import UsageError
 def serve(
     host: str,
     port: int,
-    home: str | None,
+    home: Path,
     journal_url: str | None,
     hosts: tuple[str, ...],
     profile: str,

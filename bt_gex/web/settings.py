@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from bt_gex.config.home import home_folder, journal_path
+from bt_gex.config.home import journal_path
 from bt_gex.errors import BadValue, DataError, OutputError
 
 TOKEN_VARIABLE = "BT_GEX_ADMIN_TOKEN"
@@ -64,9 +64,9 @@ def is_local(host: str) -> bool:
         return host == "localhost"
 
 
-def default_journal(home: str | Path | None) -> str:
+def default_journal(home: Path) -> str:
     """The home's journal; its folder is made."""
-    path = journal_path(home_folder(home))
+    path = journal_path(home)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return str(path)
 

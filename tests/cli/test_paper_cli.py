@@ -82,6 +82,9 @@ def test_stopping_and_pausing(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     call(capsys, "paper", "kill-switch", "off", "--scope", "entries", "--why", "x")
     call(capsys, "paper", "pause", STRATEGY, "--why", "x")
     assert "STRATEGY_PAUSED" in send(3)
+    assert call(capsys, "paper", "pause", "gexx", "--why", "x")[0] == 2
+    status, out, _ = call(capsys, "paper", "pause", "gex", "--why", "x")
+    assert (status, str(STRATEGY) in out) == (0, False)
     call(capsys, "paper", "resume", STRATEGY, "--why", "x")
     assert send(4).startswith("scaled")
     status, out, _ = call(capsys, "paper", "kill-switch", "on", "--everywhere", "--why", "x")
