@@ -119,8 +119,9 @@ def _run_all(
     from bt_gex.blackbox.recording import Recording
     from bt_gex.findings.analysis import analyse
     from bt_gex.reports.as_json import json_text, run_content
-    from bt_gex.reports.charts.figures import combined_figure, equity_figure
-    from bt_gex.reports.console.run import make_console, print_combined, print_report
+    from bt_gex.reports.charts.pictures import combined_figure, equity_figure
+    from bt_gex.reports.console.report import print_report
+    from bt_gex.reports.console.run import make_console, print_combined
     from bt_gex.runs.replay import replay
     from bt_gex.storage.atomic import check_writable, write_text
 

@@ -31,7 +31,8 @@ def show(run_folder: Path, as_json: bool) -> None:
         return
     from bt_gex.findings.analysis import analyse
     from bt_gex.reports.as_json import json_text, run_content
-    from bt_gex.reports.console.run import make_console, print_report
+    from bt_gex.reports.console.report import print_report
+    from bt_gex.reports.console.run import make_console
     from bt_gex.results.result import RunResult
 
     result = RunResult.load(run_folder)
@@ -79,7 +80,8 @@ def _show_variants(folder: Path, as_json: bool) -> None:
 def trade(run_folder: Path, order_id: str, output: Path | None) -> None:
     """Explain one trade of a saved run, and draw it.
 
-    ORDER_ID may also be the time of entry (09:36), or the date, where only one trade matches.
+    ORDER_ID may also be the New York time of entry (09:36), the date, or both in quotes. Where
+    several trades match, they are listed.
 
     Example: bt-gex trade runs/SPX-20260112-20260116-0123456789
     SPX-20260112-093600-PUT-6955-6945 -o loss.png
@@ -89,13 +91,17 @@ def trade(run_folder: Path, order_id: str, output: Path | None) -> None:
         return
     from bt_gex.reports.charts.figures import save_png, trade_figure
     from bt_gex.reports.console.run import make_console
-    from bt_gex.reports.console.trade import print_trade
-    from bt_gex.reports.words import find_trade
+    from bt_gex.reports.console.trade import print_matching, print_trade
+    from bt_gex.reports.words import find_trade, matching_trades
     from bt_gex.results.result import RunResult
 
     result = RunResult.load(run_folder)
     if not result.trade_records:
         raise UsageError(f"{run_folder} has no trades; bt-gex show tells why")
+    found = matching_trades(result, order_id)
+    if len(found) > 1 and output is None:
+        print_matching(found, order_id, make_console())
+        return
     order_id = find_trade(result, order_id).order_id
     print_trade(result, order_id, make_console())
     target = output or Path(f"{order_id.replace('/', '_')}.png")

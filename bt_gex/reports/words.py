@@ -19,9 +19,11 @@ from bt_gex.trades.records import SessionSummary, SpreadTrade
 if TYPE_CHECKING:
     from bt_gex.results.result import RunResult
     from bt_gex.results.statistics import RunStatistics
+    from bt_gex.stats.performance import Drawdown
 
 Cell = TypeVar("Cell")  # an amount as the kind of report writes it
 NOTHING = "n/a"
+LISTED = 5  # trades in a message of several
 FLAGS = {
     "clamped_value": "on at least one bar the quotes put the spread outside 0 to its width; "
     "the value was brought back to that bound",
@@ -91,26 +93,35 @@ def new_york_time(moment: datetime) -> datetime:
     return moment.astimezone(NEW_YORK)
 
 
-def find_trade(result: RunResult, order_id: str) -> SpreadTrade:
-    """One trade of a result; raises UnknownName, and BadValue where several match.
-
-    order_id  or the New York time of entry (09:36), or the session, where that is one trade's
-    """
-    known = {trade.order_id: trade for trade in result.trade_records}
-    if order_id in known:
-        return known[order_id]
-    found = [trade for trade in known.values() if order_id in _entered(trade)]
+def find_trade(result: RunResult, asked: str) -> SpreadTrade:
+    """The one trade that matches; raises UnknownName, and BadValue where several do."""
+    found = matching_trades(result, asked)
     if len(found) > 1:
-        listed = ", ".join(trade.order_id for trade in found)
-        raise BadValue(f"{len(found)} trades match {order_id}; give one of {listed}")
-    if not found:
-        raise UnknownName("trade", order_id, known)
+        listed = ", ".join(trade.order_id for trade in found[:LISTED])
+        more = f" and {len(found) - LISTED:,} more" if len(found) > LISTED else ""
+        raise BadValue(f"{len(found)} trades match {asked}; give one of {listed}{more}")
     return found[0]
 
 
-def _entered(trade: SpreadTrade) -> tuple[str, str]:
+def matching_trades(result: RunResult, asked: str) -> list[SpreadTrade]:
+    """The trades that are meant, in order of entry; raises UnknownName where there is none.
+
+    asked  an order id, the New York time of entry (09:36), the session (2026-01-12), or both
+           (2026-01-12 09:36)
+    """
+    known = {trade.order_id: trade for trade in result.trade_records}
+    if asked in known:
+        return [known[asked]]
+    wanted = asked.replace("T", " ").split()
+    found = [trade for trade in known.values() if wanted and set(wanted) <= _entered(trade)]
+    if not found:
+        raise UnknownName("trade", asked, known)
+    return sorted(found, key=lambda trade: trade.timestamp_entry)
+
+
+def _entered(trade: SpreadTrade) -> set[str]:
     """New York time of entry, and session."""
-    return f"{new_york_time(trade.timestamp_entry):%H:%M}", trade.expiration.isoformat()
+    return {f"{new_york_time(trade.timestamp_entry):%H:%M}", trade.expiration.isoformat()}
 
 
 def spread_of(trade: SpreadTrade) -> Spread:
@@ -165,8 +176,40 @@ def why_no_trades(statistics: RunStatistics) -> str:
     return f"{count(funnel.checks, 'check')}, all skipped, most often: {named}"
 
 
-def verdict(result: RunResult) -> str:
-    """The result in one line."""
+def drawdown_words(found: Drawdown | None) -> str:
+    """`$60.00 (0.2 %)`: dollars, and percent of the value it fell from."""
+    return NOTHING if found is None else f"{dollars(found.dollars)} ({found.pct:.1f} %)"
+
+
+def drawdown_length(found: Drawdown | None) -> str:
+    """How long the account stayed below where it fell from."""
+    if found is None:
+        return NOTHING
+    length = count(found.sessions, "session")
+    if found.recovered is None:
+        return f"{length} since {found.peak}, not recovered"
+    if found.recovered == found.peak:
+        return f"within the session of {found.peak}"
+    return f"{length} from {found.peak} to {found.recovered}"
+
+
+def minutes(value: float | None) -> str:
+    """16.2."""
+    return NOTHING if value is None else f"{value:,.1f}"
+
+
+def short_gain(amount: float) -> str:
+    """`+170`, `-1.2k`: a P&L in dollars for a small cell."""
+    if abs(amount) < 999.5:
+        return "0" if round(amount) == 0 else f"{amount:+.0f}"
+    return f"{amount / 1_000:+.1f}k" if abs(amount) < 9_950 else f"{amount / 1_000:+,.0f}k"
+
+
+def verdict(result: RunResult, doubt: str = "") -> str:
+    """The result in one line.
+
+    doubt  what the profit rests on, see `findings.resting_on`
+    """
     totals = result.statistics.totals
     head = f"{result.index_symbol} {dates(result)}"
     if not totals.total_trades:
@@ -174,7 +217,8 @@ def verdict(result: RunResult) -> str:
     return (
         f"{head}: {gain(totals.total_pnl)} ({signed_pct(totals.return_pct)}), "
         f"{count(totals.total_trades, 'trade')}, {totals.winners:,} won, {totals.losers:,} lost, "
-        f"drawdown {dollars(result.statistics.max_drawdown_mtm)} per bar"
+        f"drawdown {drawdown_words(result.statistics.performance.drawdown)}"
+        f"{f'; but {doubt}' if doubt else ''}"
     )
 
 

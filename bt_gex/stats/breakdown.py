@@ -5,13 +5,21 @@ Money is dollars, summed in whole cents. Trades without a P&L (unresolved) are l
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
 from bt_gex.market.calendar import WEEKDAYS
-from bt_gex.stats.summary import Group, entry_new_york, group_of, resolved, sum_dollars
+from bt_gex.stats.summary import (
+    Group,
+    entry_new_york,
+    group_of,
+    most_frequent_first,
+    resolved,
+    sum_dollars,
+)
 from bt_gex.trades.reasons import NO_SETUP, TradeFlag
 from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade, Trade
 
@@ -107,6 +115,16 @@ def stages(decisions: Sequence[Decision], bars: int) -> list[tuple[str, int]]:
         ("priced", sum(1 for decision in setups if decision.credit is not None)),
         ("filled", sum(1 for decision in decisions if decision.outcome == "entry")),
     ]
+
+
+def reasons_by_kind(decisions: Sequence[Decision]) -> dict[str, dict[str, int]]:
+    """How often each text was given for a skip, by kind; the most frequent first."""
+    texts: dict[str, Counter[str]] = {}
+    for decision in decisions:
+        if decision.outcome == "skip":
+            texts.setdefault(decision.kind, Counter())[decision.reason] += 1
+    kinds = most_frequent_first({kind: found.total() for kind, found in texts.items()})
+    return {kind: most_frequent_first(texts[kind]) for kind in kinds}
 
 
 @dataclass(frozen=True, slots=True)

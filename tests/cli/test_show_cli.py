@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from record_fakes import fake_decision, fake_trade, statistics_of
+from reports.long_result import long_run
 from reports.report_fakes import arrow
 from typed_records import session_summary
 
@@ -22,7 +23,7 @@ from bt_gex.cli.main import cli, main
 from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BadValue, UnknownName
 from bt_gex.reports.console.run import make_console
-from bt_gex.reports.words import find_trade
+from bt_gex.reports.words import find_trade, matching_trades, new_york_time
 from bt_gex.results.result import RunResult
 from bt_gex.trades.codec import to_json
 
@@ -141,6 +142,41 @@ def test_a_time_of_several_trades_lists_them(folder: Path) -> None:
         find_trade(both, "15:00")
     with pytest.raises(UnknownName, match="there is none"):
         find_trade(replace(result, trade_records=[]), "10:00")
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("2024-01-02", 5),
+        ("2024-01-02 10:30", 1),
+        ("2024-01-02T10:30", 1),
+        ("10:30", 14),
+        ("SPX-20240102-0120-IC", 1),
+    ],
+)
+def test_the_trades_that_are_meant(asked: str, found: int) -> None:
+    """Several trades on that date, and at that time on several dates."""
+    matching = matching_trades(long_run(20), asked)
+    assert len(matching) == found
+    for word in asked.replace("T", " ").split():
+        if not word.startswith("SPX"):
+            assert all(word in f"{new_york_time(t.timestamp_entry)}" for t in matching)
+
+
+def test_trades_of_a_date_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = long_run(20)
+    monkeypatch.setattr(RunResult, "load", lambda folder: result)
+    assert exit_status(["trade", "run", "2024-01-02"]) == 0
+    out = capsys.readouterr().out
+    ids = [t.order_id for t in result.trade_records if str(t.expiration) == "2024-01-02"]
+    assert len(ids) > 1
+    assert all(name in out for name in ids)
+    assert list(tmp_path.iterdir()) == []
+    assert exit_status(["trade", "run", "2024-01-02", "-o", "picture.png"]) == 2
+    assert "give one of SPX-20240102-" in capsys.readouterr().err
 
 
 def test_a_reader_that_has_enough_is_no_error(folder: Path) -> None:

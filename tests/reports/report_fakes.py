@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from record_fakes import fake_session, fake_statistics, fake_trade
+from record_fakes import fake_decision, fake_session, fake_statistics, fake_trade
 
 from bt_gex.config.run_config import RunConfig
 from bt_gex.results.result import RunResult
@@ -80,6 +80,19 @@ SESSIONS = (
 QUALITY = {"quote rows": 4000, "crossed": 120, "NULL vix": 0}
 
 
+REASONS = {
+    "SPX 61pts from pin [zone] too far, skip (limit: 50pts)": 3,
+    "SPX 52pts from pin": 1,
+    "SPX 53pts from pin": 1,
+    "SPX 54pts from pin": 1,
+    "SPX 55pts from pin": 1,
+}
+DECISIONS = [
+    *(fake_decision(reason=text) for text, times in REASONS.items() for _ in range(times)),
+    *(fake_decision(kind="no quote", reason="no quote: 6955P") for _ in range(3)),
+]
+
+
 def two_trades() -> RunResult:
     """One winner of $215.00, one loser of $45.00, one session without data."""
     statistics = fake_statistics(
@@ -91,7 +104,7 @@ def two_trades() -> RunResult:
         source={},
         statistics=statistics,
         trade_records=[LOST, WON],
-        decision_records=[],
+        decision_records=DECISIONS,
         equity_table=equity([("2026-01-12", 780)]),
         marks_table=marks("SPX-lost", "2026-01-12 14:36", [2.55, 2.30, None, None, 2.45, 2.75]),
         market_table=market([("2026-01-12", 780)]),

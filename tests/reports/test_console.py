@@ -8,11 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from long_result import long_run
 from record_fakes import NO_DATA
 from report_fakes import CONFIG, SESSIONS, UNRESOLVED, no_trades, two_trades, with_statistics
 from rich.console import Console
 
-from bt_gex.reports.console.run import make_console, print_combined, print_report
+from bt_gex.findings.finding import Finding
+from bt_gex.reports.console.report import SCREEN_LINES, print_report
+from bt_gex.reports.console.run import make_console, print_combined
 from bt_gex.reports.words import dollars, gain, number, ratio
 from bt_gex.results.result import RunResult
 from bt_gex.results.statistics import Combined
@@ -37,7 +40,7 @@ class TestReport:
     def test_the_verdict_comes_first(self) -> None:
         assert report(two_trades()).splitlines()[0].strip() == (
             "SPX 2026-01-12 to 2026-01-13: +$170.00 (+0.68 %), 2 trades, 1 won, 1 lost, "
-            "drawdown $60.00 per bar"
+            "drawdown $60.00 (0.2 %)"
         )
 
     def test_says_what_it_rests_on(self) -> None:
@@ -52,12 +55,16 @@ class TestReport:
         [
             "Profit and loss +$170.00 Return +0.68 %",
             "Average win $215.00 Average loss $45.00",
-            "Profit factor 4.78 Final balance $25,170.00",
-            "Drawdown at closes $45.00 Drawdown marked per bar $60.00",
+            "Won, lost, even 1, 1, 0 Profit factor 4.78",
+            "Expectancy +$85.00 Minutes held 16.2",
+            "Return a year n/a Calmar ratio n/a",
+            "Premium received $660.00 Commission paid $0.00",
+            "Sortino ratio n/a Final balance $25,170.00",
+            "Maximum drawdown $60.00 (0.2 %), within the session of 2026-01-12",
             "12 entry attempts on 780 bars: 2 entered (16.7 %), 10 skipped",
-            "7 58.3 % too far from pin",
-            "3 no quote: 6955P",
-            "1 for 1 other reason",
+            "3 25.0 % no quote no quote: 6955P (3 times)",
+            "SPX-won +$215.00 30.0 Profit Target",
+            "SPX-lost -$45.00 2.5 Stop Loss",
             "IC 1 1 100.0 % +$215.00",
             "MEDIUM 1 0 0.0 % -$45.00",
             "Stop Loss 1 0 0.0 % -$45.00",
@@ -74,12 +81,15 @@ class TestReport:
         text = " ".join(words(report(two_trades())))
         assert "Mon 2026-01-12 traded 12 2 +$170.00 97.1 % peaks computed from" in text
 
-    def test_warnings_come_last(self) -> None:
+    def test_skips_are_counted_by_kind_with_the_most_frequent_text(self) -> None:
+        text = " ".join(words(report(two_trades())))
+        assert "7 58.3 % too far from pin SPX 61pts from pin" in text
+        assert "(3 times; 4 other texts)" in text
+        assert "SPX 52pts" not in text
+
+    def test_warnings_follow_the_verdict(self) -> None:
         lines = words(report(two_trades()))
-        assert lines[-2:] == [
-            "1 warning",
-            f"! {NO_DATA.text} {NO_DATA.next_step}",
-        ]
+        assert lines[1:3] == ["1 warning", f"! {NO_DATA.text} {NO_DATA.next_step}"]
 
     def test_without_findings_there_are_no_warnings(self) -> None:
         text = printed(lambda console: print_report(two_trades(), console, []))
@@ -89,8 +99,7 @@ class TestReport:
         file = io.StringIO()
         console = Console(file=file, force_terminal=True, color_system="standard", width=100)
         print_report(two_trades(), console, [NO_DATA])
-        last = file.getvalue().splitlines()[-1]
-        assert "\x1b[33m" in last
+        assert "\x1b[33m" in file.getvalue().splitlines()[2]
 
     def test_a_pipe_gets_plain_text_of_at_most_100_columns(self) -> None:
         text = report(two_trades())
@@ -117,6 +126,92 @@ class TestReport:
         assert "Unresolved 1 trade, outside all figures" in words(report(result))
 
 
+def narrow(result: RunResult, findings: list[Finding]) -> list[str]:
+    """The lines on a terminal of 80 columns."""
+    file = io.StringIO()
+    console = make_console(file)
+    console.width = 80
+    print_report(result, console, findings)
+    return words(file.getvalue())
+
+
+def findings_of(number: int, length: int, **about: Any) -> list[Finding]:
+    """Findings whose texts take about so many lines of 80 columns."""
+    words = "word " * 15 * length
+    found = Finding(kind="no_data", text="", next_step="Go.", **about)
+    return [replace(found, text=f"Fault {n}: {words}") for n in range(number)]
+
+
+class TestFirstScreen:
+    def test_what_is_too_much_for_it_comes_last(self) -> None:
+        lines = narrow(two_trades(), findings_of(9, 3))
+        screen = lines[:SCREEN_LINES]
+        assert "2 trades, 1 won, 1 lost" in " ".join(screen[:2])
+        assert screen[2] == "9 warnings, the gravest first; 6 more at the end"
+        shown = [line[:9] for line in screen if line.startswith("! Fault")]
+        assert shown == ["! Fault 0", "! Fault 1", "! Fault 2"]
+        assert "run SPX-20260112-20260113-a1b2c3, not saved" in screen
+        at = lines.index("6 further warnings")
+        left = [line[:9] for line in lines[at:] if line.startswith("! Fault")]
+        assert left == [f"! Fault {n}" for n in range(3, 9)]
+
+    def test_all_are_there_where_they_fit(self) -> None:
+        lines = narrow(two_trades(), findings_of(3, 1))
+        assert lines[2] == "3 warnings"
+        assert "further" not in " ".join(lines)
+
+    def test_the_first_is_there_however_long_it_is(self) -> None:
+        lines = narrow(two_trades(), findings_of(2, 30))
+        assert lines[3].startswith("! Fault 0")
+        assert "1 further warning" in lines
+
+    def test_order_ids_of_some_trades_are_named(self) -> None:
+        (found,) = findings_of(1, 1, order_ids=("SPX-lost",))
+        assert "SPX-lost" in narrow(two_trades(), [found])[4:7]
+        every = replace(found, order_ids=("SPX-lost", "SPX-won"))
+        assert "SPX-lost, SPX-won" not in narrow(two_trades(), [every])
+        many = replace(found, order_ids=tuple(f"SPX-{n}" for n in range(5)))
+        result = replace(two_trades(), trade_records=two_trades().trade_records * 3)
+        assert "SPX-0, SPX-1 and 3 more" in narrow(result, [many])
+
+    def test_a_profit_that_rests_on_doubtful_trades_says_so_in_the_verdict(self) -> None:
+        found = Finding(
+            kind="no_bid", text="x.", next_step="y.", order_ids=("SPX-won",), dollars=215.0
+        )
+        head = " ".join(narrow(two_trades(), [found])[:4])
+        assert "+$170.00" in head
+        assert "; but 1 of 2 trades on a leg without a bid made +$215.00, all others" in head
+
+
+class TestLongRun:
+    def test_sessions_become_months_from_twenty_on(self) -> None:
+        lines = narrow(long_run(20), [])
+        (january,) = (line for line in lines if line.startswith("2024-01 "))
+        assert january.startswith("2024-01 19 of 20")
+        assert not [line for line in lines if line.startswith("Tue 2024-01-02")]
+        assert "Tue 2024-01-02 traded" in " ".join(narrow(long_run(19), []))
+
+    def test_two_years_have_their_sums(self) -> None:
+        result = long_run(270)
+        lines = narrow(result, [])
+        pnls = {"2024": 0.0, "2025": 0.0}
+        for trade in result.trade_records:
+            pnls[f"{trade.expiration:%Y}"] += trade.pnl_dollars or 0.0
+        for year, pnl in pnls.items():
+            (line,) = (line for line in lines if line.startswith(f"{year} "))
+            assert gain(round(pnl, 2)) in line
+        assert max(map(len, lines)) <= 80
+
+    def test_of_many_trades_the_best_and_worst_are_named(self) -> None:
+        result = long_run(20)
+        made = sorted(trade.pnl_dollars or 0.0 for trade in result.trade_records)
+        lines = narrow(result, [])
+        at = lines.index("Best and worst trades") + 4
+        shown = [line.split()[1] for line in lines[at : at + 6]]
+        assert shown == [gain(pnl) for pnl in (*made[:-4:-1], *made[2::-1])]
+        assert all(line.split()[0].startswith("SPX-2024") for line in lines[at : at + 6])
+
+
 class TestNoTrades:
     def test_says_why(self) -> None:
         lines = words(report(no_trades()))
@@ -124,7 +219,7 @@ class TestNoTrades:
             "SPX 2026-01-12 to 2026-01-13: no trades - 12 checks, all skipped, most often: "
             "too far from pin (9), no quote (3)"
         )
-        assert "9 75.0 % too far from pin" in lines
+        assert "9 75.0 % too far from pin" in " ".join(lines)
         assert "Tue 2026-01-13 no data 0 0" in lines
         assert "Statistics" not in lines
 

@@ -52,7 +52,7 @@ class TestEquity:
         top, bottom = panels(equity_figure(two_trades()))
         assert title(top) == (
             "SPX 2026-01-12 to 2026-01-13: +$170.00 (+0.68 %), 2 trades, 1 won, 1 lost, "
-            "drawdown $60.00 per bar\n"
+            "drawdown $60.00 (0.2 %)\n"
             "fills natural (100 % of the half-spread at entry, 100 % at exit)"
         )
         assert (top.get_ylabel(), bottom.get_ylabel()) == ("account ($)", "drawdown ($)")

@@ -19,9 +19,10 @@ from bt_gex.blackbox.writer import new_file
 from bt_gex.config.run_config import RunConfig
 from bt_gex.findings.analysis import analyse
 from bt_gex.market.settlement import Settlement
-from bt_gex.reports.charts.figures import figure_by_name, picture_bytes
-from bt_gex.reports.charts.run import FIGURES
-from bt_gex.reports.console.run import make_console, print_report
+from bt_gex.reports.charts.pictures import figure_by_name, picture_bytes
+from bt_gex.reports.charts.run import PICTURES
+from bt_gex.reports.console.report import print_report
+from bt_gex.reports.console.run import make_console
 from bt_gex.reports.html.intervals import cost_sentences
 from bt_gex.reports.html.page import html_report
 from bt_gex.reports.html.trades import FIELDS, thinned_path
@@ -187,12 +188,14 @@ def agrees_with_the_trades(result: RunResult, page: Page) -> None:
     sign = "+" if total > 0 else "-" if total < 0 else ""
     pnl = f"{sign}${abs(total) // 100:,}.{abs(total) % 100:02}"
     assert f"Profit and loss {pnl} " in page.texts["card-pnl"]
-    worst = peak = level = 0
-    for trade in sorted(trades, key=lambda t: (t["timestamp_exit"], t["timestamp_entry"])):
-        level += round((trade["pnl_dollars"] or 0) * 100)
+    worst, peak = 0, round(result.balance * 100)
+    for dollars in result.equity_table["equity"].to_pylist():
+        level = round(dollars * 100)
         peak = max(peak, level)
         worst = max(worst, peak - level)
-    assert f"${worst // 100:,}.{worst % 100:02}" in page.texts["card-drawdown"]
+    fall = f"${worst // 100:,}.{worst % 100:02}" if worst else "n/a"
+    assert f"Maximum drawdown {fall}" in page.texts["card-drawdown"]
+    assert page.visible.count("Maximum drawdown") == 1
     won = sum(1 for pnl_cents in cents if pnl_cents > 0)
     rate = f"{100 * won / len(cents):.1f} %" if cents else "n/a"
     assert f"Win rate {rate} {won:,} of {len(cents):,} trade" in page.texts["card-win-rate"]
@@ -212,7 +215,7 @@ def agrees_with_the_trades(result: RunResult, page: Page) -> None:
         assert f"{result.index_symbol} " in output.getvalue()
         assert f": {pnl} (" in output.getvalue().splitlines()[0]
         shown = " ".join(output.getvalue().split())
-        assert f"Drawdown at closes ${worst // 100:,}.{worst % 100:02}" in shown
+        assert f"Maximum drawdown {fall}" in shown
 
 
 def test_costs_are_in_the_report(runs: dict[str, Callable[[], RunResult]]) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bt_gex.market.calendar import new_york
-from bt_gex.reports.console.run import print_report
+from bt_gex.reports.console.report import print_report
 from bt_gex.reports.words import count, gain
 
 if TYPE_CHECKING:

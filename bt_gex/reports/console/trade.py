@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from bt_gex.market.calendar import NEW_YORK
 from bt_gex.market.contracts import SHORT
+from bt_gex.reports.console.report import print_trade_lines
 from bt_gex.reports.console.run import colour, coloured, headline, make_table
 from bt_gex.reports.words import (
     FLAGS,
@@ -41,6 +43,7 @@ REASONING = {
     "PUT": "The index stood below the pin and was expected to be drawn up to it, so puts below "
     "the market were sold.",
 }
+MOST_LISTED = 20
 RIGHTS = {"C": "call", "P": "put"}
 
 
@@ -63,6 +66,15 @@ def print_trade(result: RunResult, order_id: str, console: Console) -> None:
     if flags:
         headline("Warnings", console)
         _print_pairs([(name, FLAGS.get(name, "")) for name in flags], console)
+
+
+def print_matching(trades: Sequence[SpreadTrade], asked: str, console: Console) -> None:
+    """Trades among which one has to be picked by its order id."""
+    console.print(Text(f"{count(len(trades), 'trade')} match {asked}; give one of their order ids"))
+    print_trade_lines(trades[:MOST_LISTED], console)
+    if len(trades) > MOST_LISTED:
+        more = len(trades) - MOST_LISTED
+        console.print(Text(f"and {more:,} more; give date and time, such as '2026-01-12 09:36'"))
 
 
 def _print_seen(trade: SpreadTrade, console: Console) -> None:

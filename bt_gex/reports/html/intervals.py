@@ -59,8 +59,7 @@ def interval_rows(analysis: Analysis) -> Rows:
         (name, *(dollars(value) for value in quantiles.values()))
         for name, quantiles in (
             ("final balance", found.final_balance_quantiles),
-            ("maximum drawdown at closes", found.max_drawdown_quantiles),
-            ("maximum drawdown marked per bar", found.max_drawdown_mtm_quantiles),
+            ("drawdown", found.max_drawdown_mtm_quantiles),
         )
     ]
 

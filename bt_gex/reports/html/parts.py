@@ -14,6 +14,8 @@ from bt_gex.reports.words import (
     NOTHING,
     count,
     dollars,
+    drawdown_length,
+    drawdown_words,
     fills,
     flags_of,
     gain,
@@ -116,7 +118,7 @@ def cards(result: RunResult, analysis: Analysis) -> list[Card]:
     won = f"{s.winners:,} of {count(s.total_trades, 'trade')}"
     tone = "gain" if s.total_pnl > 0 else "loss" if s.total_pnl < 0 else ""
     traded = bool(s.total_trades)
-    drawdown_mtm = result.statistics.max_drawdown_mtm
+    further = result.statistics.performance
     return [
         Card("pnl", "Profit and loss", gain(s.total_pnl),
              _between(b.total_pnl if b else None, gain), tone),
@@ -126,10 +128,11 @@ def cards(result: RunResult, analysis: Analysis) -> list[Card]:
              f"{won}; {_between(b.win_rate if b else None, percent)}"),
         Card("profit-factor", "Profit factor", ratio(s.profit_factor),
              _between(b.profit_factor if b else None, ratio)),
-        Card("drawdown", "Maximum drawdown at closes", dollars(s.max_drawdown),
-             _between(b.max_drawdown if b else None, dollars)),
-        Card("drawdown-mtm", "Maximum drawdown marked per bar", dollars(drawdown_mtm),
-             _between(b.max_drawdown_mtm if b else None, dollars)),
+        Card("drawdown", "Maximum drawdown", drawdown_words(further.drawdown),
+             f"{drawdown_length(further.drawdown)}; "
+             f"{_between(b.max_drawdown_mtm if b else None, dollars)}"),
+        Card("expectancy", "Expectancy", gain(further.expectancy),
+             "average P&L of a trade" if traded else "no trade"),
     ]  # fmt: skip
 
 
