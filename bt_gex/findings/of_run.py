@@ -19,6 +19,9 @@ BAD_QUOTE_SHARE = 0.01  # of the recorded quotes read
 REFUSED_SHARE = 0.80  # of the checks
 MISSING_SHARE = 0.10  # of the checks
 AT_ONCE_SHARE = 0.10  # of the trades
+MISSING_ENDS = ("minutes without a quote from the open", "minutes without a quote to the close")
+ZONE_HOURS = (4, 5, 6)  # New York and Chicago behind UTC, in summer and in winter
+ZONE_SLACK_MIN = 5
 BAD_QUOTES = {
     "crossed": "bid above ask; they count as no quote, so entries and exits are missed",
     "duplicate quotes": "same option and instant twice; the later row counts, the other is lost",
@@ -47,6 +50,7 @@ def findings_of_run(statistics: Figures, trades: Sequence[SpreadTrade]) -> list[
         *_no_drawdown(statistics, trades),
         *_of_trades(statistics.totals, trades, funnel.unpriced_bars, funnel.clamped),
         *_quotes(statistics.sessions),
+        *_zone(statistics.sessions),
         *_coverage(statistics.sessions),
         *_refusals(statistics.funnel),
     ]
@@ -231,6 +235,30 @@ def _quotes(sessions: Sequence[SessionSummary]) -> Iterator[Finding]:
                 next_step="See with bt-gex inspect which sessions they are in, and whether the "
                 "result stands without those.",
             )
+
+
+def _zone(sessions: Sequence[SessionSummary]) -> Iterator[Finding]:
+    """Quotes that lack as many hours at one end as a wrong time zone would take from it."""
+    recorded = [session for session in sessions if session.status != "no data"]
+    for end, what in zip(MISSING_ENDS, ("begin", "end"), strict=True):
+        for hours in ZONE_HOURS:
+            odd = [s for s in recorded if 0 <= _off(s, end, hours) <= ZONE_SLACK_MIN]
+            if 2 * len(odd) <= len(recorded):
+                continue
+            where = "after the open" if what == "begin" else "before the close"
+            yield Finding(
+                kind="time_zone",
+                text=f"In {of(len(odd), len(recorded), 'session')} the quotes {what} {hours} hours "
+                f"{where}, as they would if their stamps were of another time zone: everything "
+                "would have happened at another time than it seems.",
+                next_step="Compare a quote's stamp with the clock of an exchange: stamps without "
+                "an offset are taken as UTC.",
+            )
+
+
+def _off(session: SessionSummary, end: str, hours: int) -> float:
+    """Minutes by which what is missing differs from so many hours."""
+    return abs(session.quality.get(end, 0) - 60 * hours)
 
 
 def _coverage(sessions: Sequence[SessionSummary]) -> Iterator[Finding]:

@@ -23,13 +23,14 @@ from bt_gex.config.run_config import RunConfig
 from bt_gex.feeds.clock import ClockFeed
 from bt_gex.feeds.growing import GrowingClockFeed
 from bt_gex.feeds.legs import SpreadFeed
-from bt_gex.findings.of_run import findings_of_run
+from bt_gex.findings.of_run import MISSING_ENDS, findings_of_run
 from bt_gex.market.calendar import Stamps, new_york
 from bt_gex.results.result import RunResult, versions
 from bt_gex.results.statistics import RunStatistics, account_path
 from bt_gex.runs.collection import no_collection
 from bt_gex.runs.schedule import EventSchedule
 from bt_gex.sessions.day import Day, load_day
+from bt_gex.sessions.gaps import missing_ends_s
 from bt_gex.sessions.identity import data_sha256
 from bt_gex.sizers.gex import FixedContracts, HalfKelly
 from bt_gex.stats.performance import performance
@@ -45,6 +46,7 @@ from bt_gex.strategies.gex import GexStrategy
 from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade
 
 log = logging.getLogger(__name__)
+LONG_GAP_MIN = 60  # at an end of a session; less is not counted
 
 Progress = Callable[[int, int], None]
 UTC_TIME = pa.timestamp("ns", "UTC")
@@ -326,7 +328,7 @@ def session_summaries(
             bars=day.session.bars,
             priced_pct=_priced_pct(own, looked),
             notes=tuple(_notes(day)),
-            quality={key: count for key, count in sorted(day.counts.items()) if count},
+            quality={key: count for key, count in sorted(_quality(day).items()) if count},
         )
 
 
@@ -334,6 +336,14 @@ def _priced_pct(trades: Sequence[SpreadTrade], bars: int) -> float | None:
     """Share of the bars with an open trade on which it could be priced, percent."""
     unpriced = sum(trade.unpriced_bars for trade in trades)
     return round(100.0 * (1 - unpriced / bars), 2) if bars else None
+
+
+def _quality(day: Day) -> dict[str, int]:
+    """Oddities of the recorded rows, and minutes without a quote at either end of the session."""
+    ends = missing_ends_s(day.gaps, day.session) if day.has_data else (0.0, 0.0)
+    minutes = (int(seconds // 60) for seconds in ends)
+    missing = {name: n for name, n in zip(MISSING_ENDS, minutes, strict=True) if n >= LONG_GAP_MIN}
+    return {**day.counts, **missing}
 
 
 def _notes(day: Day) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,13 @@ class Gap:
 
     start_ns: int
     length_s: float
+
+
+def missing_ends_s(gaps: Sequence[Gap], session: Session) -> tuple[float, float]:
+    """Seconds without a quote from the open on, and up to the close; 0 where there is no gap."""
+    from_open = next((gap.length_s for gap in gaps if gap.start_ns == session.open_ns), 0.0)
+    ends = (gap for gap in gaps if gap.start_ns + round(gap.length_s * NS) == session.close_ns)
+    return from_open, next((gap.length_s for gap in ends), 0.0)
 
 
 def find_gaps(stamps: Stamps, session: Session) -> tuple[Gap, ...]:

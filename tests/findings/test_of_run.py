@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -155,6 +156,32 @@ def test_of_no_trades(given: dict[str, Any], kind: str, said: tuple[str, ...]) -
     says(found, kind, said)
     assert (found.trades, found.order_ids) == (None, ())
     assert (found.dollars, found.share) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "says"),
+    [
+        ((300, 300, 0), "2 of 3 sessions (66.7 %) the quotes end 5 hours before the close"),
+        ((305, 295, 0), "end 5 hours before the close"),
+        ((306, 300, 0), ""),
+        ((300, 0, 0), ""),
+        ((300, 240, 0), ""),
+        ((120, 120, 120), ""),
+        ((360, 360, 360), "3 of 3 sessions (100.0 %) the quotes end 6 hours"),
+    ],
+)
+def test_a_time_zone_is_doubtful(minutes: tuple[int, ...], says: str) -> None:
+    """In more than half of the sessions with data quotes lack whole hours of an offset."""
+    name = "minutes without a quote to the close"
+    sessions = [fake_session(quality={"quote rows": 1000, name: n}) for n in minutes]
+    found = [f for f in findings(sessions=(*sessions, EMPTY)) if f.kind != "no_data"]
+    assert [one.kind for one in found] == (["time_zone"] if says else [])
+    if says:
+        assert says in found[0].text
+        assert "UTC" in found[0].next_step
+    early = [replace(s, quality={"minutes without a quote from the open": n})
+             for s, n in zip(sessions, minutes, strict=True)]  # fmt: skip
+    assert any("begin" in f.text for f in findings(sessions=tuple(early))) is bool(says)
 
 
 def says(found: Finding, kind: str, said: tuple[str, ...]) -> None:

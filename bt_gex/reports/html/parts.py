@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bt_gex.config.run_config import setting_names, setting_of, setting_text
 from bt_gex.findings.finding import flagged
-from bt_gex.findings.of_run import BAD_QUOTES
+from bt_gex.findings.of_run import BAD_QUOTES, MISSING_ENDS
 from bt_gex.reports.assumptions import assumptions
 from bt_gex.reports.words import (
     NOTHING,
@@ -57,6 +57,7 @@ MEANINGS = {
     "duplicate peaks": "same instant twice; the later row counts",
     "duplicate context": "same instant twice; the later row counts",
     "chains of another expiry": "option chains that expire on another day; not used for peaks",
+    **dict.fromkeys(MISSING_ENDS, "in sessions where it is an hour or more"),
     "no such option": "quotes of neither a call nor a put, or without a strike",
 }
 
