@@ -123,7 +123,7 @@ class TestWalkForward:
         window = walked.windows[0]
         dates = (window.test_start, window.test_end)
         rows = run_sweep(market, plan_of(*dates), tmp_path, SweepOptions(workers=1)).rows
-        pnls = [row["total_pnl"] for row in rows]
+        pnls = [row["total_pnl"] for row in rows if row["same_as"] is None]
         assert window.average_variant_pnl == pytest.approx(sum(pnls) / len(pnls), abs=0.005)
         assert window.baseline_pnl == rows[0]["total_pnl"]
 
