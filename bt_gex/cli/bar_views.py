@@ -81,7 +81,7 @@ def report_bars(folder: Path, output: Path | None) -> list[Path]:
 def explain_bar_trade(folder: Path, name: str, output: Path | None) -> None:
     """Print one trade, and draw its session."""
     from bt_gex.reports.charts.bars import bar_session_figure, find_bar_trade
-    from bt_gex.reports.charts.figures import save_png
+    from bt_gex.reports.charts.pictures import save_png
     from bt_gex.reports.console.backtest import print_bar_trade
     from bt_gex.reports.console.run import make_console
 

@@ -77,7 +77,7 @@ def plot(run_folder: Path, what: str, output: Path | None) -> None:
     or trade:ORDER_ID; of a backtest over bars equity, r-curve, r-distribution, score, range-width,
     session:DATE or trade:ID.
     """
-    from bt_gex.reports.charts.figures import figure_by_name, picture_bytes
+    from bt_gex.reports.charts.pictures import figure_by_name, picture_bytes
     from bt_gex.storage.atomic import write_bytes
 
     target = output or Path(f"{what.replace(':', '-').replace('/', '_')}.png")
@@ -112,7 +112,7 @@ def costs(
     """
     from bt_gex.findings.analysis import analyse
     from bt_gex.reports.as_json import json_text, warnings_of
-    from bt_gex.reports.charts.figures import save_png
+    from bt_gex.reports.charts.pictures import save_png
     from bt_gex.reports.charts.run import costs_figure
     from bt_gex.reports.console.costs import print_costs
     from bt_gex.reports.console.run import make_console

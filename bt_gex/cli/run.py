@@ -182,6 +182,6 @@ def _known_sweep(place: Path) -> dict[str, Any]:
 
 
 def _draw(figure_of: Callable[[Any], Figure], subject: object, path: Path) -> None:
-    from bt_gex.reports.charts.figures import png_bytes
+    from bt_gex.reports.charts.pictures import png_bytes
 
     path.write_bytes(png_bytes(figure_of(subject)))

@@ -89,7 +89,7 @@ def trade(run_folder: Path, order_id: str, output: Path | None) -> None:
     if is_of_bars(run_folder):
         explain_bar_trade(run_folder, order_id, output)
         return
-    from bt_gex.reports.charts.figures import save_png, trade_figure
+    from bt_gex.reports.charts.pictures import save_png, trade_figure
     from bt_gex.reports.console.run import make_console
     from bt_gex.reports.console.trade import print_matching, print_trade
     from bt_gex.reports.words import find_trade, matching_trades

@@ -267,14 +267,14 @@ def _show_plan(plan: Plan, options: Any) -> None:
 
 def _pictures(result: SweepResult) -> dict[str, Callable[[Path], None]]:
     """What writes each picture of a sweep, by file name."""
-    from bt_gex.reports.charts.figures import save_png
-    from bt_gex.reports.charts.sweep import sweep_figures
+    from bt_gex.reports.charts.pictures import save_png
+    from bt_gex.reports.charts.sweep import sweep_pictures
 
-    return {f"{name}.png": partial(save_png, fig) for name, fig in sweep_figures(result).items()}
+    return {f"{name}.png": partial(save_png, fig) for name, fig in sweep_pictures(result).items()}
 
 
 def _draw_walkforward(result: WalkForward, path: Path) -> None:
-    from bt_gex.reports.charts.figures import save_png
+    from bt_gex.reports.charts.pictures import save_png
     from bt_gex.reports.console.walkforward import walkforward_figure
 
     save_png(walkforward_figure(result), path)

@@ -166,7 +166,7 @@ def test_every_kind_of_run(kind: str, runs: dict[str, Callable[[], RunResult]]) 
     assert set(re.findall(r"https?://[\w./-]+", text)) <= {
         "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
     }  # fmt: skip
-    for name in ("equity", *FIGURES, f"session:{MONDAY}"):
+    for name in ("equity", *PICTURES, f"session:{MONDAY}"):
         assert picture_bytes(figure_by_name(result, name), ".png").startswith(b"\x89PNG")
         assert b"<svg" in picture_bytes(figure_by_name(result, name), ".svg")
 

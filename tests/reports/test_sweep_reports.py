@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from bt_gex.reports.charts.sweep import cells_of, sweep_figures
+from bt_gex.reports.charts.sweep import cells_of, sweep_pictures
 from bt_gex.reports.console.sweep import setting, verdict
 from bt_gex.stats.overfitting import Overfitting
 from bt_gex.sweeps.records import InShort, SweepSummary
@@ -109,7 +109,7 @@ def test_pictures_of_two_settings() -> None:
         row(0.1, 0.5, 1e6, "ablation"),
     ]
     grid = {"exit.stop_loss": STOPS, "exit.profit_target_high": TARGETS}
-    figures = sweep_figures(result(grid, rows))
+    figures = sweep_pictures(result(grid, rows))
     assert set(figures) == {"heatmap-exit.stop_loss-exit.profit_target_high", "parallel"}
     heat = figures["heatmap-exit.stop_loss-exit.profit_target_high"].axes[0]
     assert (heat.get_xlabel(), heat.get_ylabel()) == ("exit.stop_loss", "exit.profit_target_high")
@@ -123,17 +123,17 @@ def test_pictures_of_two_settings() -> None:
 
 def test_one_setting_is_a_curve() -> None:
     rows = [row(stop, 0.5, stop) for stop in STOPS]
-    (name,) = sweep_figures(result({"exit.stop_loss": STOPS}, rows))
+    (name,) = sweep_pictures(result({"exit.stop_loss": STOPS}, rows))
     assert name == "objective-exit.stop_loss"
 
 
 def test_nothing_to_draw() -> None:
-    assert sweep_figures(result({}, [row(0.1, 0.5, 1.0)])) == {}
-    assert sweep_figures(result({"exit.stop_loss": STOPS}, [row(0.1, 0.5, None)])) == {}
+    assert sweep_pictures(result({}, [row(0.1, 0.5, 1.0)])) == {}
+    assert sweep_pictures(result({"exit.stop_loss": STOPS}, [row(0.1, 0.5, None)])) == {}
 
 
 def test_equal_scores_draw_all_the_same() -> None:
     rows = [row(s, t, 0.0) for s in STOPS for t in TARGETS]
     grid = {"exit.stop_loss": STOPS, "exit.profit_target_high": TARGETS}
-    for figure in sweep_figures(result(grid, rows)).values():
+    for figure in sweep_pictures(result(grid, rows)).values():
         figure.draw_without_rendering()

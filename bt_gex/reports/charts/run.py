@@ -310,7 +310,7 @@ def _hatch(axes: Axes, column: int, row: int) -> None:
     )
 
 
-FIGURES: Mapping[str, Any] = {
+PICTURES: Mapping[str, Any] = {
     "drawdown": drawdown_figure,
     "calendar": calendar_figure,
     "entry-times": entry_times_figure,

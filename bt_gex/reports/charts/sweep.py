@@ -26,22 +26,22 @@ COLOURS = "viridis"  # one lightness for one value, for every kind of eye
 Row = Mapping[str, Any]
 
 
-def sweep_figures(result: SweepResult) -> dict[str, Figure]:
+def sweep_pictures(result: SweepResult) -> dict[str, Figure]:
     """File name without its ending -> picture; none where nothing was swept or nothing ran."""
     grid = {name: values for name, values in result.plan["grid"].items() if len(values) > 1}
     rows = [row for row in result.rows if row["score"] is not None and row["tag"] != "ablation"]
     if not grid or not rows:
         return {}
     objective = result.plan["objective"]
-    figures: dict[str, Figure] = {}
+    pictures: dict[str, Figure] = {}
     if len(grid) == 1:
         ((name, values),) = grid.items()
-        figures[f"objective-{name}"] = curve(rows, name, values, objective)
+        pictures[f"objective-{name}"] = curve(rows, name, values, objective)
     for (x, x_values), (y, y_values) in combinations(grid.items(), 2):
-        figures[f"heatmap-{x}-{y}"] = heatmap(rows, (x, x_values), (y, y_values), objective)
+        pictures[f"heatmap-{x}-{y}"] = heatmap(rows, (x, x_values), (y, y_values), objective)
     if len(grid) > 1:
-        figures["parallel"] = parallel(rows, grid, objective)
-    return figures
+        pictures["parallel"] = parallel(rows, grid, objective)
+    return pictures
 
 
 def curve(rows: Sequence[Row], name: str, values: Sequence[object], objective: str) -> Figure:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bt_gex.reports.charts.figures import equity_figure
-from bt_gex.reports.charts.run import FIGURES, costs_figure
+from bt_gex.reports.charts.pictures import equity_figure
+from bt_gex.reports.charts.run import PICTURES, costs_figure
 from bt_gex.reports.html import intervals, parts
 from bt_gex.reports.html.template import Picture, as_is, file_text, picture, rendered
 from bt_gex.reports.html.trades import trade_data
@@ -86,7 +86,7 @@ def html_report(result: RunResult, analysis: Analysis) -> str:
 
 def _pictures(result: RunResult, analysis: Analysis) -> dict[str, Picture]:
     drawn: dict[str, Figure] = {"equity": equity_figure(result)}
-    drawn |= {name: draw(result) for name, draw in FIGURES.items()}
+    drawn |= {name: draw(result) for name, draw in PICTURES.items()}
     if analysis.costs:
         drawn["costs"] = costs_figure(result, analysis.costs)
     return {name: picture(name, figure, CAPTIONS[name]) for name, figure in drawn.items()}

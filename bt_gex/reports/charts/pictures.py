@@ -116,9 +116,9 @@ def trade_figure(result: RunResult, order_id: str) -> Figure:
 
 
 def figure_by_name(result: RunResult, name: str) -> Figure:
-    """A picture by the name the plot verb knows it by: equity, one of FIGURES,
+    """A picture by the name the plot verb knows it by: equity, one of PICTURES,
     session:DATE or trade:ID. Raises UnknownName."""
-    from bt_gex.reports.charts.run import FIGURES
+    from bt_gex.reports.charts.run import PICTURES
     from bt_gex.reports.charts.session import session_figure
 
     kind, _, which = name.partition(":")
@@ -128,9 +128,9 @@ def figure_by_name(result: RunResult, name: str) -> Figure:
         return trade_figure(result, which)
     if name == "equity":
         return equity_figure(result)
-    if name not in FIGURES:
-        raise UnknownName("picture", name, ["equity", *FIGURES, "session:DATE", "trade:ID"])
-    figure: Figure = FIGURES[name](result)
+    if name not in PICTURES:
+        raise UnknownName("picture", name, ["equity", *PICTURES, "session:DATE", "trade:ID"])
+    figure: Figure = PICTURES[name](result)
     return figure
 
 

@@ -14,7 +14,7 @@ from report_fakes import CONFIG, UNRESOLVED, equity, marks, no_trades, two_trade
 from typed_records import changed
 
 from bt_gex.errors import OutputError, UnknownName
-from bt_gex.reports.charts.figures import (
+from bt_gex.reports.charts.pictures import (
     combined_figure,
     equity_figure,
     png_bytes,
