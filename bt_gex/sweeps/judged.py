@@ -162,10 +162,10 @@ def idle_settings(
 
 
 def _idle_stops(result: SweepResult) -> list[float]:
-    """Stops, of variants with the trades of another, that can never fire."""
-    exits = [
-        variant_config_of(result, row).exit for row in result.rows if row.get(SAME_AS) is not None
-    ]
+    """Stops that can never fire, of variants that share their trades."""
+    shared = {row[SAME_AS] for row in result.rows if row.get(SAME_AS) is not None}
+    alike = [r for r in result.rows if r.get(SAME_AS) is not None or r["variant_id"] in shared]
+    exits = [variant_config_of(result, row).exit for row in alike]
     return sorted({one.stop_loss for one in exits if stop_is_idle(one)})
 
 

@@ -18,7 +18,7 @@ from bt_gex.sweeps.judged import walkforward_findings
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from bt_gex.sweeps.records import Judgement, WalkForwardSummary
+    from bt_gex.sweeps.records import Judgement, WalkForwardSummary, WindowResult
     from bt_gex.sweeps.walkforward_result import WalkForward
 
 HALF = 0.5  # of the profit in sample: with less kept, the selection is mostly chance
@@ -59,7 +59,7 @@ def _print_windows(result: WalkForward, console: Console) -> None:
         table.add_row(
             f"{window.train_start} {window.train_end}",
             f"{window.test_start} {window.test_end}",
-            window.label or "none",
+            picked(window),
             gain(window.in_sample_pnl),
             gain(window.out_of_sample_pnl),
             f"{window.out_of_sample_trades:,}",
@@ -67,6 +67,13 @@ def _print_windows(result: WalkForward, console: Console) -> None:
             gain(window.baseline_pnl),
         )
     console.print(table)
+
+
+def picked(window: WindowResult) -> str:
+    """The settings of a window's winner, without the sections they stand in."""
+    if window.variant_id is None:
+        return "none"
+    return " ".join(f"{n.partition('.')[2]}={setting(v)}" for n, v in window.settings.items())
 
 
 def headline(result: WalkForward) -> str:
@@ -105,7 +112,10 @@ def judgement(total_pnl: float, efficiency: float | None, others: Judgement) -> 
     """The plain word, beside what the average variant and the baseline made."""
     average_pnl, baseline_pnl = others.average_variant_pnl, others.baseline_pnl
     if total_pnl <= 0:
-        return "Verdict: the picked settings made no money on sessions that did not pick them."
+        return (
+            "Verdict: the picked settings made no money on sessions that did not pick them: "
+            f"{gain(total_pnl)}."
+        )
     if average_pnl is not None and average_pnl >= total_pnl:
         cost = gain(round(total_pnl - average_pnl, 2))
         return f"Verdict: picking the best made {cost} against the average variant: no benefit."
@@ -136,7 +146,10 @@ def walkforward_figure(result: WalkForward) -> Figure:
     )
     rows = np.arange(len(stamps))
     top.axhline(start, color=drawing.GREY, linewidth=0.8, linestyle=":", label="start")
-    top.plot(rows, marked, color=drawing.BLUE, linewidth=1.2, label="account, open spreads at mid")
+    top.plot(
+        *drawing.thinned(marked),
+        color=drawing.BLUE, linewidth=1.2, label="account, open spreads at mid",
+    )  # fmt: skip
     names = table["test_start"].to_pylist()
     edges = [n for n in range(1, len(names)) if names[n] != names[n - 1]]
     for n, edge in enumerate(edges):

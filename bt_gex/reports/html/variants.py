@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bt_gex.trades.records import SpreadTrade
 
 Rows = list[Sequence[str]]
-MOST_DOUBTFUL = 60  # rows of doubtful trades
+MOST_DOUBTFUL = 20  # rows of doubtful trades
 DOUBTFUL_HEAD = (
     "entry, New York", "P&L", "spread", "credit", "exit", "paid", "flags",
     "bid / ask of each leg at entry, at exit",

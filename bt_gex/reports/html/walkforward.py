@@ -9,7 +9,7 @@ import numpy as np
 
 from bt_gex.reports.charts.drawing import Numbers, thinned
 from bt_gex.reports.console.sweep import in_short, ranked_by, setting
-from bt_gex.reports.console.walkforward import headline, verdict, walkforward_figure
+from bt_gex.reports.console.walkforward import headline, picked, verdict, walkforward_figure
 from bt_gex.reports.html import variants
 from bt_gex.reports.html.parts import Card, Table
 from bt_gex.reports.html.template import as_is, picture, rendered
@@ -170,7 +170,7 @@ def window_rows(result: WalkForward, found: WalkForwardFindings) -> list[WindowR
                 line=as_is(account_line(levels - start, window.out_of_sample_pnl)),
                 tone=variants.tone(window.out_of_sample_pnl),
                 cells=_window_cells(result, window),
-                picked=window.label or "none",
+                picked=picked(window),
                 findings=findings,
                 in_short="; ".join(in_short(finding) for finding in findings),
             )
