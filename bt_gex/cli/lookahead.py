@@ -7,19 +7,26 @@ from datetime import date
 import click
 
 from bt_gex.cli.common import DATE, FILLED, INDEX, cache_options, progress_bar
+from bt_gex.cli.over_bars import OverBarsCommand
 from bt_gex.cli.settings import settings_of
 from bt_gex.errors import UsageError
 
 
 @click.command(
+    cls=OverBarsCommand,
+    switch="--symbols",
+    other="bt_gex.cli.bar_lookahead:bar_lookahead",
     epilog="Example: bt-gex lookahead my_strategy.py:PutsAtNoon --db blackbox.db "
-    "--start 2026-01-12 --end 2026-01-16"
+    "--start 2026-01-12 --end 2026-01-16",
 )
 @click.argument("target", required=False, type=FILLED)
 @click.option(
     "--db", "database", required=True, type=FILLED, help="SQLite blackbox, or a SQLAlchemy URL."
 )
 @click.option("--index", default="SPX", show_default=True, type=INDEX, help="SPX or NDX.")
+@click.option(
+    "--symbols", type=FILLED, metavar="SYM...", help="Over bars instead, of these symbols."
+)
 @click.option("--start", required=True, type=DATE, help="First session, YYYY-MM-DD.")
 @click.option("--end", required=True, type=DATE, help="Last session, inclusive.")
 @click.option(
@@ -44,6 +51,7 @@ def lookahead(
     target: str | None,
     database: str,
     index: str,
+    symbols: str | None,
     start: date,
     end: date,
     points: int,

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from bt_gex.cli.bar_variants import is_bar_variants
 from bt_gex.cli.bar_views import is_of_bars, report_bars, symbol_of
 from bt_gex.cli.common import FILLED, cache_options, is_of_variants, progress_bar
-from bt_gex.errors import BadValue
+from bt_gex.errors import BadValue, UsageError
 
 FOLDER = click.Path(path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -48,6 +49,11 @@ def _say(written: list[Path], show: bool) -> None:
 
 def _page(folder: Path) -> str:
     """The page of whatever is saved there. Raises OutputError."""
+    if is_of_variants(folder) and is_bar_variants(folder):
+        raise UsageError(
+            f"{folder} is of variants over bars: bt-gex show prints it, and bt-gex backtest "
+            "--config best.yaml --report makes pages of its best"
+        )
     if not is_of_variants(folder):
         from bt_gex.findings.analysis import analyse
         from bt_gex.reports.html.page import html_report

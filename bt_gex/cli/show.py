@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bt_gex.cli.bar_variants import is_bar_variants, show_bar_variants
 from bt_gex.cli.bar_views import explain_bar_trade, is_of_bars, show_bars
 from bt_gex.cli.common import is_of_variants, list_files
 from bt_gex.errors import UsageError
@@ -25,6 +26,9 @@ def show(run_folder: Path, as_json: bool) -> None:
     """
     if is_of_bars(run_folder):
         show_bars(run_folder, as_json)
+        return
+    if is_of_variants(run_folder) and is_bar_variants(run_folder):
+        show_bar_variants(run_folder, as_json)
         return
     if is_of_variants(run_folder):
         _show_variants(run_folder, as_json)

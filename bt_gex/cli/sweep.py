@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bt_gex.cli.common import DATE, FILLED, INDEX, cache_options, list_files
+from bt_gex.cli.over_bars import OverBarsCommand
 from bt_gex.cli.settings import settings_of
 from bt_gex.errors import UsageError
 
@@ -27,6 +28,8 @@ def plan_options(command: Any) -> Any:
         (
             click.option("--db", "database", required=True, type=FILLED,
                          help="SQLite blackbox, or a SQLAlchemy URL."),
+            click.option("--strategy", type=FILLED, metavar="STRATEGY",
+                         help="Over bars instead; see --strategy orb --help."),
             click.option("--index", type=INDEX, help="SPX (default) or NDX."),
             click.option("--start", type=DATE, help="First session, YYYY-MM-DD."),
             click.option("--end", type=DATE, help="Last session, inclusive."),
@@ -71,8 +74,11 @@ def engine_options(command: Any) -> Any:
 
 
 @click.command(
+    cls=OverBarsCommand,
+    switch="--strategy",
+    other="bt_gex.cli.bar_variants:bar_sweep",
     epilog="Example: bt-gex sweep --db blackbox.db --start 2026-01-12 --end 2026-01-16 "
-    "--grid exit.stop_loss=0.1,0.15,0.2 --grid fills.exit_slippage=0:1:0.25"
+    "--grid exit.stop_loss=0.1,0.15,0.2 --grid fills.exit_slippage=0:1:0.25",
 )
 @click.argument("action", required=False, default="run", type=click.Choice(["run", "plan"]))
 @plan_options
@@ -162,8 +168,11 @@ def sweep(
 
 
 @click.command(
+    cls=OverBarsCommand,
+    switch="--strategy",
+    other="bt_gex.cli.bar_variants:bar_walkforward",
     epilog="Example: bt-gex walkforward --db blackbox.db --start 2026-01-02 --end 2026-01-30 "
-    "--grid exit.stop_loss=0.1,0.15,0.2 --train 10 --test 5"
+    "--grid exit.stop_loss=0.1,0.15,0.2 --train 10 --test 5",
 )
 @plan_options
 @engine_options

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from bt_gex.cli.bar_variants import is_bar_variants
+from bt_gex.cli.common import is_of_variants
 from bt_gex.errors import UsageError
 
 Check = Callable[[Path], Iterator[str]]
@@ -50,6 +52,8 @@ def _check_of(place: Path) -> tuple[str, Check]:
         raise UsageError(f"{place} is a sweep under way; go on with bt-gex sweep --resume")
     if is_backtest(place) or is_bar_result(place):
         return "backtest", verify_backtest
+    if is_of_variants(place) and is_bar_variants(place):
+        raise UsageError(f"{place} is of variants over bars; what is verified is a run of its best")
     if (place / "variants.parquet").exists():
         return "sweep", verify_sweep
     if (place / "trades.json").exists():

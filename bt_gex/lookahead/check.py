@@ -158,7 +158,7 @@ def check_target(
         if log.error:
             when = f"at {new_york(log.at_ns)}" if log.at_ns else "before the first tick"
             raise EngineError(f"{target.name} fails on the recorded sessions {when}: {log.error}")
-    different = _difference(recorded.decisions, repeated.decisions)
+    different = first_difference(recorded.decisions, repeated.decisions)
     if different:
         return CheckResult(
             target=target.name, outcome="not deterministic", runs=2, first_difference=different
@@ -219,7 +219,7 @@ def compare(
         if found[: len(before_error)] == before_error:
             then = next((one.what for one in expected if one.ns == perturbed.at_ns), None)
             return Violation(perturbed.at_ns, t, perturbation, then, perturbed.error, raised=True)
-    different = _difference(expected, found)
+    different = first_difference(expected, found)
     if different is None:
         return None
     ns = min(one.ns for one in different if one)
@@ -230,7 +230,7 @@ def _at(decision: TimedDecision | None, ns: int) -> str | None:
     return decision.what if decision and decision.ns == ns else None
 
 
-def _difference(
+def first_difference(
     one: Sequence[TimedDecision], other: Sequence[TimedDecision]
 ) -> tuple[TimedDecision | None, TimedDecision | None] | None:
     """The first pair that differs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -66,6 +66,10 @@ class SymbolBars:
             "odd": dict(self.traded.odd),
             "sha256": self.fingerprint,
         }
+
+    def with_traded(self, series: BarSeries) -> SymbolBars:
+        """The same with other rows in the place of what is traded on."""
+        return replace(self, traded=series)
 
     def whole(self) -> BarSeries:
         """History and what is traded on, as one series."""
@@ -169,6 +173,26 @@ def _daily(source: BarSource, config: BarConfig, symbol: str) -> SymbolBars:
         before=rows_of(series, ~mine),
         daily=None,
         source=provider_of(source),
+    )
+
+
+def within(bars: SymbolBars, config: BarConfig) -> SymbolBars | None:
+    """The same bars with the dates of a configuration that lie within; None where it has none.
+
+    What was traded on before the start is history, for strategies that have one.
+    """
+    sessions = sessions_of(bars, config)
+    own = [row for row in sessions if config.start <= row[0] <= config.end]
+    if not own:
+        return None
+    first, after = own[0][1], own[-1][2]
+    earlier = rows_of(bars.traded, slice(0, first))
+    before = bars.before if bars.before is not None else rows_of(bars.traded, slice(0, 0))
+    keeps = config.strategy in (ORB, BREAKOUT)
+    return replace(
+        bars,
+        traded=rows_of(bars.traded, slice(first, after)),
+        before=joined(before, earlier) if keeps else None,
     )
 
 

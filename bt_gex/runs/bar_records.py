@@ -16,7 +16,7 @@ from bt_gex.market.quotes import Prices
 from bt_gex.results.bar_result import BarRecord, BarSession, statistics_of
 from bt_gex.results.bar_tables import UTC_TIME
 from bt_gex.runs.bar_data import SymbolBars, sessions_of
-from bt_gex.stats.summary import max_drawdown_dollars
+from bt_gex.stats.summary import max_drawdown_dollars, sum_dollars
 from bt_gex.storage.arrow_arrays import column_of, to_arrow
 from bt_gex.trades.bar_trades import BarTrade, FactorSample, RangeDay
 
@@ -123,7 +123,7 @@ def session_rows(
                 bars=after - first,
                 missing=max(minutes - (after - first), 0),
                 trades=len(own),
-                trades_pnl_dollars=round(sum(trade.pnl_dollars for trade in own), 2) + 0.0,
+                trades_pnl_dollars=sum_dollars(trade.pnl_dollars for trade in own),
                 trades_r=sum((trade.realized_r or 0.0) for trade in own) + 0.0,
                 reason=known.reason if known else None,
                 notes=_notes(known),

@@ -63,6 +63,12 @@ OBJECTIVES: Mapping[str, Objective] = {
 }
 
 
+def _total_r(metrics: Metrics) -> float | None:
+    """total_r: R of all trades."""
+    return _number(metrics["total_r"])
+
+
+BAR_OBJECTIVES: Mapping[str, Objective] = {**OBJECTIVES, "total_r": _total_r}
 FEW_SESSIONS = 20  # with fewer a Sharpe ratio is mostly noise
 
 
@@ -82,11 +88,11 @@ def why_default(objective: str, sessions: int) -> str:
     return f"the default for {extent} {FEW_SESSIONS} sessions, here {sessions}"
 
 
-def find_objective(name: str) -> Objective:
+def find_objective(name: str, known: Mapping[str, Objective] = OBJECTIVES) -> Objective:
     """The objective of that name; more is better. Raises UnknownName."""
-    if name not in OBJECTIVES:
-        raise UnknownName("objective", name, OBJECTIVES)
-    return OBJECTIVES[name]
+    if name not in known:
+        raise UnknownName("objective", name, known)
+    return known[name]
 
 
 def rank(rows: Sequence[Mapping[str, Any]]) -> list[int]:

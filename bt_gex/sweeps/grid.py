@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import time
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -16,11 +16,13 @@ MOST_VALUES = 100_000
 Grid = dict[str, tuple[Any, ...]]
 
 
-def parse_grid(words: Iterable[str]) -> Grid:
+def parse_grid(words: Iterable[str], hint_of: Callable[[str], Any] | None = None) -> Grid:
     """Settings and their values from texts such as `exit.stop_loss=0.1,0.15` or `…=0:1:0.25`.
 
     A range names first, last and step, and includes both ends. Values of `entry.times` are lists
     themselves and are separated by semicolons. Raises BadValue and UnknownName.
+
+    hint_of  type of a setting by its name, where they are not those of a replay
     """
     grid: Grid = {}
     for word in words:
@@ -32,7 +34,7 @@ def parse_grid(words: Iterable[str]) -> Grid:
             )
         if name.strip() in grid:
             raise BadValue(f"{name.strip()} is swept twice; give all its values in one --grid")
-        grid[name.strip()] = values_of(name.strip(), values)
+        grid[name.strip()] = values_of(name.strip(), values, hint_of or _hint)
     return grid
 
 
@@ -41,27 +43,29 @@ def read_grid(content: Mapping[str, object]) -> Grid:
     return {str(name): values_of(str(name), values) for name, values in content.items()}
 
 
-def values_of(name: str, given: object) -> tuple[Any, ...]:
+def values_of(
+    name: str, given: object, hint_of: Callable[[str], Any] | None = None
+) -> tuple[Any, ...]:
     """Values of one setting, each once, in the order given, in their type.
 
     What the setting does not allow stays as it is: its variants will say what is wrong with it.
     """
-    hint = _hint(name)
+    hint = (hint_of or _hint)(name)
     raw = _split(name, given, hint) if isinstance(given, str) else given
     values = raw if isinstance(raw, list | tuple) else [raw]
     found: dict[str, Any] = {}
     for value in values:
-        plain = typed(name, value)
+        plain = typed(name, value, hint)
         found.setdefault(canonical([plain, type(plain) is bool]), plain)
     if not found:
         raise BadValue(f"{name} has no values to sweep; give at least one")
     return tuple(found.values())
 
 
-def typed(name: str, value: object) -> Any:
+def typed(name: str, value: object, hint: Any = None) -> Any:
     """A value as the setting's type has it, in plain form; itself where it is not allowed."""
     try:
-        return plain_value(checked(_hint(name), value, name))
+        return plain_value(checked(hint or _hint(name), value, name))
     except BadValue:
         return value
 
