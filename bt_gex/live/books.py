@@ -281,8 +281,11 @@ class JournaledBooks(SessionBooks):
         else:
             decision = self._execute(self._command(order), now, ids)
         fill = filled(decision)
-        if fill is None:
+        if fill is None and order.kind == "trade":
             return refused(decision)
+        if fill is None:  # a settlement is never refused; the accounts have parted before
+            fill = self.fill_of(order)
+            self.halt(f"{fill.order_id}: {refused(decision).why}")
         self.keep(fill)
         self.check_agreement()
         return None
