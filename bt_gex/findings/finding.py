@@ -15,8 +15,8 @@ GRAVEST_FIRST = (
     "few_sessions", "uncertain_total", "one_trade", "one_session", "used_up", "depends_on_fills",
     "mid_fills", "no_commission", "spread_cost", "never_stopped", "idle_stop", "stopped_at_once",
     "target_lost", "selection", "overfit_winner", "same_trades", "edge", "many_parameters",
-    "time_zone", "missing_data", "no_data", "unpriced", "bad_quotes", "settlement", "clamped",
-    "refused",
+    "time_zone", "missing_data", "no_data", "unpriced", "contradictory", "bad_quotes",
+    "settlement", "clamped", "refused",
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from bt_gex.findings.finding import DOUBTFUL, Finding, about, count, flagged, of
 from bt_gex.stats.breakdown import asks_without_bid, no_bid
-from bt_gex.stats.summary import Funnel, Totals, summarise
+from bt_gex.stats.summary import Funnel, Totals, summarise, unpriced_by_kind
 from bt_gex.trades.reasons import MISSING_DATA, STOPS, ExitReason, TradeFlag
 from bt_gex.trades.records import SessionSummary, SpreadTrade
 
@@ -201,13 +201,14 @@ def _prices(unpriced_bars: int, clamped: int, trades: Sequence[SpreadTrade]) -> 
     if unpriced_bars > UNPRICED_SHARE * bars:
         yield about(
             "unpriced",
-            f"Open trades could not be priced on {of(unpriced_bars, bars, 'bar')}, as a "
-            "leg had no valid quote: targets and stops are not seen there, so exits come late.",
+            f"Open trades could not be priced on {of(unpriced_bars, bars, 'bar')} "
+            f"({_why_unpriced(trades)}): targets and stops are not seen there, so exits come late.",
             "See with bt-gex inspect which strikes go without quotes, or raise "
             "data.quote_max_age_s knowingly.",
             flagged(trades, TradeFlag.UNPRICED_BARS),
             trades,
         )
+    yield from _contradictory(trades)
     if clamped:
         touched = flagged(trades, TradeFlag.CLAMPED_VALUE, TradeFlag.CLAMPED_EXIT)
         where = f", in {of(len(touched), len(trades), 'trade')}" if touched else ""
@@ -216,6 +217,34 @@ def _prices(unpriced_bars: int, clamped: int, trades: Sequence[SpreadTrade]) -> 
             f"{count(clamped, 'spread price')} lay outside 0 to width and had to be "
             f"clamped: the quotes of the legs contradict each other there{where}.",
             "Pick them in the report's trade table by the flags clamped_value and clamped_exit.",
+            touched,
+            trades,
+        )
+
+
+def _why_unpriced(trades: Sequence[SpreadTrade]) -> str:
+    """Bars without a price by what the quotes lacked, those there are."""
+    kinds = unpriced_by_kind(trades)
+    named = {
+        "a leg without a valid quote": kinds.no_quote,
+        "legs quoted too far apart in time": kinds.leg_ages_apart,
+        "quotes that contradict each other": kinds.contradictory,
+    }
+    said = [f"{what} {number:,}" for what, number in named.items() if number]
+    return ", ".join(said) or "a leg without a valid quote"
+
+
+def _contradictory(trades: Sequence[SpreadTrade]) -> Iterator[Finding]:
+    touched = [t for t in trades if t.unpriced_by_kind and t.unpriced_by_kind.contradictory]
+    if touched:
+        bars = unpriced_by_kind(touched).contradictory
+        yield about(
+            "contradictory",
+            f"{of(len(touched), len(trades), 'trade')} met quotes that contradict each other, on "
+            f"{count(bars, 'bar')}: no price of the spread agrees with them, so it was held "
+            "whatever the rules would have said.",
+            "Look at those legs with bt-gex trade, and at the sessions with bt-gex inspect: the "
+            "recording is wrong there.",
             touched,
             trades,
         )

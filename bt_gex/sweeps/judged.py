@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bt_gex.config.files import sort_out
 from bt_gex.config.origin import FoundBy
 from bt_gex.config.run_config import RunConfig
 from bt_gex.findings.analysis import changed_settings
@@ -21,6 +22,7 @@ from bt_gex.stats.bootstrap import bootstrap, session_figures
 from bt_gex.stats.sharpe import session_returns, sharpe_figures
 from bt_gex.stats.summary import funnel, max_drawdown_dollars, pnl_cents, summarise
 from bt_gex.storage.arrow_arrays import to_numpy
+from bt_gex.sweeps.plan import INFORMATIVE, PLAN_KEYS
 from bt_gex.sweeps.records import InShort, WindowResult
 from bt_gex.sweeps.result import SweepResult
 from bt_gex.sweeps.same_trades import SAME_AS
@@ -63,15 +65,10 @@ class WalkForwardFindings:
 
 
 def base_config(plan: Mapping[str, Any]) -> RunConfig:
-    """The configuration of the baseline of a stored plan."""
-    return RunConfig(
-        index=plan["index"],
-        start=plan["start"],
-        end=plan["end"],
-        profile=plan.get("profile", "standard"),
-        settings=plan.get("settings") or {},
-        indexes=plan.get("indexes") or {},
-    )
+    """The configuration of the baseline of a stored plan, by the rules of its version."""
+    rest = {name: v for name, v in plan.items() if name not in (*PLAN_KEYS, *INFORMATIVE)}
+    found = sort_out({**rest, **(plan.get("settings") or {})}, also=PLAN_KEYS)
+    return RunConfig(settings=found.settings, indexes=found.indexes, **found.plain)
 
 
 # ---------------------------------------------------------------------------------- a sweep

@@ -184,6 +184,26 @@ def test_a_time_zone_is_doubtful(minutes: tuple[int, ...], says: str) -> None:
     assert any("begin" in f.text for f in findings(sessions=tuple(early))) is bool(says)
 
 
+def test_contradictory_quotes_are_told_by_trade_and_bar() -> None:
+    """Three bars of one trade and two of another; a third only lacked a quote."""
+    kinds = {
+        "a": {"contradictory": 3, "no_quote": 1}, "b": {"contradictory": 2}, "c": {"no_quote": 5},
+    }  # fmt: skip
+    trades = [
+        fake_trade(name, pnl_dollars=10.0, unpriced_bars=sum(kind.values()), unpriced_by_kind={
+            "no_quote": 0, "leg_ages_apart": 0, "contradictory": 0, **kind})
+        for name, kind in kinds.items()
+    ]  # fmt: skip
+    found = findings_of_run(fake_statistics(funnel=FEW_SKIPS), trades)
+    (one,) = [finding for finding in found if finding.kind == "contradictory"]
+    assert "2 of 3 trades (66.7 %)" in one.text
+    assert "on 5 bars" in one.text
+    assert (one.order_ids, one.dollars) == (("a", "b"), 20.0)
+    many = fake_statistics(funnel={**FEW_SKIPS, "unpriced_bars": 90})
+    (one,) = [f for f in findings_of_run(many, trades) if f.kind == "unpriced"]
+    assert "a leg without a valid quote 6, quotes that contradict each other 5" in one.text
+
+
 def says(found: Finding, kind: str, said: tuple[str, ...]) -> None:
     assert found.kind == kind
     assert found.kind in GRAVEST_FIRST

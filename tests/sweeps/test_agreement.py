@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sweeps.planted import AT_STOP, BY_LUCK, DATES, GRID, LUCKY, SESSIONS, SETTINGS, planted_market
+from sweeps.planted import (
+    AT_STOP,
+    BY_LUCK,
+    CONTRADICTING,
+    DATES,
+    GRID,
+    LUCKY,
+    SESSIONS,
+    SETTINGS,
+    planted_market,
+)
 
 from bt_gex import RunConfig, replay
 from bt_gex.findings.analysis import analyse
@@ -103,6 +113,21 @@ def test_each_window_is_told_what_its_run_is_told(market: Path, walked: WalkForw
         assert all(run[kind] == finding for kind, finding in own.items())
         chance = {"few_trades", "few_sessions", "one_trade", "one_session"}
         assert set(run) - set(own) <= chance  # a window is no claim
+
+
+def test_contradictions_are_told_alike(
+    market: Path, swept: SweepResult, walked: WalkForward
+) -> None:
+    """One bar on each of three days, all of them tested; each of these trades lost $25."""
+    run = run_of(market, {**SETTINGS, "exit.stop_loss": 0.05}, **DATES)
+    whole, windows = walkforward_findings(walked).whole, walkforward_findings(walked).windows
+    for findings in (run, sweep_findings(swept).best, whole):
+        found = of_kind(findings, "contradictory")
+        assert "on 3 bars" in found.text
+        assert (found.trades, found.dollars) == (3, 3 * AT_STOP)
+        days = [day.replace("-", "") for day in CONTRADICTING]
+        assert [name[4:12] for name in found.order_ids] == days
+    assert [of_kind(findings, "contradictory").trades for findings in windows[:1]] == [2]
 
 
 def test_windows_add_up_to_the_whole(walked: WalkForward) -> None:

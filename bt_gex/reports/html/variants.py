@@ -76,7 +76,8 @@ def doubtful_rows(trades: Iterable[SpreadTrade]) -> Rows:
             number(trade.exit_value),
             ", ".join(flags_of(trade)) or "closed in the minute of entry",
             "; ".join(
-                f"{_quote(leg.bid_entry, leg.ask_entry)}, {_quote(leg.bid_exit, leg.ask_exit)}"
+                f"{_quote(leg.bid_entry, leg.ask_entry, leg.age_entry_s)}, "
+                f"{_quote(leg.bid_exit, leg.ask_exit, leg.age_exit_s)}"
                 for leg in trade.leg_quotes
             ),
         )
@@ -84,10 +85,11 @@ def doubtful_rows(trades: Iterable[SpreadTrade]) -> Rows:
     ]
 
 
-def _quote(bid: float | None, ask: float | None) -> str:
+def _quote(bid: float | None, ask: float | None, age_s: float | None) -> str:
+    """Bid and ask, and how old they were where that is known and not 0."""
     if ask is None:
         return "none"
-    return f"{f'{bid:g}' if bid else 'no bid'}/{ask:g}"
+    return f"{f'{bid:g}' if bid else 'no bid'}/{ask:g}{f' ({age_s:g} s old)' if age_s else ''}"
 
 
 def claim_words(claim: Claim | None) -> list[str]:
