@@ -1,4 +1,4 @@
-"""What bar strategies leave behind: trades, sessions, signals, factors."""
+"""Records of bar strategies: trades, sessions, signals, factors."""
 
 from __future__ import annotations
 

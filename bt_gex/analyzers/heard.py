@@ -1,4 +1,4 @@
-"""Something a recorder hears of, and the order in which it is written."""
+"""Events a recorder receives, and the order in which they are written."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class OrderTradeReport(bt.Analyzer):
         )
 
     def _name(self, symbol: str, name: str) -> str:
-        """The name, numbered where it is taken: a position may turn twice on a bar."""
+        """The name, numbered where it is taken: a position may be reversed twice on a bar."""
         found, number = name, 1
         while (symbol, found) in self._names:
             number += 1

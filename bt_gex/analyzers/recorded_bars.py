@@ -140,7 +140,7 @@ def bar_source(strategy: Any) -> DataBars | MarketBars:
 
 
 def indicators_by_data(strategy: Any) -> Sequence[Mapping[str, Any]]:
-    """Lines of indicators by name, for each feed the ones that hang on it.
+    """Lines of indicators by name, for each feed the ones computed from it.
 
     They are the strategy's `recorded`, {data: {name: line}}, where it has one; else all its
     attributes that are indicators, named as the attribute, and line by line where they have
@@ -163,7 +163,7 @@ def indicators_by_data(strategy: Any) -> Sequence[Mapping[str, Any]]:
 
 
 def _data_number(strategy: Any, indicator: Any) -> int:
-    """Which feed an indicator hangs on: that of its first input; the first one where none tells."""
+    """Which feed an indicator is computed from: that of its first input; the first one where none tells."""
     seen = indicator
     for _ in range(32):  # an indicator of an indicator of …
         for number, data in enumerate(strategy.datas):

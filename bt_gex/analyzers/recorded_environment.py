@@ -1,4 +1,4 @@
-"""What a run traded with, as a recording keeps it: broker, costs, sizer, feeds, parameters."""
+"""The environment of a run, as a recording keeps it: broker, costs, sizer, feeds, parameters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FLAGS = ("checksubmit", "eosbar", "slip_perc", "slip_fixed", "slip_open", "slip_
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of what decides how a run goes."""
+    """Versions of the software that decides a run."""
     return {name: metadata.version(name) for name in ("bt-gex", "backtrader")}
 
 

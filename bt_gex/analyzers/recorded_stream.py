@@ -26,7 +26,7 @@ class StreamNotes:
     _credits: dict[str, float] = field(default_factory=dict)
 
     def subscribe(self, stream: stream_events.ExecutionStream) -> None:
-        """Hear everything from now on."""
+        """Listen to all events from now on."""
         stream.subscribe(stream_events.OrderSent, self._sent)
         stream.subscribe(stream_events.OrderRefused, self._refused)
         stream.subscribe(stream_events.OrderPending, self._pending)

@@ -176,7 +176,7 @@ class Life(NamedTuple):
 
 
 def life(path: SpreadPath, credit: float, end: SpreadClosed | SpreadSettled) -> Life:
-    """What happened to a trade, by its path from the entry bar to the exit."""
+    """Best and worst mark of a trade, and its unpriced and clamped bars."""
     settled = isinstance(end, SpreadSettled)
     # the bars on which the exit rules were evaluated
     kinds = np.bincount(path.unpriced[1 : -1 if settled else None], minlength=len(KINDS) + 1)
@@ -213,7 +213,7 @@ def leg_quotes(day: Day, leg: Leg, entered: int, until: int | None) -> LegQuotes
 
 
 def exit_reason(end: SpreadClosed | SpreadSettled) -> str:
-    """Why a trade ended, in the word of its record."""
+    """Why a trade ended, as its record says it."""
     if isinstance(end, SpreadClosed):
         return end.reason
     return ExitReason.UNRESOLVED if end.value is None else ExitReason.SETTLEMENT

@@ -147,7 +147,7 @@ class YahooBars(Provider):
                 why = "the answer is empty"
             except ImportError:
                 raise DataError("Yahoo needs yfinance: pip install 'bt-gex[yahoo]'") from None
-            except Exception as error:  # whatever yfinance and the network come up with
+            except Exception as error:  # any error of yfinance or of the network
                 why = first_line(error)
             log.warning("Yahoo, %s %s to %s: %s", symbol, first, last, why)
             if attempt < TRIES - 1:

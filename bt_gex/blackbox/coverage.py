@@ -50,7 +50,7 @@ from bt_gex.sessions.rows import (
 )
 
 NEAR = PARITY_WINDOW
-FIRST_YEAR, LAST_YEAR = 1900, 2200  # what calendar and 64-bit nanoseconds bear, with room
+FIRST_YEAR, LAST_YEAR = 1900, 2200  # well within the calendar and 64-bit nanoseconds
 
 Progress = Callable[[str, date], None]
 
@@ -179,7 +179,7 @@ def _load(
 
 
 def _note(error: DataError, unreadable: list[str]) -> None:
-    """A row that can't be read is a finding; a database that can't be, the end."""
+    """A row that can't be read is a finding; a database that can't be read is an error."""
     if isinstance(error.__cause__, SQLAlchemyError):
         raise error
     if str(error) not in unreadable:

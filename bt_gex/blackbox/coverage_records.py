@@ -23,7 +23,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "market_context": (),
     QUOTES: ("strike", "option_type"),
 }
-# Our name of an oddity -> the reader's.
+# Our name of an irregularity -> the reader's.
 ODD_QUOTES = {
     "crossed": "crossed",
     "locked": "locked",

@@ -20,7 +20,7 @@ from bt_gex.market.money import to_cents
 
 @dataclass(slots=True)
 class Holding:
-    """An open spread: whose it is, and what the book says of it."""
+    """An open spread: its owner, and its position in the book."""
 
     owner: Any
     feed: SpreadFeed
@@ -40,7 +40,7 @@ class Holding:
 
 
 class SpreadAccount(bt.BrokerBase):
-    """The half of a SpreadBroker that knows what is owned and owed; it decides nothing.
+    """The part of a SpreadBroker that holds cash and positions; it decides nothing.
 
     `book` is what the ledger makes of the fills, kept by a Bookkeeper; money in dollars.
     """

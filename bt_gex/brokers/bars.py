@@ -166,7 +166,7 @@ class BarBroker(bt.BrokerBase):
         return self._schemes[point_value]
 
     def _fill(self, order: Any, data: Any, fill: RuleFill, quantity: Decimal, is_buy: bool) -> None:
-        """Book a fill, tell the order of it, and everybody who listens."""
+        """Book a fill; notify its order and the listeners of the stream."""
         before, symbol, price = self.book, fill.symbol, fill.price
         self._set(
             booked(

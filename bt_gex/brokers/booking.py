@@ -1,4 +1,4 @@
-"""Who keeps the books of a SpreadBroker: the fills it has decided go here, and may be refused."""
+"""Bookkeepers of a SpreadBroker: they book the fills it has decided, or refuse them."""
 
 from __future__ import annotations
 

@@ -360,13 +360,13 @@ class SpreadBroker(SpreadAccount):
         return pnl
 
     def _refuse(self, order: Any, quantity: int, kind: SkipKind | None, detail: str = "") -> None:
-        """The broker cannot fill an order; whoever keeps the books may have more to say."""
+        """The broker cannot fill an order; the bookkeeper may give another reason."""
         why = detail if kind is None else kind.reason(detail)
         asked = self._asked(order, "trade", quantity, math.nan, 0.0)
         self._end(order, quantity, self._books.refuse(asked, Refusal(kind, why)))
 
     def _end(self, order: Any, quantity: int, refusal: Refusal) -> None:
-        """Tell that an order was refused."""
+        """Mark an order as refused, and publish it."""
         kind, why = refusal
         if kind is SkipKind.MARGIN:
             order.margin()

@@ -1,4 +1,4 @@
-"""The home: the one folder under which everything lasting stands that no command names a place for.
+"""The home: the folder of all lasting data for which a command names no other place.
 
 Sessions, the journal of paper accounts and recordings are kept there.
 """
@@ -16,7 +16,7 @@ JOURNAL = "journal.db"
 def home_folder(given: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
     """The folder that was given, else that of BT_GEX_HOME, else the user's data folder.
 
-    It is not made here: who only looks leaves nothing behind. Made it is private to the user.
+    It is not made here: a command that only reads creates nothing. Made it is private to the user.
     """
     named = str(given) if given else environ.get(HOME_VARIABLE, "").strip()
     if named:

@@ -37,5 +37,5 @@ class FoundBy:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Json]) -> FoundBy:
-        """Read what a sweep has written; further keys are passed over. Raises BadValue."""
+        """Read what a sweep has written; further keys are ignored. Raises BadValue."""
         return from_json(cls, json.dumps(stored), "sweep")

@@ -146,7 +146,7 @@ class Journal(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of connections."""
+        """Release connections."""
 
     # ----------------------------------------------------------------------------- commands
 
@@ -167,7 +167,7 @@ class Journal(ABC):
     def reconcile(self, workspace_id: UUID, now: datetime) -> StateReconciled:
         """Rebuild the account from its fills, compare, and record the outcome.
 
-        After a reset the account is shown again. Nothing is repaired: differences are told.
+        After a reset the account is shown again. Nothing is repaired: differences are reported.
         """
         outcomes: list[StateReconciled] = []
 

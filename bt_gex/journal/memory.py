@@ -36,7 +36,7 @@ class MemoryJournal(Journal):
         yield MemoryRows(self._tables, [])
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to release."""
 
 
 @dataclass(slots=True)

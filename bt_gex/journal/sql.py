@@ -128,7 +128,7 @@ class SqlJournal(Journal):
             settings,
         )
         # Everybody reads the switches of all workspaces, one at a time changes them; that lock
-        # always comes first, so that nobody waits in a circle.
+        # always comes first, so that there is no deadlock.
         everywhere = str(ALL_WORKSPACES)
         if lock not in (everywhere, MADE):
             connection.execute(_LOCK_SHARED, {"name": everywhere})

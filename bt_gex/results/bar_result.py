@@ -1,4 +1,4 @@
-"""What a backtest over bars leaves of one symbol, and its statistics."""
+"""The result of a backtest over bars for one symbol, and its statistics."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Costs:
     rows: list[CostRow]
 
     def break_even(self, delay_bars: int) -> float | None:
-        """The slippage at which the profit is gone; None where it isn't, or there is none."""
+        """The slippage at which the profit falls to 0; None where it isn't, or there is none."""
         points = [
             (row.slippage, row.total_pnl) for row in self.rows if row.delay_bars == delay_bars
         ]

@@ -77,7 +77,7 @@ class RunResult(RunRecord):
         """Write the run as a folder of its own, named by its run id, under `folder`.
 
         The folder appears whole or not at all. In an earlier one of the same run the files of the
-        run are replaced; others stay, such as costs.json, report.html and somebody's own.
+        run are replaced; others stay, such as costs.json, report.html and files of the user's.
         extras: what writes further files, by their name. Raises OutputError.
         """
 

@@ -59,7 +59,7 @@ class Combined:
 class RunStatistics(Combined):
     """What a run comes to.
 
-    data_quality  oddities of the recorded rows, counted by name over all sessions
+    data_quality  irregular recorded rows, counted by name over all sessions
     """
 
     funnel: Funnel

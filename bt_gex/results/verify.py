@@ -36,7 +36,7 @@ from bt_gex.trades.codec import from_table, to_json
 from bt_gex.trades.records import SpreadTrade
 
 Faults = Iterator[str]
-CENT = 0.005 + 1e-9  # half of one: what rounding may make of an amount
+CENT = 0.005 + 1e-9  # half of one: how far rounding may move an amount
 PERCENT = 0.005 + 1e-6
 
 
@@ -208,7 +208,7 @@ def _marks(run: RunRecord) -> Faults:
         first, last = stamps[rows[name]].min(), stamps[rows[name]].max()
         trade = trades[name]
         if first < instant_ns(trade.timestamp_entry) or last > instant_ns(trade.timestamp_exit):
-            yield f"marks.parquet: trade {name} has marks outside its life"
+            yield f"marks.parquet: trade {name} has marks outside the time it was open"
 
 
 def table_faults(path: Path, trades: Sequence[SpreadTrade]) -> Faults:

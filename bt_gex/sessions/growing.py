@@ -336,7 +336,7 @@ class GrowingDay(Day):
         return self._now
 
     def _grown(self, of_no_row: Any) -> Iterator[npt.NDArray[Any]]:
-        """Arrays of the whole grid that say on each bar what is said where nothing is known."""
+        """Arrays of the whole grid with the values of a session without rows."""
         for values in _arrays(of_no_row):
             yield np.full(len(self.grid), values[0], dtype=values.dtype)
 
@@ -345,7 +345,7 @@ class GrowingDay(Day):
             mine[self.row] = now[0]
 
     def end(self, whole: Day) -> None:
-        """The session is over: take what is said of it as a whole from all its rows."""
+        """The session is over: compute what concerns all of it from all its rows."""
         self.sha256, self.counts, self.gaps = whole.sha256, whole.counts, whole.gaps
         self.has_data = whole.has_data
 

@@ -1,5 +1,5 @@
-"""How an account fared: return a year, drawdown and its length, Sortino, Calmar, and what trading
-took and paid.
+"""Performance of an account: return a year, drawdown and its length, Sortino, Calmar, premium
+received and commission paid.
 
 The account is marked at every bar; returns are those of its sessions, one a session with data, a
 session without a trade counting as 0. Money is dollars; a name that ends in `_pct` is percent. A

@@ -74,7 +74,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Funnel:
-    """From checks to trades: what became of every check, and how well the trades were seen.
+    """From checks to trades: what became of every check, and how often they could be priced.
 
     bars           30-second bars replayed
     success_rate   entries / checks

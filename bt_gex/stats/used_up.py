@@ -1,4 +1,4 @@
-"""When an account can no longer carry a trade, and what it refuses from then on."""
+"""When an account becomes too small for a trade, and what it refuses from then on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OF_ACCOUNT = frozenset({SkipKind.MARGIN, SkipKind.SIZE_ZERO})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsedUp:
-    """From this session on nothing is traded for want of money.
+    """From this session on nothing is traded as the account is too small.
 
     left     dollars at closes
     closed   trades closed until then

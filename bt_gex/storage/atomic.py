@@ -43,7 +43,7 @@ def write_folder(
 
 
 def _keep_others(earlier: Path, work: Path) -> None:
-    """Copy what the new folder does not have itself: somebody's notes, a report made later."""
+    """Copy what the new folder does not have itself: notes of the user, a report made later."""
     for entry in earlier.iterdir() if earlier.is_dir() else ():
         new = work / entry.name
         if entry.is_dir() and not entry.is_symlink():

@@ -120,7 +120,7 @@ class BarStrategy(QuietStrategy):
         raise NotImplementedError
 
     def on_end(self) -> None:
-        """The data is at its end; may be said twice."""
+        """The data is at its end; may be called twice."""
         raise NotImplementedError
 
     def require_minutes(self) -> None:

@@ -20,7 +20,7 @@ from bt_gex.rules.mean_reversion_signal import (
 from bt_gex.strategies.mean_reversion import MeanReversionStrategy
 
 COLUMNS = ("open", "high", "low", "close", "volume")
-# Parameters of mean reversion that say how a position is held, whoever found the entry.
+# Parameters of mean reversion that say how a position is held, however the entry was found.
 HELD_BY = ("position_size", "stop_loss_pct", "take_profit_pct", "max_positions", "fill",
            "max_holding_minutes", "stop_first")  # fmt: skip
 
@@ -58,7 +58,7 @@ class _Bars:
 
 class DetectorStrategy(MeanReversionStrategy):
     """Enters on a detector's newest setup when its timestamp is this bar's; the position is held by
-    the parameters of mean reversion that speak of positions.
+    the parameters of mean reversion that concern positions.
 
     detector  see Detector
     """

@@ -216,7 +216,7 @@ class OpeningRangeStrategy(BarStrategy):
         )
 
     def _sample(self, symbol: RangeSymbol, bar: Bar) -> None:
-        """Tell of every n-th bar after the opening range."""
+        """Publish every n-th bar after the opening range."""
         if not symbol.machine.is_after_range(bar):
             return
         symbol.sampled += 1
