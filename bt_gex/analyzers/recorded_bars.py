@@ -163,7 +163,7 @@ def indicators_by_data(strategy: Any) -> Sequence[Mapping[str, Any]]:
 
 
 def _data_number(strategy: Any, indicator: Any) -> int:
-    """Which feed an indicator is computed from: that of its first input; the first one where none tells."""
+    """The feed an indicator is computed from: that of its first input, else the first one."""
     seen = indicator
     for _ in range(32):  # an indicator of an indicator of …
         for number, data in enumerate(strategy.datas):

@@ -84,7 +84,7 @@ TRADES: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda c: c["trades"][0].update(order_id="SPX-x"), "no entry of trade SPX-x"),
     (
         lambda c: c["trades"][0].update(timestamp_entry="2026-01-12T20:00:00+00:00"),
-        "has marks outside its life",
+        "has marks outside the time it was open",
     ),
     (lambda c: c.update(run_id="SPX-y"), f"run_id is {NAME}, in trades.json SPX-y"),
     (lambda c: c.update(run_id="SPX-y"), "the folder is not named by its run_id SPX-y"),
