@@ -10,6 +10,8 @@ import pytest
 from bt_gex.analyzers.account import rebuild_equity
 from bt_gex.analyzers.trades import Marks, flags_of, life
 from bt_gex.market.contracts import make_spread
+from bt_gex.rules.gex.entry import NO_QUOTE, PASSED
+from bt_gex.sessions.day import SpreadPath
 from bt_gex.trades.events import SpreadClosed, SpreadSettled
 from bt_gex.trades.reasons import TradeFlag
 
@@ -35,9 +37,17 @@ def closed(clamped: bool = False) -> SpreadClosed:
     )  # fmt: skip
 
 
+def path(values: list[float], clamped: tuple[int, ...] = ()) -> SpreadPath:
+    """Values, and NaN where a leg had no quote."""
+    value = np.array(values)
+    unpriced = np.where(np.isnan(value), NO_QUOTE, PASSED).astype(np.int8)
+    return SpreadPath(value, np.isin(np.arange(len(values)), clamped), unpriced)
+
+
 def lived(values: list[float], end: Any, clamped: tuple[int, ...] = ()) -> tuple[float, ...]:
-    was_clamped = np.isin(np.arange(len(values)), clamped)
-    return tuple(life(np.array(values), was_clamped, 1.2, end))
+    found = life(path(values, clamped), 1.2, end)
+    assert found.unpriced.no_quote == found.unpriced_bars
+    return (found.worst, found.best, found.unpriced_bars, found.clamps)
 
 
 def test_a_closed_trade_counts_the_value_on_its_last_bar() -> None:
@@ -65,8 +75,7 @@ def test_a_settled_trade_counts_its_settlement_and_not_the_quotes_at_the_close()
     ],
 )
 def test_flags(end: Any, values: list[float], clamped: tuple[int, ...], flags: Any) -> None:
-    was_clamped = np.isin(np.arange(len(values)), clamped)
-    assert flags_of(life(np.array(values), was_clamped, 1.2, end), end) == flags
+    assert flags_of(life(path(values, clamped), 1.2, end), end) == flags
 
 
 def test_the_account_from_trades_alone() -> None:
