@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from browsers import browser
+from long_result import long_run
 
 from bt_gex.blackbox.writer import new_file
 from bt_gex.config.run_config import RunConfig
@@ -149,6 +150,7 @@ def test_a_losing_trade_unfolds_to_its_story(opened: Any, result: RunResult) -> 
 def test_a_link_opens_a_trade(browser: Any, page: str, result: RunResult) -> None:
     browser.get(f"{page}#trade-{result.trade_records[3].order_id}")
     browser.refresh()
+    browser.execute_async_script("setTimeout(arguments[0], 50)")
     assert browser.execute_script("return document.querySelectorAll('.detail').length") == 1
 
 
@@ -172,6 +174,109 @@ def test_dark_is_dark(opened: Any) -> None:
             )
         )
     assert colours == ["rgb(255, 255, 255)rgb(27, 27, 27)", "rgb(28, 32, 38)rgb(231, 233, 236)"]
+
+
+def drawn(browser: Any, css: str) -> int:
+    """How many elements of the session's picture there are."""
+    return int(
+        browser.execute_script(
+            "return document.querySelectorAll('#session-picture ' + arguments[0]).length", css
+        )
+    )
+
+
+def picked(browser: Any) -> str:
+    script = "return document.querySelector('#session-form select').value"
+    return str(browser.execute_script(script))
+
+
+def test_the_worst_session_is_drawn(opened: Any, result: RunResult) -> None:
+    worst = min(result.statistics.sessions, key=lambda row: row.trades_pnl_dollars)
+    day = worst.session.isoformat()
+    assert picked(opened) == day
+    own = [trade for trade in result.trade_records if trade.expiration == worst.session]
+    assert drawn(opened, "path.entry") == drawn(opened, "path.exit") == len(own)
+    assert drawn(opened, "line.strike") == sum(len(trade.strikes) for trade in own)
+    for name in ("index", "pin", "account"):
+        path = opened.execute_script(
+            f"return document.querySelector('#session-picture path.{name}').getAttribute('d')"
+        )
+        assert len(path) > 20
+        assert "NaN" not in path
+    html = opened.execute_script("return document.getElementById('session-picture').innerHTML")
+    assert "NaN" not in html
+    assert "undefined" not in html
+    words = opened.execute_script("return document.getElementById('session-words').textContent")
+    assert f"-${-worst.trades_pnl_dollars:,.2f}, {len(own)} trades" in words
+
+
+def test_the_index_is_where_it_was(opened: Any, result: RunResult) -> None:
+    """The reading under the pointer against the market table, at 12:00 of the session drawn."""
+    day = picked(opened)
+    said = opened.execute_script(
+        """const svg = document.querySelector('#session-picture svg');
+        const box = svg.getBoundingClientRect();
+        const w = svg.viewBox.baseVal.width, x = 64 + (w - 74) * 300 / 780;
+        svg.dispatchEvent(new PointerEvent('pointermove', {clientX: box.left + x * box.width / w}));
+        return document.getElementById('session-reading').textContent"""
+    )
+    market = result.market_table.to_pandas()
+    then = market[market["session"] == day].iloc[300]
+    assert said.startswith("12:00:00: index ")
+    shown = float(said.split("index ")[1].split(", pin")[0].replace(",", ""))
+    assert abs(shown - then["spot"]) < 2.0  # the line is thinned
+    assert f"pin {then['pin']:,.2f}" in said
+
+
+def test_any_session_can_be_picked(opened: Any, result: RunResult) -> None:
+    first, last = (f"{row.session}" for row in result.statistics.sessions)
+    opened.execute_script(
+        "document.querySelector(`.calendar a[href='#session-${arguments[0]}']`).click()", last
+    )
+    assert picked(opened) == last
+    click(opened, "#session-form button[name=before]")
+    assert picked(opened) == first
+    own = [trade for trade in result.trade_records if f"{trade.expiration}" == first]
+    assert drawn(opened, "path.entry") == len(own)
+    click(opened, "#session-form button[name=after]")
+    assert picked(opened) == last
+    assert opened.execute_script(
+        "return document.querySelector('#session-form button[name=after]').disabled"
+    )
+
+
+def test_a_trade_of_the_session_opens(opened: Any) -> None:
+    click(opened, "#session-trades a")
+    opened.execute_async_script("setTimeout(arguments[0], 50)")
+    assert opened.execute_script("return document.querySelectorAll('.detail').length") == 1
+
+
+def test_sessions_without_data_and_thousands_of_trades(
+    browser: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """At phone width: nothing is wider than the page, and rows beyond the first are asked for."""
+    path = tmp_path_factory.mktemp("long") / "report.html"
+    long = long_run(54)
+    path.write_text(html_report(long, analyse(long)), "utf-8")
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    browser.get(f"{path.as_uri()}#session-2024-01-11")
+    browser.get_log("browser")
+    browser.refresh()
+    words = browser.execute_script("return document.getElementById('session-words').textContent")
+    assert words == "Thu 2024-01-11: no data was recorded"
+    assert drawn(browser, "svg") == 0
+    click(browser, "#session-form button[name=after]")
+    assert drawn(browser, "path.index") == 1
+    assert browser.execute_script("return document.documentElement.scrollWidth") == 390
+    assert len(column(browser, 0)) == 400 < len(long.trade_records)
+    click(browser, "#trade-table tbody tr:last-child button")
+    assert len(column(browser, 0)) == len(long.trade_records)
+    last = long.trade_records[-1].order_id
+    browser.get(f"{path.as_uri()}#trade-{last}")
+    browser.refresh()
+    browser.execute_async_script("setTimeout(arguments[0], 50)")
+    assert browser.execute_script("return document.querySelectorAll('.detail').length") == 1
+    assert browser.get_log("browser") == []
 
 
 def test_nothing_is_fetched(opened: Any) -> None:

@@ -11,8 +11,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from defects.handmade_market import MID, MONDAY, TWELVE, Market, put_spread
+from long_result import long_run
 from record_fakes import FOUND_BY
 
 from bt_gex.blackbox.writer import new_file
@@ -23,9 +25,14 @@ from bt_gex.reports.charts.pictures import figure_by_name, picture_bytes
 from bt_gex.reports.charts.run import PICTURES
 from bt_gex.reports.console.report import print_report
 from bt_gex.reports.console.run import make_console
+from bt_gex.reports.html.calendar import calendar, entry_heat, month_grid
 from bt_gex.reports.html.intervals import cost_sentences
 from bt_gex.reports.html.page import html_report
+from bt_gex.reports.html.parts import plain_trades, reasons
+from bt_gex.reports.html.sessions import line, session_data, steps
+from bt_gex.reports.html.template import heat_class
 from bt_gex.reports.html.trades import FIELDS, thinned_path
+from bt_gex.reports.words import gain, new_york_time, short_gain
 from bt_gex.results.costs import CostRow, Costs
 from bt_gex.results.result import RunResult
 from bt_gex.runs.replay import replay
@@ -274,7 +281,7 @@ def test_names_cannot_break_the_page(runs: dict[str, Callable[[], RunResult]]) -
     result.trade_records[0] = replace(result.trade_records[0], exit_reason=evil)
     result.source["database"] = "<b>x</b>&.db"
     text = html_report(result, analyse(result))
-    assert text.count("<script") == 3
+    assert text.count("<script") == 5
     page = Page(text)
     assert "<b>x</b>&.db" in page.visible
     assert json.loads(trade_script(page))["trades"][0][FIELDS.index("reason")] == evil
@@ -284,7 +291,6 @@ def test_a_year_of_trades_stays_under_three_megabytes(
     runs: dict[str, Callable[[], RunResult]],
 ) -> None:
     """2,900 trades with paths of 300 marks; what they hold besides is a real one's."""
-    import numpy as np
     import pyarrow as pa
 
     one = runs["one trade"]()
@@ -304,9 +310,136 @@ def test_a_year_of_trades_stays_under_three_megabytes(
     assert 1_000_000 < size < 3_000_000
 
 
-def test_thinning_a_path_keeps_its_extremes_and_gaps() -> None:
-    import numpy as np
+def test_a_year_of_sessions_stays_under_six_megabytes() -> None:
+    year = long_run(252)
+    size = len(html_report(year, analyse(year)).encode())
+    assert 1_000_000 < size < 6_000_000
 
+
+def decoded(coded: Any) -> dict[int, float | None]:
+    """Values by row of a line as the page holds it."""
+    rows, changes = coded
+    row = level = 0
+    found: dict[int, float | None] = {}
+    for number, change in enumerate(changes):
+        row = row + rows[number] if rows else number
+        level += change or 0
+        found[row] = None if change is None else level / 100
+    return found
+
+
+class TestSessionData:
+    def test_a_session_as_the_page_draws_it(self) -> None:
+        result = long_run(10)
+        sessions = {one["day"]: one for one in json.loads(session_data(result))["sessions"]}
+        assert list(sessions) == [str(row.session) for row in result.statistics.sessions]
+        day = "2024-01-04"
+        own = result.equity["session"] == day
+        before = result.equity["equity"][result.equity["session"] < day].iloc[-1]
+        market = result.market_table.to_pandas()
+        spot = market["spot"][market["session"] == day].to_list()
+        account = (result.equity["equity"][own] - before).to_list()
+        one = sessions[day]
+        assert (one["open"], one["bars"]) == (9.5 * 3600, 780)
+        for coded, values in ((one["spot"], spot), (one["account"], account)):
+            drawn = decoded(coded)
+            assert len(drawn) < 420
+            assert {0, 780} <= set(drawn)
+            for row, value in drawn.items():
+                assert value == pytest.approx(values[row], abs=0.0051)
+            assert max(drawn.values()) == pytest.approx(max(values), abs=0.0051)
+            assert min(drawn.values()) == pytest.approx(min(values), abs=0.0051)
+        assert one["pnl"] == pytest.approx(account[-1])
+        assert sessions["2024-01-11"]["status"] == "no data"
+        assert "spot" not in sessions["2024-01-11"]
+
+    def test_a_pin_is_known_by_its_changes(self) -> None:
+        nan = float("nan")
+        pin = np.array([nan, nan, 5.0, 5.0, 5.0, 10.0, nan, nan, 10.0, 10.0])
+        assert steps(pin) == ([0, 2, 3, 1, 2, 1], [None, 500, 500, None, 0, 0])
+        assert line(np.array([nan, 5.01, 5.0]), 10) == (0, [None, 501, -1])
+
+
+class TestCalendar:
+    def test_each_session_is_in_its_week(self) -> None:
+        (january,) = calendar(long_run(10))
+        assert january.title == "January 2024"
+        weeks = [[day and day.number for day in week] for week in january.weeks]
+        assert weeks == [
+            [None, 2, 3, 4, 5],
+            [8, 9, 10, 11, 12],
+            [None, 16, None, None, None],
+        ]
+        cells = {day.number: day.cell for week in january.weeks for day in week if day}
+        assert cells[11].text == "no data"
+        worst = min(long_run(10).statistics.sessions, key=lambda row: row.trades_pnl_dollars)
+        cell = cells[worst.session.day]
+        assert (cell.style, cell.text) == ("l4", f"{worst.trades_pnl_dollars:.0f}")
+        assert f"-${-worst.trades_pnl_dollars:,.2f}" in cell.title
+
+    def test_months_and_years_add_up(self) -> None:
+        result = long_run(40)
+        grid = month_grid(result)
+        assert grid.head == ["Jan", "Feb", "Year"]
+        ((year, cells),) = grid.rows
+        assert year == "2024"
+        made = {"Jan": 0.0, "Feb": 0.0}
+        for trade in result.trade_records:
+            made[f"{trade.expiration:%b}"] += trade.pnl_dollars or 0.0
+        for cell, pnl in zip(cells, (*made.values(), sum(made.values())), strict=True):
+            assert gain(round(pnl, 2)) in cell.title
+            assert cell.text == short_gain(round(pnl, 2))
+
+    def test_entry_times_by_weekday(self) -> None:
+        result = long_run(10)
+        heat = entry_heat(result)
+        assert heat.head == ["Mon", "Tue", "Wed", "Thu", "Fri"]
+        own = [
+            trade.pnl_dollars or 0.0
+            for trade in result.trade_records
+            if f"{new_york_time(trade.timestamp_entry):%a %H:%M}" == "Wed 10:30"
+        ]
+        cell = dict(heat.rows)["10:30"][2]
+        assert (cell.text, cell.small) == (short_gain(round(sum(own), 2)), str(len(own)))
+
+    @pytest.mark.parametrize(
+        ("amount", "text"),
+        [(0.0, "0"), (0.4, "0"), (-45.2, "-45"), (999.4, "+999"), (999.6, "+1.0k"),
+         (-1_250.0, "-1.2k"), (9_960.0, "+10k"), (-123_456.0, "-123k")],
+    )  # fmt: skip
+    def test_short_amounts(self, amount: float, text: str) -> None:
+        assert short_gain(amount) == text
+
+    @pytest.mark.parametrize(
+        ("value", "style"),
+        [(0.0, ""), (None, ""), (0.1, "g1"), (24.9, "g1"), (25.0, "g2"), (100.0, "g4"),
+         (-74.9, "l3"), (-75.0, "l4")],
+    )  # fmt: skip
+    def test_shades(self, value: float | None, style: str) -> None:
+        assert heat_class(value, 100.0) == style
+
+
+def test_skips_are_grouped_by_kind() -> None:
+    page = Page(html_report(long_run(10), analyse(long_run(10))))
+    text = page.texts["funnel"]
+    decisions = [d for d in long_run(10).decision_records if d.kind == "no quote"]
+    assert f"no quote {len(decisions)} (" in text
+    kinds = {kind.kind: kind for kind in reasons(long_run(600))}
+    assert sum(int(n.replace(",", "")) for _, n in kinds["no quote"].texts) == int(
+        kinds["no quote"].times.replace(",", "")
+    )
+    assert len(kinds["no quote"].texts) == 16
+    assert "other texts" in kinds["no quote"].texts[-1][0]
+
+
+def test_without_javascript_few_trades_are_there_and_many_are_named() -> None:
+    assert f"{long_run(10).trade_records[0].order_id} " in html_report(
+        long_run(10), analyse(long_run(10))
+    ).split("<noscript>")[2].split("</noscript>")[0].replace("<", " <")
+    assert plain_trades(long_run(60)) == []
+
+
+def test_thinning_a_path_keeps_its_extremes_and_gaps() -> None:
     path = np.sin(np.arange(1_000) / 50)
     path[400:450] = np.nan
     path[777] = 9.0

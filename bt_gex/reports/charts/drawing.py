@@ -38,7 +38,7 @@ OUTCOMES = {  # marker, colour
     "even": ("o", GREY),
     "unresolved": ("X", "#000000"),
 }
-MOST_MARKS = 600  # in a picture of lines; more are drawn as dots of an image
+MOST_MARKS = 600  # on the account; more would cover it. More dots are drawn as an image
 MOST_POINTS = 2_400  # of a line; a wide picture has fewer columns
 MAX_DATES = 10  # labels on a time axis
 CROWD = 250  # trades too many to mark on the account
@@ -111,7 +111,10 @@ def outcome(trade: Trade) -> str:
 
 
 def mark_exits(axes: Axes, trades: Sequence[Trade], stamps: Rows, heights: Numbers) -> None:
-    """A marker for each trade at its exit; many trades stand in a strip at the foot."""
+    """A marker for each trade at its exit; many trades stand in a strip at the foot, too many
+    are left out."""
+    if len(trades) > MOST_MARKS:
+        return
     crowd = len(trades) > CROWD
     axes.margins(y=0.15 if crowd else 0.05)
     for strip, (name, (marker, colour)) in enumerate(OUTCOMES.items()):
@@ -130,7 +133,6 @@ def mark_exits(axes: Axes, trades: Sequence[Trade], stamps: Rows, heights: Numbe
             edgecolors="white",
             linewidths=0.0 if crowd else 0.5,
             zorder=3,
-            rasterized=len(trades) > MOST_MARKS,
             label=f"{name} ({len(exits):,})",
         )
 

@@ -23,7 +23,7 @@ from bt_gex.reports.charts.drawing import (
 from bt_gex.reports.words import count, dates, dollars, fills, gain, percent
 from bt_gex.stats.breakdown import time_by_weekday
 from bt_gex.stats.summary import drawdown_dollars, resolved
-from bt_gex.storage.arrow_arrays import to_numpy
+from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bt_gex.results.costs import Costs
     from bt_gex.results.result import RunResult
 
+MOST_SESSIONS = 60  # of a picture by bar; of more the margin is drawn by session
 ROOM_FOR_WORDS = 12  # columns of a calendar or table that still hold amounts
 TRADING_DAYS = WEEKDAYS[:5]
 DELAY_STYLES = ((BLUE, "-", "o"), (VERMILION, "--", "s"), (PURPLE, ":", "^"), (GREEN, "-.", "D"))
@@ -224,7 +225,12 @@ def margin_figure(result: RunResult) -> Figure:
         drawing.no_axis(axes)
         drawing.say(axes, "no session with data")
         return figure
-    rows, values = drawing.thinned(margin)
+    sessions = rows_by_name(table["session"])
+    if len(sessions) > MOST_SESSIONS:
+        rows = np.array([own[0] for own in sessions.values()])
+        values = np.array([margin[own].max() for own in sessions.values()])
+    else:
+        rows, values = drawing.thinned(margin)
     axes.fill_between(rows, values, 0.0, color=ORANGE, alpha=0.3, linewidth=0.0, step="post")
     axes.plot(rows, values, color=ORANGE, linewidth=0.9, drawstyle="steps-post")
     drawing.session_axis(axes, to_numpy(table["time"]))

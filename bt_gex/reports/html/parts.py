@@ -19,6 +19,9 @@ from bt_gex.reports.words import (
     fills,
     flags_of,
     gain,
+    minutes,
+    new_york_time,
+    number,
     percent,
     ratio,
     session_cells,
@@ -44,7 +47,11 @@ GROUPS = {
     "by_weekday": "By weekday of entry",
     "by_entry_time": "By time of entry, New York",
 }
+TRADE_HEAD = ("order", "P&L", "reason", "entry", "exit", "credit", "exit value")
 SESSION_HEAD = ("session", "status", "checks", "entries", "P&L", "bars priced", "notes")
+MOST_REASONS = 15  # texts of a kind
+ALL_SESSIONS = 20  # rows up to which the table of sessions is unfolded
+PLAIN_TRADES = 300  # rows up to which a page without JavaScript has the trades
 MEANINGS = {
     **BAD_QUOTES,
     "quote rows": "recorded quotes of the options the rules asked for",
@@ -78,12 +85,28 @@ class Setting(NamedTuple):
     changed: bool
 
 
+class SessionRow(NamedTuple):
+    """A session and what its row says of it."""
+
+    name: str
+    cells: Sequence[str]
+
+
 class Step(NamedTuple):
     """A step of the funnel, how often it was reached, and the width of its bar in percent."""
 
     name: str
     times: str
     width: str
+
+
+class Reasons(NamedTuple):
+    """Skips of a kind: how many, their share of the checks, and their texts with their counts."""
+
+    kind: str
+    times: str
+    share: str
+    texts: Rows
 
 
 class Table(NamedTuple):
@@ -191,8 +214,12 @@ def groups(analysis: Analysis) -> list[Table]:
 def figures(result: RunResult, analysis: Analysis) -> Rows:
     """Further figures of the trades."""
     s, streaks, shares = result.statistics.totals, analysis.streaks, analysis.full_profits
-    best = analysis.best_and_worst
+    best, further = analysis.best_and_worst, result.statistics.performance
     rows: Rows = [
+        ("Return a year, of 252 sessions, compound", signed_pct(further.return_a_year_pct)),
+        ("Largest drawdown in percent of its peak", f"{further.max_drawdown_mtm_pct:.1f} %"),
+        ("Calmar ratio: return a year over that drawdown", ratio(further.calmar)),
+        ("Sortino ratio, annualised, target 0", ratio(further.sortino)),
         ("Average win", dollars(s.avg_win) if s.winners else NOTHING),
         ("Average loss", dollars(s.avg_loss) if s.losers else NOTHING),
         ("Best trade", _named(best.best_trade)),
@@ -207,6 +234,9 @@ def figures(result: RunResult, analysis: Analysis) -> Rows:
             percent(shares.worthless_share),
         ),
         ("Trades that lost all they could, on sound quotes", percent(shares.full_loss_share)),
+        ("Minutes held, average", minutes(further.avg_minutes_held)),
+        ("Premium received", dollars(further.total_premium)),
+        ("Commission paid", dollars(further.total_commission)),
         ("Final balance", dollars(s.final_balance)),
     ]
     if s.unresolved:
@@ -239,14 +269,20 @@ def funnel_words(result: RunResult) -> str:
     )
 
 
-def reasons(result: RunResult) -> Rows:
-    """Every reason of a skip with its count."""
+def reasons(result: RunResult) -> list[Reasons]:
+    """Every reason of a skip with its count, by kind."""
     f = result.statistics.funnel
-    kinds = {d.reason: d.kind for d in result.decision_records if d.outcome == "skip"}
-    return [
-        (reason, kinds.get(reason, ""), f"{times:,}", percent(times / f.checks))
-        for reason, times in most_frequent_first(f.skips_by_reason).items()
-    ]
+    texts = breakdown.reasons_by_kind(result.decision_records)
+    found = []
+    for kind, times in most_frequent_first(f.skips_by_kind).items():
+        own = texts.get(kind, {})
+        rows: Rows = [(text, f"{n:,}") for text, n in list(own.items())[:MOST_REASONS]]
+        left = list(own.values())[MOST_REASONS:]
+        if left:
+            rows.append((f"{count(len(left), 'other text')}", f"{sum(left):,}"))
+        same = set(own) <= {kind}
+        found.append(Reasons(kind, f"{times:,}", percent(times / f.checks), [] if same else rows))
+    return found
 
 
 def filters(result: RunResult) -> list[Filter]:
@@ -285,11 +321,29 @@ def data_words(result: RunResult) -> list[str]:
     ]
 
 
-def session_rows(result: RunResult) -> Rows:
+def session_rows(result: RunResult) -> list[SessionRow]:
     """One row a session."""
     return [
-        (row.session.isoformat(), *session_cells(row, gain(row.trades_pnl_dollars)))
+        SessionRow(row.session.isoformat(), session_cells(row, gain(row.trades_pnl_dollars)))
         for row in result.statistics.sessions
+    ]
+
+
+def plain_trades(result: RunResult) -> Rows:
+    """The trades for a page without JavaScript; none where they are too many."""
+    if len(result.trade_records) > PLAIN_TRADES:
+        return []
+    return [
+        (
+            trade.order_id,
+            gain(trade.pnl_dollars),
+            trade.exit_reason,
+            f"{new_york_time(trade.timestamp_entry):%H:%M:%S}",
+            f"{new_york_time(trade.timestamp_exit):%H:%M:%S}",
+            number(trade.entry_credit),
+            number(trade.exit_value),
+        )
+        for trade in result.trade_records
     ]
 
 

@@ -56,6 +56,11 @@ def trade_data(result: RunResult) -> str:
         f"{100 * fills.exit_slippage:g} % of each leg's half-spread on top of it.",
         "trades": [_trade(trade, paths.get(trade.order_id), result, points) for trade in trades],
     }
+    return script_json(content)
+
+
+def script_json(content: object) -> str:
+    """JSON that can stand in a script element."""
     text = json.dumps(content, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     return text.replace("<", "\\u003c").replace("\u2028", "").replace("\u2029", "")
 

@@ -34,7 +34,8 @@
   const headings = table.tHead.rows[0];
   const body = table.tBodies[0];
   const form = document.getElementById("filters");
-  let sorted = 0, down = false;
+  const ROWS = 400; // built at once; a phone takes seconds for thousands
+  let sorted = 0, down = false, most = ROWS;
   columns.forEach(([name, , , cls], n) => {
     const th = el("th", undefined, cls);
     th.scope = "col";
@@ -70,8 +71,19 @@
     const cents = shown.reduce((sum, t) => sum + Math.round((t.pnl || 0) * 100), 0);
     const won = shown.filter((t) => outcome(t) === "won").length;
     document.getElementById("shown").textContent =
-      `${shown.length.toLocaleString("en-US")} of ${trades.length.toLocaleString("en-US")} trades, ${won} won, together ${money(cents / 100, true)}`;
-    body.replaceChildren(...shown.map(row));
+      `${shown.length.toLocaleString("en-US")} of ${trades.length.toLocaleString("en-US")} trades, ${won.toLocaleString("en-US")} won, together ${money(cents / 100, true)}`;
+    body.replaceChildren(...shown.slice(0, most).map(row));
+    if (shown.length > most) {
+      const all = el("button", `Show all ${shown.length.toLocaleString("en-US")}`);
+      all.type = "button";
+      all.addEventListener("click", () => { most = Infinity; draw(); });
+      const cell = el("td");
+      cell.colSpan = columns.length;
+      cell.append(all);
+      const last = el("tr");
+      last.append(cell);
+      body.append(last);
+    }
   }
 
   function row(t) {
@@ -179,7 +191,8 @@
   }
 
   function path(t) {
-    const [w, h, left, right, top, bottom] = [680, 230, 44, 168, 10, 26];
+    const narrow = innerWidth < 640;
+    const [w, h, left, right, top, bottom] = [narrow ? innerWidth - 50 : 680, 230, 44, narrow ? 8 : 168, 10, 26];
     const ns = "http://www.w3.org/2000/svg";
     const svg = document.createElementNS(ns, "svg");
     svg.setAttribute("viewBox", `0 0 ${w} ${h}`);
@@ -205,7 +218,8 @@
     for (const [name, v] of lines.sort((a, b) => a[1] - b[1])) {
       add("line", { x1: left, x2: w - right, y1: y(v), y2: y(v), stroke: colours[name] || "var(--muted)", "stroke-dasharray": name === "Credit" ? "2 3" : "6 3" });
       above = Math.min(y(v) + 4, above - 13);
-      add("text", { x: w - right + 6, y: above, style: `fill:${colours[name] || "var(--muted)"}` }, `${name} ${points(v)}`);
+      const label = { y: above - (narrow ? 6 : 0), style: `fill:${colours[name] || "var(--muted)"}` };
+      add("text", narrow ? { ...label, x: w - right, "text-anchor": "end" } : { ...label, x: w - right + 6 }, `${name} ${points(v)}`);
     }
     let d = "", pen = false;
     t.path.forEach((v, n) => {
@@ -226,7 +240,17 @@
   form.addEventListener("change", draw);
   form.addEventListener("reset", () => setTimeout(draw));
   draw();
-  const asked = decodeURIComponent(location.hash.slice(1));
-  const found = asked.startsWith("trade-") && document.getElementById(asked);
-  if (found) { found.click(); found.scrollIntoView(); }
+  function follow() {
+    const asked = decodeURIComponent(location.hash.slice(1));
+    if (!asked.startsWith("trade-")) return;
+    if (!document.getElementById(asked)) { most = Infinity; form.reset(); } // which draws, later
+    setTimeout(() => {
+      const found = document.getElementById(asked);
+      if (!found) return;
+      if (!found.classList.contains("open")) found.click();
+      found.scrollIntoView();
+    });
+  }
+  addEventListener("hashchange", follow);
+  follow();
 })();
