@@ -87,8 +87,8 @@ class MarketBars:
     """Bars of the clock of an option market: index price, VIX and pin at every tick up to now,
     visited or not, and the option rows first seen on each."""
 
-    def __init__(self, strategy: Any, clock: ClockFeed) -> None:
-        self._strategy, self._clock = strategy, clock
+    def __init__(self, strategy: Any, clock: ClockFeed, with_options: bool) -> None:
+        self._strategy, self._clock, self._with_options = strategy, clock, with_options
         self.index: str | None = clock.p.days[0].index.symbol
         self.symbols = [str(self.index)]
         self._day: Any = None
@@ -131,11 +131,11 @@ class MarketBars:
         return int(self._strategy.broker.open_spreads())
 
 
-def bar_source(strategy: Any) -> DataBars | MarketBars:
-    """Where the bars of a strategy come from."""
+def bar_source(strategy: Any, *, with_options: bool) -> DataBars | MarketBars:
+    """Where the bars of a strategy come from. with_options: rows of an option market, too."""
     first = strategy.datas[0]
     if isinstance(first, ClockFeed):
-        return MarketBars(strategy, first)
+        return MarketBars(strategy, first, with_options)
     return DataBars(strategy)
 
 

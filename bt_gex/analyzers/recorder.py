@@ -37,6 +37,7 @@ class RecordingAnalyzer(bt.Analyzer):
     """Records a run; add it to a Cerebro with any strategy, broker and feeds.
 
     database       where to: a RecordingStore, a path or URL, SQLAlchemy's engine or session
+    recording_id   by default a new one
     strategy_name  by default the class's name
     parameters     by default the strategy's own
     description, tags  written when the run is over
@@ -56,6 +57,7 @@ class RecordingAnalyzer(bt.Analyzer):
     params = (
         ("database", None),
         ("session_id", None),
+        ("recording_id", None),
         ("instance_id", 1),
         ("strategy_name", None),
         ("parameters", None),
@@ -75,7 +77,9 @@ class RecordingAnalyzer(bt.Analyzer):
         checked_tags(self.p.tags)
         self._heard: list[Heard] = []
         self._orders: OrderNotes | None = None
-        self._source: DataBars | MarketBars = bar_source(strategy)
+        self._source: DataBars | MarketBars = bar_source(
+            strategy, with_options=not self.p.signals_only
+        )
         self._symbols = dict(zip(strategy.datas, symbols_of(strategy.datas), strict=True))
         self._account_value = _value_of(strategy.broker)
         self._peak = self._account_value()
@@ -99,6 +103,7 @@ class RecordingAnalyzer(bt.Analyzer):
         }
         given = self.p.parameters
         session = new_session(
+            recording_id=self.p.recording_id,
             session_id=self.p.session_id or str(uuid4()),
             instance_id=self.p.instance_id,
             strategy_name=self.p.strategy_name or type(strategy).__name__,

@@ -37,13 +37,14 @@ def new_session(
     strategy_path: str | None = None,
     environment: Mapping[str, object] | None = None,
     trigger: object = None,
+    recording_id: str | None = None,
 ) -> RecordedSession:
     """The row of a recording that begins now, in this process."""
     if not strategy_name or len(strategy_name) > 100:
         raise BadValue(f"a strategy's name has 1 to 100 characters, got {strategy_name!r:.120}")
     now = datetime.now(UTC)
     return RecordedSession(
-        recording_id=str(uuid4()),
+        recording_id=recording_id or str(uuid4()),
         session_id=str(session_id),
         instance_id=instance_id,
         strategy_name=strategy_name,

@@ -14,7 +14,7 @@ from bt_gex.errors import RecordingState
 from bt_gex.feeds.recorded import feed_of
 from bt_gex.recordings.columns import BarColumns, columns_by_symbol, market_sha256
 from bt_gex.recordings.reader import RecordingReader
-from bt_gex.recordings.records import RecordedBar, RecordedEvent, RecordedSession
+from bt_gex.recordings.records import OptionRows, RecordedBar, RecordedEvent, RecordedSession
 from bt_gex.recordings.writer import MemorySink
 from bt_gex.runs.collection import no_collection
 from bt_gex.runs.replayable import Resolved
@@ -29,6 +29,7 @@ class RecordedMarket:
     columns   bars by symbol, in the order of the feeds they came from
     events    what happened in the session itself
     sha256    the identity of the bars
+    options   rows of an option market, by the bar on which they were first seen
     start_ns  before it the strategy only warms up; None: from the first bar on
     """
 
@@ -37,6 +38,7 @@ class RecordedMarket:
     events: Sequence[RecordedEvent]
     sha256: str
     start_ns: int | None = None
+    options: Sequence[OptionRows] = ()
 
     @property
     def incomplete(self) -> bool:
@@ -70,6 +72,7 @@ def load_market(
         store.events(recording_id),
         market_sha256(bars),
         _start_of(session, bars),
+        store.option_rows(recording_id),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from bt_gex.analyzers.account import rebuild_equity
 from bt_gex.analyzers.funnel import Funnel
+from bt_gex.analyzers.recorder import RecordingAnalyzer
 from bt_gex.analyzers.trades import Marks, TradeReport
 from bt_gex.blackbox.recording import Recording
 from bt_gex.brokers.booking import Bookkeeper
@@ -28,6 +29,7 @@ from bt_gex.market.calendar import Stamps, new_york
 from bt_gex.results.result import RunResult, versions
 from bt_gex.results.statistics import RunStatistics, account_path
 from bt_gex.runs.collection import no_collection
+from bt_gex.runs.recorded_config import recorded_config
 from bt_gex.runs.schedule import EventSchedule
 from bt_gex.sessions.day import Day, load_day
 from bt_gex.sessions.gaps import missing_ends_s
@@ -72,6 +74,7 @@ def replay(
     cache: str | Path | None = None,
     use_cache: bool = True,
     progress: Progress | None = None,
+    recorder: Mapping[str, Any] | None = None,
 ) -> RunResult:
     """Replay the sessions of a configuration through the rules.
 
@@ -80,6 +83,7 @@ def replay(
     cache      folder of the day cache; None: the user's cache folder
     use_cache  False leaves no day cache behind and uses none; the same result
     progress   called with sessions done and sessions in all
+    recorder   parameters of a RecordingAnalyzer that records the run, see docs/recordings.md
 
     A range without sessions, or without data, gives a result without trades. Raises DataError
     when the database cannot be read or holds nothing of the index.
@@ -88,7 +92,9 @@ def replay(
         recording.require_index(config.index)
         days = load_days(recording, config)
         played = [day for day in days if day.has_data]
-        strategy = run(config, played, every_bar, progress, keep=False) if played else None
+        strategy = None
+        if played:
+            strategy = run(config, played, every_bar, progress, keep=False, recorder=recorder)
         return assemble(config, Path(recording.name).name, days, played, strategy)
 
 
@@ -109,13 +115,18 @@ def run(
     progress: Progress | None = None,
     keep: bool = True,
     earlier: tuple[float, ...] = (),
+    recorder: Mapping[str, Any] | None = None,
 ) -> Any:
     """Run the strategy over sessions of one index; returns it with its analyzers.
 
-    keep     False releases each session's quotes when it is over, so that memory stays flat
-    earlier  P&L of trades the account closed before, dollars a contract
+    keep      False releases each session's quotes when it is over, so that memory stays flat
+    earlier   P&L of trades the account closed before, dollars a contract
+    recorder  parameters of the RecordingAnalyzer `recorder`
     """
     cerebro = build(config, days, every_bar, earlier=earlier)
+    if recorder is not None:
+        given = {**recorded_config(config), **recorder}
+        cerebro.addanalyzer(RecordingAnalyzer, **given, _name="recorder")
     if progress or not keep:
         cerebro.addanalyzer(SessionEnd, report=progress, total=len(days), keep=keep, _name="end")
     with no_collection():

@@ -19,7 +19,8 @@ from bt_gex.recordings.columns import parameters_sha256
 from bt_gex.recordings.figures import positions_of_json
 from bt_gex.recordings.records import RecordedReplay
 from bt_gex.recordings.values import plain_json
-from bt_gex.runs.recorded_run import RecordedMarket, run_recorded
+from bt_gex.runs.outcome import outcome_of
+from bt_gex.runs.recorded_run import RecordedMarket
 from bt_gex.runs.replayable import Resolved
 from bt_gex.runs.session_replayer import (
     SessionReplayer,
@@ -207,7 +208,7 @@ def run_job(market: RecordedMarket, job: Job) -> Done:
     error = job.error
     if job.resolved is not None:
         try:
-            outcome = run_recorded(market, job.resolved)
+            outcome = outcome_of(market, job.resolved)
             result = result_of(market, job.row, outcome)
             seconds = time.perf_counter() - began
             return Done(job.number, finished(job.row, result, outcome.events, seconds), result)

@@ -13,7 +13,9 @@ from typing import Any, Protocol
 
 import backtrader as bt
 
+from bt_gex.config.run_config import RunConfig
 from bt_gex.errors import BadValue, UnknownName
+from bt_gex.recordings.records import RecordedSession
 from bt_gex.recordings.values import plain_json
 from bt_gex.rules.mean_reversion_signal import (
     ALIASES,
@@ -21,6 +23,7 @@ from bt_gex.rules.mean_reversion_signal import (
     mean_reversion_params,
 )
 from bt_gex.rules.settings import hints
+from bt_gex.runs.recorded_config import STRATEGY, config_of, settings_of
 from bt_gex.strategies.bar_strategy import BarStrategy
 from bt_gex.strategies.detected import (
     HELD_BY,
@@ -28,6 +31,7 @@ from bt_gex.strategies.detected import (
     DetectorStrategy,
     MeanReversionDetector,
 )
+from bt_gex.strategies.gex import GexStrategy
 from bt_gex.strategies.mean_reversion import MeanReversionStrategy
 from bt_gex.trades.codec import Json
 
@@ -40,11 +44,13 @@ class Resolved:
 
     arguments   what its class is made with
     parameters  the same, as a person reads and stores it
+    config      of a run on the option market
     """
 
     strategy: type[bt.Strategy]
     arguments: Mapping[str, Any]
     parameters: Mapping[str, Json]
+    config: RunConfig | None = None
 
     @property
     def fills_by_rules(self) -> bool:
@@ -140,6 +146,23 @@ class ClassReplay:
             given[name] = _checked(name, value, given.get(name, defaults[name]))
         whole = {**defaults, **given}
         return Resolved(self.strategy, given, {n: plain_json(v) for n, v in whole.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class GexReplay:
+    """The GEX strategy on a recorded option market; parameters are settings by dotted name."""
+
+    session: RecordedSession
+
+    @property
+    def name(self) -> str:
+        """As recordings of it are called."""
+        return STRATEGY
+
+    def resolve(self, original: Parameters, modified: Parameters) -> Resolved:
+        config = config_of(self.session, modified)
+        plain = {name: plain_json(value) for name, value in settings_of(config).items()}
+        return Resolved(GexStrategy, {}, plain, config)
 
 
 def is_told_only(value: Json) -> bool:

@@ -24,8 +24,10 @@ from bt_gex.recordings.figures import (
 from bt_gex.recordings.records import RecordedEvent, RecordedReplay, RecordedSession, Totals
 from bt_gex.recordings.store import store_of
 from bt_gex.recordings.values import iso, plain_json
-from bt_gex.runs.recorded_run import Outcome, RecordedMarket, load_market, run_recorded
-from bt_gex.runs.replayable import Registry, Replayable, Resolved, as_replayable
+from bt_gex.runs.outcome import outcome_of
+from bt_gex.runs.recorded_config import is_of_config
+from bt_gex.runs.recorded_run import Outcome, RecordedMarket, load_market
+from bt_gex.runs.replayable import GexReplay, Registry, Replayable, Resolved, as_replayable
 from bt_gex.trades.codec import Json
 
 log = logging.getLogger(__name__)
@@ -97,7 +99,7 @@ class SessionReplayer:
         began = time.perf_counter()
         try:
             drift = not self._modified and self.is_recorded(chosen)
-            outcome = run_recorded(market, resolved, with_bars=drift, mode=mode)
+            outcome = outcome_of(market, resolved, with_bars=drift, mode=mode)
         except BaseException as error:
             self._failed(row, error, time.perf_counter() - began)
             raise
@@ -126,6 +128,8 @@ class SessionReplayer:
 
     def strategy(self, given: object = None) -> Replayable:
         """What is to be replayed."""
+        if given is None and is_of_config(self.session):
+            return GexReplay(self.session)
         if given is None:
             return self._registry.find(self.session.strategy_name)
         return self._registry.find(given) if isinstance(given, str) else as_replayable(given)
