@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
@@ -49,8 +49,12 @@ class BarSeries:
 
     def bars(self) -> list[Bar]:
         """The bars one by one."""
+        return list(self.rows())
+
+    def rows(self) -> Iterator[Bar]:
+        """The bars one by one, each made when it is asked for."""
         columns = [self.stamps_ns.tolist(), *(getattr(self, name).tolist() for name in VALUES)]
-        return [Bar(*row) for row in zip(*columns, strict=True)]
+        return map(Bar._make, zip(*columns, strict=True))
 
     def sha256(self) -> str:
         """What identifies the bars: one digest of symbol, interval and all rows.

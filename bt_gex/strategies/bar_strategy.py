@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import backtrader as bt
@@ -22,22 +22,32 @@ _EPOCH_ORDINAL = 719_163  # 1970-01-01 as backtrader counts days
 
 
 class SymbolFeed:
-    """A feed of one symbol, and how much of it the strategy has seen."""
+    """A feed of one symbol, and how much of it the strategy has seen.
+
+    is_daily  whether its bars are days, not minutes
+    """
 
     def __init__(self, data: Any) -> None:
         self.data = data
         self.symbol = str(data._name)
         self.series: BarSeries | None = data.p.series if isinstance(data, BarFeed) else None
+        self.is_daily = bool(data._timeframe == bt.TimeFrame.Days)
         self.seen = 0
         lines = data.lines
         self._stamp = lines.datetime
         self._exact_ns: Callable[[], int] | None = getattr(data, "exact_ns", None)
         self._values = (lines.open, lines.high, lines.low, lines.close, lines.volume)
+        # Minutes that come as they stand in the series are made from its columns: reading six lines
+        # bar by bar takes as long as the rules do.
+        window = (data.p.fromdate, data.p.todate, data.p.tzinput)
+        is_whole = not data._filters and all(limit is None for limit in window)
+        self._rows: Iterator[Bar] | None = None
+        if self.series is not None and is_whole and not self.is_daily and not self._exact_ns:
+            self._rows = self.series.rows()
 
-    @property
-    def is_daily(self) -> bool:
-        """Whether its bars are days, not minutes."""
-        return bool(self.data._timeframe == bt.TimeFrame.Days)
+    def has_moved(self) -> bool:
+        """Whether there is a bar that was not seen."""
+        return bool(self._stamp.lencount != self.seen)
 
     @property
     def is_done(self) -> bool:
@@ -45,8 +55,13 @@ class SymbolFeed:
         return self.series is not None and self.seen >= len(self.series)
 
     def bar(self) -> Bar:
-        """The current one. Stamps are whole minutes, whatever a float makes of them, unless the
-        feed knows them better."""
+        """The current one, now seen. Stamps are whole minutes, whatever a float makes of them,
+        unless the feed knows them better."""
+        count, before = self._stamp.lencount, self.seen
+        self.seen = count
+        if self._rows is not None and count == before + 1:
+            return next(self._rows)
+        self._rows = None
         if self._exact_ns is not None:
             ns = self._exact_ns()
         else:
@@ -103,13 +118,11 @@ class BarStrategy(QuietStrategy):
     def next(self) -> None:
         moved: list[tuple[SymbolFeed, Bar]] = []
         for feed in self.feeds:
-            count = len(feed.data)
-            if count != feed.seen:
-                feed.seen = count
+            if feed.has_moved():
                 moved.append((feed, feed.bar()))
         if moved:
             self.on_bars(moved)
-            if all(feed.is_done for feed in self.feeds):
+            if moved[0][0].is_done and all(feed.is_done for feed in self.feeds):
                 self.on_end()
 
     def stop(self) -> None:
