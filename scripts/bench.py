@@ -45,6 +45,7 @@ def main(folder: Path, with_year: bool) -> None:
     whole(month)
     nautilus(month)
     growth(month)
+    bars()
     if with_year:
         year(market(folder / "year.db", YEAR, ("--strikes-within", "60")))
     sweeping(month)
@@ -130,6 +131,21 @@ def nautilus(database: Path) -> None:
         f"{found['load_seconds']:.2f} s (traded legs only), run {found['run_seconds']:.2f} s; "
         f"ratio {both / mine['cached_s']:.1f} to replay() with the day cache, "
         f"{both / mine['no_cache_s']:.1f} without"
+    )
+
+
+def bars() -> None:
+    found = json.loads(output(str(HERE / "bars.py")))
+    print(
+        f"bars: opening range, a year of three symbols, {found['bars_each']:,} bars each, loading "
+        f"included {found['ours_s']:.1f} s; plain backtrader with PandasData and indicators "
+        f"{found['plain_s']:.1f} s, ratio {found['ours_ratio']:.1f}; a bulk-filled feed and an "
+        f"empty strategy {found['empty_strategy_s_ratio']:.1f}; with factors sampled "
+        f"{found['ours_with_factor_samples_s']:.1f} s"
+    )
+    print(
+        f"  loading from the cache {found['cache_ratio']:.1f} times as fast as from CSV; "
+        f"bt-gex backtest over a month, cached, {found['month_command_s']:.2f} s"
     )
 
 

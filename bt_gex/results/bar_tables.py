@@ -98,8 +98,16 @@ def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if kind == UTC_TIME:
         return to_arrow(np.array([instant_ns(v) for v in values], dtype=np.int64), kind)
     if kind == TRUTH:
-        return pa.array(values, kind)
+        known = [value is not None for value in values]
+        bits = [_bits([bool(value) for value in values])]
+        return pa.Array.from_buffers(kind, len(values), [_bits(known), *bits])
     return column_of(values, kind)
+
+
+def _bits(values: Sequence[bool]) -> pa.Buffer:
+    """Truth values as arrow keeps them; pyarrow's own way would load pandas."""
+    packed = np.packbits(np.array(values, dtype=np.bool_), bitorder="little")
+    return pa.py_buffer(packed.tobytes())
 
 
 def trades_csv(trades: Sequence[BarTrade], has_range: bool) -> str:
