@@ -35,6 +35,7 @@ COMMANDS = {
     "plan": "bt_gex.cli.plan",
     "serve": "bt_gex.cli.serve",
     "parity": "bt_gex.cli.parity",
+    "record": "bt_gex.cli.record",
 }
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 

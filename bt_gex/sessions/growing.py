@@ -80,7 +80,8 @@ class History:
 class GrowingRows:
     """All rows seen of one index in one session.
 
-    columns  of each table without the id, in the order in which rows bring them
+    columns      of each table without the id, in the order in which rows bring them
+    keep_chains  also those no pin is computed from
     """
 
     name: str
@@ -94,6 +95,7 @@ class GrowingRows:
     chain_peaks: dict[int, tuple[float, float] | None] = field(default_factory=dict)
     unknown: int = 0
     newest_quote_ns: int = -1
+    keep_chains: bool = False
     _places: dict[str, dict[str, int]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,7 +137,7 @@ class GrowingRows:
     def _needs_chain(self, ns: int) -> bool:
         """Pins come from chains only until the first recorded peak."""
         peaks = self.tables["gex_peaks"].keys
-        return not peaks or peaks[0][0] > ns
+        return self.keep_chains or not peaks or peaks[0][0] > ns
 
     def _value(self, row: SeenRow, name: str) -> Any:
         value = self._raw(row, name)
@@ -231,11 +233,15 @@ class SeenAt:
 
     def chain(self, row_id: int) -> list[dict[str, Any]]:
         """The option chain of one snapshot row."""
+        return parsed_chain(self.chain_text(row_id), self.name, row_id)
+
+    def chain_text(self, row_id: int) -> str | None:
+        """The same as it is stored; None where it is no longer kept."""
         history = self._seen.tables[SNAPSHOTS]
         for (_, number), row in zip(reversed(history.keys), reversed(history.rows), strict=True):
             if number == row_id:
-                return parsed_chain(row[-1], self.name, row_id)
-        return parsed_chain(None, self.name, row_id)
+                return row[-1] if isinstance(row[-1], str) else None
+        return None
 
     def rest(self) -> None:
         """Nothing is mapped."""
