@@ -152,6 +152,9 @@ def test_json_says_the_same(swept: SweepResult, walked: WalkForward) -> None:
     for window in content["windows"]:
         (own,) = [one for one in window["warnings"] if one["kind"] == "no_bid"]
         assert (own["trades"], own["dollars"]) == (1, 235.0)
+        day = own["order_ids"][0][4:12]
+        assert window["test_start"].replace("-", "") <= day
+        assert day <= window["test_end"].replace("-", "")
 
 
 def test_a_profit_that_stands_without_them_rests_on_nothing(walked: WalkForward) -> None:
