@@ -13,8 +13,8 @@ from bt_gex.rules.gex.exits import profit_target, stop_value
 from bt_gex.rules.gex.params import ExitParams
 from bt_gex.stats.breakdown import no_bid
 from bt_gex.stats.summary import most_frequent_first
-from bt_gex.trades.reasons import ExitReason
-from bt_gex.trades.records import SessionSummary, SpreadTrade
+from bt_gex.trades.reasons import ExitReason, SkipKind
+from bt_gex.trades.records import SessionSummary, SpreadTrade, UnpricedBars
 
 if TYPE_CHECKING:
     from bt_gex.results.result import RunResult
@@ -174,6 +174,17 @@ def why_no_trades(statistics: RunStatistics) -> str:
     kinds = list(most_frequent_first(funnel.skips_by_kind).items())
     named = ", ".join(f"{kind} ({times:,})" for kind, times in kinds[:3])
     return f"{count(funnel.checks, 'check')}, all skipped, most often: {named}"
+
+
+def unpriced_words(bars: int, kinds: UnpricedBars | None) -> str:
+    """`3 bars without a price (2 no quote, 1 contradictory quotes)`; the kinds where known."""
+    named = {
+        SkipKind.NO_QUOTE: kinds.no_quote,
+        SkipKind.AGES_APART: kinds.leg_ages_apart,
+        SkipKind.CONTRADICTORY: kinds.contradictory,
+    } if kinds else {}  # fmt: skip
+    said = ", ".join(f"{times:,} {kind}" for kind, times in named.items() if times)
+    return f"{count(bars, 'bar')} without a price" + (f" ({said})" if said else "")
 
 
 def drawdown_words(found: Drawdown | None) -> str:

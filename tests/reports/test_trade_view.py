@@ -35,8 +35,8 @@ def told(order_id: str = "SPX-lost", **changes: Any) -> list[str]:
         "Distance -23: the index stood 23 points below the pin",
         "VIX 14.62",
         "BULLISH, confidence MEDIUM.",
-        "sold put 6955 -7.16 5.10 / 5.30 5.40 / 5.60",
-        "bought put 6945 -17.16 2.55 / 2.75 2.80 / 3.00",
+        "sold put 6955 -7.16 5.10 / 5.30, 4 s old 5.40 / 5.60, 6 s old",
+        "bought put 6945 -17.16 2.55 / 2.75, 4 s old 2.80 / 3.00, 6 s old",
         "Credit 2.35 points, $235.00",
         "Most it could lose 7.65 points, $765.00",
         "Profit Target at or below 0.94 +$141.00",  # 40 % of 2.35 is left at MEDIUM
@@ -95,7 +95,7 @@ def test_a_trade_that_was_not_entered_by_the_rules() -> None:
     )
     lines = told(**nothing)
     assert "not recorded: this trade was not entered by the rules" in lines
-    assert "sold put 6955 n/a 5.10 / 5.30 5.40 / 5.60" in lines
+    assert "sold put 6955 n/a 5.10 / 5.30, 4 s old 5.40 / 5.60, 6 s old" in lines
     assert "What would close it" not in lines
 
 
@@ -107,6 +107,16 @@ def test_an_unknown_trade_gets_a_suggestion() -> None:
 def test_the_sample_is_consistent() -> None:
     assert LOST.exit_value is not None
     assert (LOST.entry_credit - LOST.exit_value) * 100 == pytest.approx(LOST.pnl_dollars)
+
+
+def test_ages_of_quotes_and_kinds_of_unpriced_bars() -> None:
+    quotes = [[5.1, 5.3, 5.4, 5.6, 0.0, 30.0], [2.55, 2.75, 2.8, 3.0, 90.0, None]]
+    kinds = {"no_quote": 1, "leg_ages_apart": 0, "contradictory": 1}
+    lines = told(leg_quotes=quotes, unpriced_by_kind=kinds)
+    assert "sold put 6955 -7.16 5.10 / 5.30, 0 s old 5.40 / 5.60, 30 s old" in lines
+    assert "bought put 6945 -17.16 2.55 / 2.75, 90 s old 2.80 / 3.00" in lines
+    text = " ".join(lines)
+    assert "2 bars without a price (1 no quote, 1 contradictory quotes)" in text
 
 
 def test_a_leg_without_a_bid_is_named() -> None:

@@ -31,6 +31,7 @@ from bt_gex.reports.words import (
     ratio,
     session_cells,
     signed_pct,
+    unpriced_words,
     verdict,
 )
 from bt_gex.stats.breakdown import reasons_by_kind
@@ -260,7 +261,7 @@ def _print_funnel(result: RunResult, console: Console) -> None:
     )
     console.print(
         Text(
-            f"{count(funnel.unpriced_bars, 'bar')} of open trades without a price, "
+            f"open trades: {unpriced_words(funnel.unpriced_bars, funnel.unpriced_by_kind)}, "
             f"{count(funnel.clamped, 'clamped price')}, "
             f"{count(funnel.unresolved, 'unresolved trade')}"
         )

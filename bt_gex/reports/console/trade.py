@@ -28,6 +28,7 @@ from bt_gex.reports.words import (
     number,
     spread_of,
     thresholds,
+    unpriced_words,
 )
 from bt_gex.trades.reasons import ExitReason
 from bt_gex.trades.records import SpreadTrade
@@ -109,8 +110,8 @@ def _print_spread(trade: SpreadTrade, result: RunResult, console: Console) -> No
         away = NOTHING if spot is None else f"{leg.strike - spot:+,.2f}"
         side = "sold" if leg.side == SHORT else "bought"
         table.add_row(side, RIGHTS[leg.right], f"{leg.strike:.10g}", away,
-                      _quote(quotes.bid_entry, quotes.ask_entry),
-                      _quote(quotes.bid_exit, quotes.ask_exit))  # fmt: skip
+                      _quote(quotes.bid_entry, quotes.ask_entry, quotes.age_entry_s),
+                      _quote(quotes.bid_exit, quotes.ask_exit, quotes.age_exit_s))  # fmt: skip
     console.print(table)
     point = _dollars_a_point(trade, result)
     credit, width = trade.entry_credit, trade.width
@@ -128,11 +129,13 @@ def _print_spread(trade: SpreadTrade, result: RunResult, console: Console) -> No
     )
 
 
-def _quote(bid: float | None, ask: float | None) -> str:
-    """`5.10 / 5.30`; nothing at the exit of a trade settled at the close."""
+def _quote(bid: float | None, ask: float | None, age_s: float | None) -> str:
+    """`5.10 / 5.30, 12 s old`, the age where it was recorded; nothing at the exit of a trade
+    settled at the close."""
     if bid is None or ask is None:
         return NOTHING
-    return f"{'no bid' if bid == 0 else number(bid)} / {number(ask)}"
+    age = "" if age_s is None else f", {age_s:g} s old"
+    return f"{'no bid' if bid == 0 else number(bid)} / {number(ask)}{age}"
 
 
 def _print_rules(trade: SpreadTrade, result: RunResult, console: Console) -> None:
@@ -162,7 +165,7 @@ def _print_path(trade: SpreadTrade, result: RunResult, console: Console) -> None
     path = result.marks[result.marks["order_id"] == trade.order_id]
     known = path[path["value"].notna()]
     headline("How it went", console)
-    unpriced = f"{count(trade.unpriced_bars, 'bar')} without a price"
+    unpriced = unpriced_words(trade.unpriced_bars, trade.unpriced_by_kind)
     pairs = [("Marks", f"{count(len(known), 'value')}, {unpriced}")]
     if len(known):
         values = known["value"].to_numpy(np.float64)

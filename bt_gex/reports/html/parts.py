@@ -26,6 +26,7 @@ from bt_gex.reports.words import (
     ratio,
     session_cells,
     signed_pct,
+    unpriced_words,
 )
 from bt_gex.stats import breakdown
 from bt_gex.stats.bootstrap import Interval
@@ -263,7 +264,7 @@ def funnel_words(result: RunResult) -> str:
     f = result.statistics.funnel
     return (
         f"{count(f.checks, 'check')}: {f.entries:,} entered, {f.skips:,} skipped. "
-        f"{count(f.unpriced_bars, 'bar')} of open trades without a price, "
+        f"Open trades: {unpriced_words(f.unpriced_bars, f.unpriced_by_kind)}, "
         f"{count(f.clamped, 'clamped price')}, {count(f.unresolved, 'unresolved trade')}. "
         "The length of a bar goes by the logarithm."
     )

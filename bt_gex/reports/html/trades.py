@@ -11,7 +11,9 @@ import numpy as np
 from bt_gex.reports.charts.drawing import Numbers
 from bt_gex.reports.console.trade import REASONING
 from bt_gex.reports.words import FLAGS, flags_of, new_york_time, thresholds
+from bt_gex.stats.summary import unpriced_by_kind
 from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
+from bt_gex.trades.codec import to_json
 from bt_gex.trades.reasons import ExitReason
 from bt_gex.trades.records import SpreadTrade
 
@@ -22,7 +24,7 @@ FIELDS = (
     "id", "entry", "exit", "index", "strategy", "confidence", "strikes", "credit", "value",
     "quantity", "pnl", "pnl_pct", "reason", "minutes", "pin", "spot", "vix", "spot_exit",
     "vix_exit", "distance", "width", "commission", "mae", "mfe", "max_loss", "flags", "legs",
-    "levels", "path", "bars",
+    "levels", "path", "bars", "unpriced",
 )  # fmt: skip
 SAME_NAME = {
     "id": "order_id", "index": "index_symbol", "strategy": "strategy", "confidence": "confidence",
@@ -79,8 +81,15 @@ def _trade(trade: SpreadTrade, path: Numbers | None, result: RunResult, points: 
         "levels": [_plain(levels[name]) for name in LEVELS if name in levels],
         "path": values,
         "bars": bars,
+        "unpriced": _unpriced(trade),
     }
     return [named[name] for name in FIELDS]
+
+
+def _unpriced(trade: SpreadTrade) -> dict[str, Any]:
+    """Bars without a price by what the quotes lacked, those with any."""
+    kinds = to_json(unpriced_by_kind([trade]))
+    return {name: times for name, times in kinds.items() if times}
 
 
 def thinned_path(path: Numbers, points: int) -> tuple[list[int] | None, list[float | None]]:

@@ -138,17 +138,17 @@
     lt.append(headRow);
     t.strikes.forEach((strike, n) => {
       const right = t.strategy === "CALL" || (t.strategy === "IC" && n < 2) ? "call" : "put";
-      const [eb, ea, xb, xa] = t.legs[n];
-      const pair = (bid, ask, leaving) => {
+      const [eb, ea, xb, xa, entryAge, exitAge] = t.legs[n];
+      const pair = (bid, ask, leaving, age) => {
         if (bid === null || ask === null) return "no quote";
         const bought = (n % 2 === 1) !== leaving;
         const paid = data.slippage[leaving ? 1 : 0] * (ask - bid) / 2;
         const fill = (bid + ask) / 2 + (bought ? paid : -paid);
-        return `${bid === 0 ? "no bid" : points(bid)} / ${points(ask)}, ${bought ? "bought" : "sold"} at ${points(Math.round(fill * 1e5) / 1e5)}`;
+        return `${bid === 0 ? "no bid" : points(bid)} / ${points(ask)}, ${bought ? "bought" : "sold"} at ${points(Math.round(fill * 1e5) / 1e5)}${age === null || age === undefined ? "" : `; quote ${age} s old`}`;
       };
       const tr = el("tr");
-      tr.append(el("th", n % 2 ? "bought" : "sold"), el("td", `${strike} ${right}`), el("td", pair(eb, ea, false)),
-        el("td", settled(t) ? "settled" : pair(xb, xa, true)));
+      tr.append(el("th", n % 2 ? "bought" : "sold"), el("td", `${strike} ${right}`), el("td", pair(eb, ea, false, entryAge)),
+        el("td", settled(t) ? "settled" : pair(xb, xa, true, exitAge)));
       lt.append(tr);
     });
     legs.append(lt);
@@ -186,6 +186,7 @@
       ["VIX", `${points(t.vix)} at entry, ${points(t.vix_exit)} at exit`],
       ["Best at mid (MFE)", money(t.mfe, true)],
       ["Worst at mid (MAE)", money(t.mae, true)],
+      ["Bars without a price", Object.entries(t.unpriced).filter(([, n]) => n).map(([kind, n]) => `${n} ${kind.replaceAll("_", " ")}`).join(", ") || "none"],
       ["Order", t.id],
     ];
   }
