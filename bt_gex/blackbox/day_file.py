@@ -26,7 +26,7 @@ MAGIC = b"BTGEXDAY"
 HEAD = struct.Struct("<8sQI")  # magic, length and CRC-32 of what follows the head
 HEAD_BYTES = 64  # keeps the columns aligned
 CHUNK_BYTES = 1 << 20
-SCHEMA_VERSION = 2  # of the columns and of what the head says of them
+SCHEMA_VERSION = 3  # of the columns and of what the head says of them
 
 
 def write_day(path: Path, rows: SessionRows, source: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ from bt_gex.sessions.rows import (
     Series,
     SessionRows,
     by_option,
+    chains_needed,
     columns_of,
     split_quotes,
 )
@@ -151,13 +152,14 @@ class Tables:
         return {n: stored[n] if isinstance(stored.get(n), str) else None for n in ids}
 
     def without_quotes(self, index: str, session: Session) -> tuple[Mapping[str, Series], Chains]:
-        """Rows of the small tables; chains where there are no peaks."""
+        """Rows of the small tables; chains where a bar sees no peak yet."""
         tables = {
             table: self.rows(table, index, session, columns)
             for table, columns in SMALL_TABLES.items()
         }
-        wanted = [] if len(tables["gex_peaks"]) else tables["options_snapshots"]["id"].tolist()
-        return tables, self.chains(wanted)
+        snapshots, peaks = tables["options_snapshots"], tables["gex_peaks"]
+        needed = chains_needed(snapshots.stamps, peaks.stamps, session.grid())
+        return tables, self.chains(snapshots["id"][needed].tolist())
 
 
 def read_catalogue(connection: Connection, table: str, where: str) -> Catalogue:

@@ -49,10 +49,6 @@ class Tick(NamedTuple):
         return self.day.session
 
     @property
-    def has_data(self) -> bool:
-        return self.day.has_data
-
-    @property
     def spot(self) -> float:
         return float(self.day.spot[self.row])
 

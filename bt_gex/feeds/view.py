@@ -19,7 +19,6 @@ class View(Protocol):
 
     row       place on the session's grid; `ns` its instant, nanoseconds UTC
     is_close  the closing tick, after the last bar: only settlements happen on it
-    has_data  whether anything is recorded of the session
     """
 
     @property
@@ -32,8 +31,6 @@ class View(Protocol):
     def ns(self) -> int: ...
     @property
     def is_close(self) -> bool: ...
-    @property
-    def has_data(self) -> bool: ...
     @property
     def spot(self) -> float: ...
     @property

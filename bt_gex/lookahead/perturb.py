@@ -220,14 +220,8 @@ def _quotes(
 
 
 def _same_kind(rows: SessionRows, tables: Tables, quoted: bool) -> Tables:
-    """The tables, with a row without values at the close where the session would change in kind."""
+    """The tables, with a row without values at the close where no row would be left."""
     close = np.array([rows.session.close_ns], dtype=np.int64)
-    peaks, snapshots = "gex_peaks", "options_snapshots"
-    if len(rows.tables[peaks]) and not len(tables[peaks]):
-        tables[peaks] = _with(tables[peaks], close, {"peak_rank": np.array([2.0])})
-    if len(rows.tables[snapshots]) and not len(tables[snapshots]):
-        day = np.array([rows.session.day.isoformat()], dtype=object)
-        tables[snapshots] = _with(tables[snapshots], close, {"expiration": day})
     if not rows.is_empty and not quoted and not any(len(series) for series in tables.values()):
         tables["market_context"] = _with(tables["market_context"], close, {})
     return tables

@@ -31,7 +31,7 @@ from bt_gex.results.statistics import RunStatistics, account_path
 from bt_gex.runs.collection import no_collection
 from bt_gex.runs.recorded_config import recorded_config
 from bt_gex.runs.schedule import EventSchedule
-from bt_gex.sessions.day import Day, load_day
+from bt_gex.sessions.day import COMPUTED_THEN_RECORDED, Day, load_day
 from bt_gex.sessions.gaps import missing_ends_s
 from bt_gex.sessions.identity import data_sha256
 from bt_gex.sizers.gex import FixedContracts, HalfKelly
@@ -362,6 +362,8 @@ def _notes(day: Day) -> Iterator[str]:
         yield f"early close, {day.session.bars} bars"
     if day.has_data and day.peaks == "computed":
         yield "peaks computed from chains"
+    if day.has_data and day.peaks == COMPUTED_THEN_RECORDED:
+        yield "peaks computed from chains until the first recorded one"
     if day.has_data and day.peaks == "none":
         yield "no peaks and no chains"
     if day.gaps:

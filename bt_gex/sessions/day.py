@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
@@ -35,11 +35,12 @@ from bt_gex.market.quotes import (
 from bt_gex.market.settlement import PARITY_WINDOW, Settlement, settlement_price
 from bt_gex.rules.gex.entry import AGES_APART, CONTRADICTORY, NO_QUOTE, PASSED
 from bt_gex.sessions.gaps import Gap, gaps_between
-from bt_gex.sessions.rows import LegKey, LegRows, Rows, Series, describe
+from bt_gex.sessions.rows import LegKey, LegRows, Rows, Series, chains_needed, describe
 
 Flags = npt.NDArray[np.bool_]
 Kinds = npt.NDArray[np.int8]
 NO_STAMP = -1
+COMPUTED_THEN_RECORDED = "computed, then recorded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,8 @@ class Day:
 
     spot, vix, pin   as of the bar; index points, VIX level, strike
     last_price(_ns)  newest index price up to the close, for the settlement
-    peaks            where the pins come from: recorded, computed from chains, or none
+    peaks            where the pins come from: recorded, computed from chains, first the one and
+                     then the other, or none
     gaps             stretches without any quote
     counts           what was odd about the rows used so far, by name
     rows             everything recorded of the session; None once it has been released
@@ -257,7 +259,7 @@ def load_day(rows: Rows, index: Index, params: LoadParams, grid: Stamps | None =
     age = params.context_max_age_s
     newest = [_newest(context), _newest(snapshots)]
     fresh_first = sorted(newest, key=lambda pair: -pair[1])
-    pin_series, source = _pins(rows, index, params, counts)
+    pin, source = _pins(rows, index, params, grid, counts)
     for name, series in (("market_context", context), ("gex_peaks", peaks)):
         counts[f"rows of {name}"] += len(series)
     counts["NULL index price"] += int(np.isnan(context["underlying_price"]).sum())
@@ -273,7 +275,7 @@ def load_day(rows: Rows, index: Index, params: LoadParams, grid: Stamps | None =
         grid=grid,
         spot=_context(context, snapshots, "underlying_price", grid, age),
         vix=_context(context, snapshots, "vix", grid, age),
-        pin=as_of(*pin_series, grid, age),
+        pin=pin,
         last_price=fresh_first[0][0],
         last_price_ns=fresh_first[0][1],
         peaks=source,
@@ -300,31 +302,43 @@ def _newest(series: Series) -> tuple[float, int]:
 
 
 def _pins(
-    rows: Rows, index: Index, params: LoadParams, counts: Counter[str]
-) -> tuple[tuple[Stamps, Prices], str]:
-    """Instants and values of the pin, and where they come from.
+    rows: Rows, index: Index, params: LoadParams, grid: Stamps, counts: Counter[str]
+) -> tuple[Prices, str]:
+    """The pin at each instant, and where the session's pins come from.
 
-    Peaks come from the chains only where the session has no peak row at all. The midpoint of two
-    competing peaks, where it is asked for, is the recorded one of the same instant, or else what
-    the chain gives.
+    Until the session's first peak row, of whatever rank, pins come from the chains: it is decided
+    at each instant from what is known then. The midpoint of two competing peaks, where it is asked
+    for, is the recorded one of the same instant, or else what the chain gives.
     """
-    midpoints: dict[int, float] = {}
+    age, snapshots = params.context_max_age_s, rows.tables["options_snapshots"]
     peaks = rows.tables["gex_peaks"]
-    if len(peaks):
-        ranked = peaks.where(peaks["peak_rank"] == 1)
-        counts["duplicate peaks"] += int(np.count_nonzero(np.diff(ranked.stamps) == 0))
-        stamps, pins, source = ranked.stamps, ranked["strike"].copy(), "recorded"
-    else:
-        chains = _chains_of_today(rows.tables["options_snapshots"], rows.session.day, counts)
-        stamps, pins, midpoints = _computed_pins(rows, index, chains)
-        source = "computed" if len(chains) else "none"
+    ranked = peaks.where(peaks["peak_rank"] == 1)
+    counts["duplicate peaks"] += int(np.count_nonzero(np.diff(ranked.stamps) == 0))
+    recorded, midpoints = ranked["strike"].copy(), {}
     if params.use_competing_peaks:
-        midpoints |= _recorded_midpoints(rows.tables["competing_peaks"])
-        for row, ns in enumerate(stamps):
-            midpoint = midpoints.get(int(ns), math.nan)
-            if not math.isnan(midpoint):
-                pins[row] = round_to_grid(midpoint, index.strike_increment)
-    return (stamps, pins), source
+        midpoints = _recorded_midpoints(rows.tables["competing_peaks"])
+        _move_to_midpoints(recorded, ranked.stamps, midpoints, index)
+    pin = as_of(ranked.stamps, recorded, grid, age)
+    seen = snapshots.where(chains_needed(snapshots.stamps, peaks.stamps, grid))
+    chains = _chains_of_today(seen, rows.session.day, counts)
+    if not len(chains):
+        return pin, "recorded" if len(peaks) else "none"
+    stamps, computed, of_chains = _computed_pins(rows, index, chains)
+    if params.use_competing_peaks:
+        _move_to_midpoints(computed, stamps, of_chains | midpoints, index)
+    no_peak_yet = grid < peaks.stamps[0] if len(peaks) else np.ones(len(grid), dtype=np.bool_)
+    pin = np.where(no_peak_yet, as_of(stamps, computed, grid, age), pin)
+    return pin, COMPUTED_THEN_RECORDED if len(peaks) else "computed"
+
+
+def _move_to_midpoints(
+    pins: Prices, stamps: Stamps, midpoints: Mapping[int, float], index: Index
+) -> None:
+    """Put the midpoint of two competing peaks of its instant, if any, in the place of a pin."""
+    for row, ns in enumerate(stamps):
+        midpoint = midpoints.get(int(ns), math.nan)
+        if not math.isnan(midpoint):
+            pins[row] = round_to_grid(midpoint, index.strike_increment)
 
 
 def _recorded_midpoints(rows: Series) -> dict[int, float]:

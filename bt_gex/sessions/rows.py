@@ -162,7 +162,7 @@ class SessionRows:
 
     name    of the database, for messages
     tables  market_context, options_snapshots, gex_peaks, competing_peaks
-    chains  option chains by id of their snapshot, as stored; only where there are no gex_peaks
+    chains  option chains by id of their snapshot, as stored; only those of `chains_needed`
     mapped  the file the columns are views of; None when they are in memory
     sha256  of the content, see `identity.columns_sha256`; computed unless it is known already
     chain_peaks  pin and midpoint of chains worked out so far, see `sessions.day`
@@ -266,6 +266,18 @@ def parsed_chain(stored: object, name: str, row_id: int) -> list[dict[str, Any]]
 
 def _is_option(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("greeks") or {}, dict)
+
+
+def chains_needed(snapshots: Stamps, peaks: Stamps, grid: Stamps) -> npt.NDArray[np.bool_]:
+    """Which snapshots some instant of the grid sees before it sees a row of gex_peaks.
+
+    Only there a pin is computed from a chain. All stamps ascend.
+    """
+    if not len(peaks):
+        return np.ones(len(snapshots), dtype=np.bool_)
+    seen_at = np.append(grid, peaks[0])[np.searchsorted(grid, snapshots)]
+    needed: npt.NDArray[np.bool_] = seen_at < peaks[0]
+    return needed
 
 
 def describe(rows: LegRows, counts: Counter[str], limits: QuoteLimits) -> None:

@@ -139,7 +139,7 @@ class GexStrategy(QuietStrategy):
             self._manage(view)
         if self._sent:
             self.broker.enter_due(self)
-        if view.row in self._checks and view.has_data:
+        if view.row in self._checks:
             self._check(view)
 
     def _new_session(self, session: Session) -> None:

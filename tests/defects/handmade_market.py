@@ -150,14 +150,19 @@ class Market:
         self.put("options_prices_live", clock, strike=strike, option_type=kind, bid=bid, ask=ask)
 
     def known_all_day(
-        self, spot: float = 5990, vix: float = 12.0, pin: float = 6000, until: str = "15:59"
+        self,
+        spot: float = 5990,
+        vix: float = 12.0,
+        pin: float | None = 6000,
+        until: str = "15:59",
     ) -> None:
         """Index price, VIX and pin every half hour from 09:31: young enough at every bar."""
         moment, last = self.at("09:31"), self.at(until)
         while moment <= last:
             clock = moment.strftime("%H:%M:%S")
             self.context(clock, spot, vix)
-            self.pin(clock, pin)
+            if pin is not None:
+                self.pin(clock, pin)
             moment += timedelta(minutes=30)
 
     def quotes(self, start: str, end: str, book: Book, every_s: int = 60) -> None:

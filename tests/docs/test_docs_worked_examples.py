@@ -157,8 +157,48 @@ def test_pins_are_computed_where_a_session_has_no_peak(market: Market) -> None:
     market.chain("09:33", 5990, 12, [call(5970, 9000)], expiration="2026-01-13")
     market.chain("09:34", 5990, 12, [])  # no peak in it: the older one stands
     assert seen(market, AT_0936) == [(5990, 12, 6000)]
-    market.pin("15:00", 6010, rank=2)  # one peak of any rank: recorded pins only, all session
-    assert seen(market, AT_0936) == [(5990, 12, None)]
+    market.pin("15:00", 6010, rank=2)  # nobody knows of it before
+    assert seen(market, AT_0936) == [(5990, 12, 6000)]
+
+
+def test_pins_are_recorded_from_the_first_peak_on(market: Market) -> None:
+    times = {"entry.times": ["09:36", "10:00", "10:30", "15:00"]}
+    for clock in ("09:32", "09:59:59", "10:29", "14:59"):
+        market.chain(clock, 5990, 12, [call(6000, 100)])
+    assert seen(market, times) == [(5990, 12, 6000)] * 4
+    market.pin("10:00", 6010, rank=2)  # one peak of any rank: recorded pins only, from now on
+    assert seen(market, times) == [(5990, 12, 6000), *[(5990, 12, None)] * 3]
+    market.pin("10:29:59", 5985)
+    assert seen(market, times) == [
+        (5990, 12, 6000), (5990, 12, None), (5990, 12, 5985), (5990, 12, None),
+    ]  # fmt: skip
+    assert market.run(times).summary["sessions"][0]["notes"][0] == (
+        "peaks computed from chains until the first recorded one"
+    )
+
+
+def test_a_peak_at_15_01_changes_nothing_before(market: Market) -> None:
+    """It took away the twelve entries of the session: none of them had a pin any more."""
+    market.known_all_day(pin=None)
+    for half_hour in range(13):
+        minutes = 9 * 60 + 31 + 30 * half_hour
+        clock = f"{minutes // 60:02}:{minutes % 60:02}"
+        market.chain(clock, 5990, 12, [call(6000, 100), call(6060, 100)])
+    market.quotes("09:31", "15:59", put_spread(1.2, 0.05))
+    before = market.run()
+    assert before.summary["funnel"]["entries"] == 12
+    market.pin("15:01", 5900)
+    after = market.run()
+    assert after.trade_records == before.trade_records
+    assert after.decision_records == before.decision_records
+    assert after.run_id != before.run_id  # other data
+
+
+def test_checks_are_made_before_the_first_row(market: Market) -> None:
+    market.context("10:05", 5990, 12)
+    result = market.run({"entry.times": ["09:36", "10:00", "10:30"]})
+    kinds = [decision.kind for decision in result.decision_records]
+    assert kinds == ["no index price", "no index price", "no gex peak"]
 
 
 @pytest.mark.parametrize(

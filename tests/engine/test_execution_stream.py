@@ -297,7 +297,6 @@ class Glance:
     spot: float = 6000.0
     pin: float = 6000.0
     index_spec: Index = SPX
-    has_data: bool = True
 
     @property
     def ns(self) -> int:
@@ -387,14 +386,9 @@ def test_an_exit_under_way_is_not_sent_twice(day: Day) -> None:
     assert len(sent) == 1
 
 
-def test_nothing_is_checked_at_the_close_or_without_data() -> None:
-    class Empty(SomebodysFeed):
-        def __init__(self) -> None:
-            super().__init__()
-            self.bars = [replace(bar, has_data=False) for bar in self.bars]
-
+def test_checks_of_a_session_that_ends_without_data_are_left_out(day: Day) -> None:
     cerebro = bt.Cerebro(stdstats=False)
-    cerebro.adddata(Empty())
+    cerebro.adddata(ClockFeed(days=(replace(day, has_data=False),)))  # type: ignore[call-arg]
     cerebro.setbroker(SpreadBroker())
     cerebro.addstrategy(GexStrategy)
     cerebro.addanalyzer(Funnel)

@@ -4,8 +4,8 @@ A nasty market is replayed once. Then, for many instants t, everything recorded 
 or replaced by extremes with more of them a microsecond after t, and what happened up to t must
 not change by a digit: checks, entries, exits, the account.
 
-Two things the design decides by whole sessions are kept out of the markets here: a session without
-any row makes no checks, and pins are computed from chains only where a session has no peak at all.
+One thing the design decides by whole sessions is kept out of the markets here: the checks of a
+session that ends without any row are left out of what is reported.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from bt_gex.runs.replay import replay
 
 START, END = "2024-11-26", "2024-12-03"  # with Thanksgiving and an early close
 SEED = 11
-# Rows of every kind of trouble, but peaks wherever there are chains, and quotes all day.
+# Rows of every kind of trouble, and quotes all day; of the peaks many are missing.
 NASTY = replace(
-    Nasty(), peak_drop=0.0, no_data=0.0, no_pins=0.0, no_context=0.3, missing_leg=0.0, wide=0.0
+    Nasty(), peak_drop=0.4, no_data=0.0, no_pins=0.0, no_context=0.3, missing_leg=0.0, wide=0.0
 )
 TABLES = (
     "market_context",
@@ -68,8 +68,7 @@ INSERT INTO options_snapshots
   VALUES (:stamp, 'SPX', 12000, 80, :day, :chain);
 INSERT INTO gex_peaks (timestamp, index_symbol, peak_rank, strike, gex, distance_from_price,
     distance_pct, proximity_score)
-  SELECT :stamp, 'SPX', 1, 4000, 1, 1, 1, 1 WHERE EXISTS
-    (SELECT 1 FROM gex_peaks WHERE at BETWEEN :open AND :close);
+  VALUES (:stamp, 'SPX', 1, 4000, 1, 1, 1, 1);
 INSERT INTO options_prices_live (timestamp, index_symbol, strike, option_type, bid, ask)
   SELECT DISTINCT :stamp, 'SPX', strike, 'CALL', 0, 9999 FROM options_prices_live
   UNION ALL SELECT DISTINCT :stamp, 'SPX', strike, 'p', 0, 9999 FROM options_prices_live;
@@ -138,8 +137,6 @@ def cut(world: World, copy: Path, session: Session, t: int, how: str) -> None:
             "stamp": str(utc(t + 1).replace(tzinfo=None)).replace(" ", " T"[t // SECOND % 2]),
             "day": session.date,
             "chain": FAR_CHAIN,
-            "open": session.open,
-            "close": session.close,
         }
         for statement in EXTREMES.split(";\n"):
             connection.execute(statement, values)

@@ -174,12 +174,11 @@ class SessionTape:
                 self.quotes.setdefault((float(row.data[0]), side), []).append(row)
 
         self.competing: dict[int, tuple[Any, ...]] = {r.at: r.data for r in rows["competing_peaks"]}
-        self.computed_pins = not rows["gex_peaks"]
-        if self.computed_pins:
-            self.pins = self.peaks_of_chains(chains)
-        else:
-            ranked = [r for r in rows["gex_peaks"] if r.data[0] == 1 and r.data[1] is not None]
-            self.pins = [Row(r.at, r.id, (float(r.data[1]),)) for r in ranked]
+        self.peak_stamps = [r.at for r in rows["gex_peaks"]]
+        ranked = [r for r in rows["gex_peaks"] if r.data[0] == 1 and r.data[1] is not None]
+        self.pins = [Row(r.at, r.id, (float(r.data[1]),)) for r in ranked]
+        self.competing_by_chain: dict[int, tuple[Any, ...]] = {}
+        self.computed_pins = self.peaks_of_chains(chains)
 
     def peaks_of_chains(self, chains: list[Row]) -> list[Row]:
         """The rank-1 rows that the recorder would have written, and its competing rows where the
@@ -199,7 +198,7 @@ class SessionTape:
                 continue
             pins.append(Row(at, row.id, (peaks[0].strike,)))
             midpoint = competing_midpoint(peaks, spot)
-            self.competing.setdefault(at, (midpoint is not None, midpoint))
+            self.competing_by_chain[at] = (midpoint is not None, midpoint)
         return pins
 
     # ----------------------------------------------------------------- values at an instant
@@ -218,11 +217,13 @@ class SessionTape:
         return self._first_source(self.vixes, at)
 
     def pin(self, at: int) -> float | None:
-        row = newest(self.pins, at, self.context_age)
+        recorded = any(stamp <= at for stamp in self.peak_stamps)
+        row = newest(self.pins if recorded else self.computed_pins, at, self.context_age)
         if row is None:
             return None
-        if self.use_competing_peaks and row.at in self.competing:
-            is_competing, adjusted = self.competing[row.at]
+        midpoints = self.competing if recorded else {**self.competing_by_chain, **self.competing}
+        if self.use_competing_peaks and row.at in midpoints:
+            is_competing, adjusted = midpoints[row.at]
             if is_competing and adjusted is not None:
                 return to_grid(float(adjusted), self.spec.increment)
         return float(row.data[0])
