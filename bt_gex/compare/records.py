@@ -1,6 +1,6 @@
 """What a comparison reads: trades, and the two sides that hold them.
 
-A side is a run, or somebody's own list of trades, which leaves out what it does not know. What one
+A side is a run, or a user's list of trades, which leaves out what it does not know. What one
 side does not know is not compared.
 """
 

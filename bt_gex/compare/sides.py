@@ -1,4 +1,4 @@
-"""A run, or somebody's list of trades, as a side of a comparison."""
+"""A run, or a user's list of trades, as a side of a comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A list of trades of somebody's own: a CSV file whose trades a run can be compared with."""
+"""A user's list of trades: a CSV file whose trades a run can be compared with."""
 
 from __future__ import annotations
 

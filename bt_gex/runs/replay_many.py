@@ -166,7 +166,7 @@ def result_of_row(row: RecordedReplay, market: RecordedMarket) -> dict[str, Any]
 
 
 class _Shared:
-    """What a forked worker finds when it is born."""
+    """What a forked worker inherits."""
 
     market: RecordedMarket
     jobs: Sequence[Job]
@@ -186,7 +186,7 @@ def _run(market: RecordedMarket, jobs: Sequence[Job], workers: int) -> Iterator[
         yield from executor.map(_run_shared, range(len(jobs)))
     except BrokenProcessPool as error:
         raise EngineError(
-            "a worker process has died, perhaps killed for want of memory; what was finished is "
+            "a worker process has died, perhaps for lack of memory; what was finished is "
             "stored: start it again to go on, with fewer workers"
         ) from error
     finally:
@@ -195,7 +195,7 @@ def _run(market: RecordedMarket, jobs: Sequence[Job], workers: int) -> Iterator[
 
 
 def _ignore_interrupt() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
 
 
 def _run_shared(place: int) -> Done:
@@ -212,7 +212,7 @@ def run_job(market: RecordedMarket, job: Job) -> Done:
             result = result_of(market, job.row, outcome)
             seconds = time.perf_counter() - began
             return Done(job.number, finished(job.row, result, outcome.events, seconds), result)
-        except Exception as failure:  # of a strategy of somebody's; its row says so
+        except Exception as failure:  # of a user's strategy; its row says so
             error = f"{type(failure).__name__}: {failure}".splitlines()[0]
     seconds = time.perf_counter() - began
     row = replace(

@@ -89,7 +89,7 @@ class MeanReversionReplay:
 
 @dataclass(frozen=True, slots=True)
 class DetectorReplay:
-    """A detector of somebody's: it finds entries, the parameters of positions hold them."""
+    """A user's detector: it finds entries, the parameters of positions hold them."""
 
     detector: Detector
 

@@ -20,7 +20,7 @@ class EventSchedule(bt.Analyzer):
 
     They are the check times, the bars on which a pending entry is due, those on which an open
     spread could be closed, and every closing tick. It reads recorded values ahead of the clock and
-    tells nobody: a bar is visited or not, and what is decided there the strategy decides from its
+    publishes none: a bar is visited or not, and what is decided there the strategy decides from its
     view. As an analyzer it knows each variant's parameters, and is asked after the strategy.
     """
 
