@@ -117,10 +117,13 @@ def test_heat_map_by_hand(sweep: SweepResult) -> None:
     framed = [(y, x) for y, (_, cells) in enumerate(found.lines) for x, c in enumerate(cells)
               if c.is_best]  # fmt: skip
     assert framed == [(0, 0)]
-    better = [{**row, "score": row["score"] + 1_000 * (row["exit.stop_loss"] == 0.1)}
-              for row in sweep.rows]  # fmt: skip
+    one = {"exit.stop_loss": 0.4, "exit.profit_target_high": 0.5}
+    better = [
+        {**row, "score": 9_999.0} if one.items() <= row.items() else row for row in sweep.rows
+    ]
     (other,) = heat_maps(replace(sweep, rows=better))
-    assert [cell.is_best for cell in other.lines[0][1]] == [False, True, False, False]
+    assert [cell.is_best for cell in other.lines[0][1]] == [False] * 4
+    assert [cell.is_best for cell in other.lines[1][1]] == [False, False, True, False]
     styles = [cell.style for cell in found.lines[0][1]]
     assert (styles[0], styles[2]) == ("g4", "l4")
 
