@@ -26,6 +26,12 @@ from bt_gex.errors import UsageError
     help="SQLite file or database URL of the journal; the home's by default.",
 )
 @click.option(
+    "--recordings",
+    type=FILLED,
+    metavar="URL",
+    help="SQLite file or database URL of recorded sessions.",
+)
+@click.option(
     "--allow-host", "hosts", multiple=True, type=FILLED, help="Further name to be asked under."
 )
 @click.option(
@@ -47,6 +53,7 @@ def serve(
     port: int,
     home: Path,
     journal_url: str | None,
+    recordings: str | None,
     hosts: tuple[str, ...],
     profile: str,
     starting_equity: float,
@@ -74,6 +81,7 @@ def serve(
     settings = WebSettings(
         token=token,
         journal=journal_url or default_journal(home),
+        recordings=recordings,
         host=host,
         port=port,
         hosts=hosts,

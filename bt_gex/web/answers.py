@@ -13,6 +13,7 @@ MEANING = {
     413: "too large",
     422: "not what the route takes",
     429: "too many; see Retry-After",
+    500: "what was asked for failed; the answer says why",
     503: "the journal cannot be used now; see Retry-After",
     507: "no room to write",
 }

@@ -10,7 +10,17 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from bt_gex.web import execute, intents, journal, login, pages, problems, run_plans, workspaces
+from bt_gex.web import (
+    execute,
+    intents,
+    journal,
+    login,
+    pages,
+    problems,
+    recordings,
+    run_plans,
+    workspaces,
+)
 from bt_gex.web.access import Access, require_admin, require_any
 from bt_gex.web.guard import Guard
 from bt_gex.web.service import Service
@@ -18,7 +28,10 @@ from bt_gex.web.settings import WebSettings
 
 MOST_BODY_BYTES = 10_500_000  # an upload of 10 MB and what is around it
 
-ROUTERS = (execute.router, intents.router, run_plans.router, workspaces.router, journal.router)
+ROUTERS = (
+    execute.router, intents.router, run_plans.router, workspaces.router, journal.router,
+    recordings.router, recordings.replay_router,
+)  # fmt: skip
 
 
 def create_app(settings: WebSettings) -> FastAPI:

@@ -21,6 +21,8 @@ from bt_gex.errors import (
     JournalError,
     JournalFull,
     OutcomeUnknown,
+    RecordingBusy,
+    RecordingFull,
     UsageError,
 )
 from bt_gex.web.access import NotLoggedIn
@@ -46,10 +48,10 @@ def of_error(error: BtGexError) -> JSONResponse:
     """An error of ours; the journal's say whether to send the request again."""
     text = str(error)
     match error:
-        case JournalFull():
+        case JournalFull() | RecordingFull():
             return problem(507, "Storage full", text, "STORAGE_FULL")
-        case JournalBusy():
-            return problem(503, "Busy", text, "JOURNAL_BUSY", **{"Retry-After": RETRY_S})
+        case JournalBusy() | RecordingBusy():
+            return problem(503, "Busy", text, "BUSY", **{"Retry-After": RETRY_S})
         case OutcomeUnknown():
             return problem(503, "Unknown outcome", text, "OUTCOME_UNKNOWN",
                            **{"Retry-After": RETRY_S})  # fmt: skip

@@ -14,6 +14,7 @@ from bt_gex.ledger.commands import PolicyInputs
 from bt_gex.paper.bars_csv import CsvBars
 from bt_gex.paper.broker import PaperBroker
 from bt_gex.paper.generator import RunPlan
+from bt_gex.recordings.store import RecordingStore
 from bt_gex.web.plan_jobs import PlanJob, PlanJobs
 from bt_gex.web.settings import WebSettings
 
@@ -24,6 +25,7 @@ class Service:
 
     settings: WebSettings
     _journal: Journal | None = None
+    _recordings: RecordingStore | None = None
     _plans: PlanJobs | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -44,6 +46,15 @@ class Service:
                 )
             return self._journal
 
+    def recordings(self) -> RecordingStore:
+        """The store of recorded sessions, opened."""
+        with self._lock:
+            if self._recordings is None:
+                if self.settings.recordings is None:
+                    raise HTTPException(503, "No database of recordings is available")
+                self._recordings = RecordingStore(self.settings.recordings)
+            return self._recordings
+
     def broker(self) -> PaperBroker:
         inputs = PolicyInputs(risk_budget_dollars=self.settings.risk_budget_dollars)
         return PaperBroker(journal=self.journal(), inputs=inputs)
@@ -58,6 +69,8 @@ class Service:
     def close(self) -> None:
         if self._plans is not None:
             self._plans.close()
+        if self._recordings is not None:
+            self._recordings.close()
         if self._journal is not None:
             self._journal.close()
 
@@ -75,6 +88,11 @@ def broker_of(service: Annotated[Service, Depends(service_of)]) -> PaperBroker:
     return service.broker()
 
 
+def recordings_of(service: Annotated[Service, Depends(service_of)]) -> RecordingStore:
+    return service.recordings()
+
+
+TheRecordings = Annotated[RecordingStore, Depends(recordings_of)]
 TheService = Annotated[Service, Depends(service_of)]
 TheJournal = Annotated[Journal, Depends(journal_of)]
 TheBroker = Annotated[PaperBroker, Depends(broker_of)]

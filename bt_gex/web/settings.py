@@ -25,6 +25,7 @@ class WebSettings:
 
     token            what requests must carry
     journal          SQLite file or URL of the journal; None: the service has none
+    recordings       the same of recorded sessions
     hosts            names it may be asked under, besides those of this machine
     profile          `production` forbids resets
     starting_equity  dollars of an account that a first intent opens
@@ -34,6 +35,7 @@ class WebSettings:
 
     token: str = field(repr=False)
     journal: str | None
+    recordings: str | None = None
     host: str = "127.0.0.1"
     port: int = 8000
     hosts: tuple[str, ...] = ()

@@ -18,6 +18,8 @@ ADMIN = {"X-Admin-Token": TOKEN}
 def client_of(folder: Path | None, **settings: Any) -> TestClient:
     """A client with the token; without a folder the service has no journal."""
     journal = str(folder / "journal.db") if folder else None
+    if folder:
+        settings.setdefault("recordings", str(folder / "recordings.db"))
     app = create_app(WebSettings(token=TOKEN, journal=journal, **settings))
     return TestClient(app, base_url="http://127.0.0.1:8000", headers=ADMIN)
 

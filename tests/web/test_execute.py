@@ -190,7 +190,7 @@ def test_metadata_that_is_no_budget(client: TestClient) -> None:
     ("error", "status", "code"),
     [
         (JournalFull("no room"), 507, "STORAGE_FULL"),
-        (JournalBusy("busy"), 503, "JOURNAL_BUSY"),
+        (JournalBusy("busy"), 503, "BUSY"),
         (OutcomeUnknown("who knows"), 503, "OUTCOME_UNKNOWN"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,8 +30,8 @@ def test_every_route_wants_the_token(client: TestClient) -> None:
     assert len(paths) > 10
     del client.headers["X-Admin-Token"]
     for template, methods in paths.items():
-        path = template.replace("{workspace_id}", str(WORKSPACE))
-        path = path.replace("{run_plan_id}", str(WORKSPACE)).replace("{seq}", "1")
+        path = template.replace("{seq}", "1").replace("{instance_id}", "1")
+        path = re.sub(r"\{\w+_id\}", str(WORKSPACE), path)
         assert "{" not in path
         for method in methods:
             found = client.request(method, path)
