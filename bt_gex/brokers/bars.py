@@ -53,7 +53,7 @@ class BarBroker(bt.BrokerBase):
     a stop on the entry bar and knows no stop before target. An order without a rule's fill is
     refused: strategies that send orders of their own run on backtrader's broker.
 
-    cash  dollars at the start. Nothing is refused for want of cash; positions may be short. The
+    cash  dollars at the start. Nothing is refused for lack of cash; positions may be short. The
           value of the account is cash plus what is held at the last close.
 
     `stream` tells what happens, `book` is what the ledger makes of it.

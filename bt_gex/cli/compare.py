@@ -1,4 +1,4 @@
-"""`bt-gex compare`: two runs, or a run and somebody's own list of trades."""
+"""`bt-gex compare`: two runs, or a run and a user's list of trades."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _status(argv: list[str] | None) -> int:
     except BtGexError as error:
         click.echo(f"error: {error}", err=True)
         status = 2 if isinstance(error, UsageError) else 1
-    except SystemExit as error:  # of click and rich, when whoever reads the output has enough
+    except SystemExit as error:  # of click and rich, when the reader of the output closes it
         if not isinstance(error.__context__, BrokenPipeError):
             raise
         status = 0

@@ -19,7 +19,7 @@ class Lines:
     """A line for each event."""
 
     def event(self, event: Event) -> None:
-        """Print it, unless nobody wants to see it."""
+        """Print it, where it has a line."""
         from bt_gex.reports.console.session import event_line
 
         line = event_line(event)
@@ -27,7 +27,7 @@ class Lines:
             click.echo(line)
 
     def bar(self, seen: Watched) -> None:
-        """Bars pass in silence."""
+        """Bars print nothing."""
 
 
 class Several:
@@ -47,7 +47,7 @@ class Several:
 
 @contextmanager
 def watching(plan: SessionPlan, as_json: bool, notify: str | None) -> Iterator[Watcher | None]:
-    """Whoever is to be told of the session."""
+    """The listeners of the session."""
     from bt_gex.live.notify import Notifier
 
     watchers: list[Watcher] = []

@@ -22,7 +22,7 @@ GRAVEST_FIRST = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One reason not to believe a result.
+    """One reason to doubt a result.
 
     kind       short, to tell findings apart by; of a result one of GRAVEST_FIRST
     text       a sentence: what, how many, why it matters

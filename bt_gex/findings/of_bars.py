@@ -41,7 +41,7 @@ def _too_few(record: BarRecord) -> Iterator[Finding]:
         yield about(
             "few_trades",
             f"{record.symbol} has {len(trades)} trades: too few to tell skill from chance.",
-            "Run more sessions, or more symbols, before believing any figure of it.",
+            "Run more sessions, or more symbols, before relying on its figures.",
             trades,
             trades,
         )
@@ -127,8 +127,8 @@ def _not_executable(record: BarRecord) -> Iterator[Finding]:
     if trades and isinstance(own, dict) and own.get("fill") == "close":
         yield about(
             "mid_fills",
-            "Entries fill at the close of the bar that gave the signal: nobody could have traded "
-            "there.",
+            "Entries fill at the close of the bar that gave the signal: nothing could have been "
+            "traded there.",
             "Set mean_reversion.fill to next_open.",
             trades,
             trades,

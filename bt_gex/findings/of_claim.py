@@ -62,7 +62,7 @@ def _few(
             "few_trades",
             f"{count(len(done), 'trade')} of a single session say nothing: how much of the profit "
             "is chance cannot even be estimated.",
-            "Replay at least two sessions; some dozens before believing anything.",
+            "Replay at least two sessions; some dozens for a reliable result.",
             done,
             trades,
         )

@@ -18,7 +18,7 @@ NAMED_DAYS = 5
 MANY_WITHOUT_BID = 0.10  # of the quotes
 CHEAP_BANDS = 2  # the first bands of mids, in which a tick is much of the price
 WIDE_PCT, FEW_QUOTES = 15.0, 100  # width in percent of mid, of at least so many quotes
-# Oddity -> what it is, and what a replay makes of it.
+# Irregularity -> what it is, and what a replay makes of it.
 ODD_WORDS = {
     "crossed": ("Crossed quotes (bid above ask)", "a replay sees no quote there"),
     "locked": ("Locked quotes (bid equal to ask)", "used as recorded"),
@@ -41,7 +41,7 @@ ODD_WORDS = {
 }
 RECORD_AGAIN = "Record these sessions again, or leave them out with --start and --end."
 CORRECT = "Correct or delete these rows if they are no slip of the recorder's."
-LOOK = "Look at the sessions before believing a run over them."
+LOOK = "Look at the sessions before relying on a run over them."
 EXPECT_SKIPS = "Expect skipped checks and bars without a price there, or leave the days out."
 
 
@@ -139,7 +139,7 @@ def _thin(index: IndexCoverage) -> Iterator[Finding]:
             yield Finding(
                 kind="no_context",
                 text=f"Check times without {name}: {_where(lacking)}.",
-                next_step="Nothing is entered then; a larger data.context_max_age_s bears gaps.",
+                next_step="Nothing is entered then; a larger data.context_max_age_s bridges gaps.",
             )
 
 

@@ -310,7 +310,7 @@ def _refusals(funnel: Funnel) -> Iterator[Finding]:
         named = ", ".join(f"{name} {number}" for name, number in missing.items())
         yield Finding(
             kind="missing_data",
-            text=f"{of(lost, funnel.checks, 'check')} failed for want of data ({named}): the "
+            text=f"{of(lost, funnel.checks, 'check')} failed for lack of data ({named}): the "
             "trades seen may not be the trades the rules would have made.",
             next_step="See with bt-gex inspect what is missing when; the recorder may need fixing.",
         )

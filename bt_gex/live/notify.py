@@ -1,4 +1,4 @@
-"""Telling somebody: a command of the user's is run with one JSON line on what matters."""
+"""Notifications: a command of the user's is run with one JSON line on what matters."""
 
 from __future__ import annotations
 

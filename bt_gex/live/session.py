@@ -58,7 +58,7 @@ def run_session(
     source: Source | None = None,
     watch: Watcher | None = None,
 ) -> Outcome:
-    """Start a session, or go on with it, and trade until it is over or somebody stops it.
+    """Start a session, or go on with it, and trade until it is over or it is stopped.
 
     clock, source  in place of those of the plan, for tests
     watch          told of what happens
@@ -114,7 +114,7 @@ class Watched:
 
 
 class Watcher(Protocol):
-    """Somebody who is told of a session as it goes on; of what is played again not."""
+    """A listener of a session as it goes on; of what is played again not."""
 
     def event(self, event: ExecutionEvent) -> None:
         """Something was decided, filled, refused or settled."""

@@ -32,7 +32,7 @@ class Source(Protocol):
 
 
 class GrowingSource:
-    """A blackbox somebody writes to."""
+    """A blackbox that is being written."""
 
     def __init__(self, database: str | Path, index: str, session: Session) -> None:
         self._tail = Tail(database, index, session)

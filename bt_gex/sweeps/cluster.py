@@ -69,8 +69,8 @@ def run_on_cluster(
             ) from error
         except (OSError, distributed.client.FutureCancelledError) as error:
             raise EngineError(
-                f"the cluster at {address} is gone; what was finished is stored: go on with "
-                "--resume"
+                f"the cluster at {address} cannot be reached; what was finished is stored: go "
+                "on with --resume"
             ) from error
 
 

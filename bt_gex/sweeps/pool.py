@@ -53,7 +53,7 @@ def run_variants(
         yield from _collected(executor, chunks, workers * AHEAD)
     except BrokenProcessPool as error:
         raise EngineError(
-            "a worker process has died, perhaps killed for want of memory; what was finished is "
+            "a worker process has died, perhaps for lack of memory; what was finished is "
             "stored: go on with --resume, and fewer --workers"
         ) from error
     finally:
@@ -79,7 +79,7 @@ def _collected(
 
 
 class _Work:
-    """What a forked worker finds when it is born."""
+    """What a forked worker inherits."""
 
     engine: Engine
     base: RunConfig

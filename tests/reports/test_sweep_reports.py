@@ -53,7 +53,7 @@ def test_the_best_stands_beside_the_average() -> None:
         "12 variants tried: the best made +$900.00, the average -$12.50, and 4 of 10 made money.",
         "By calmar the best has 2.000, the average variant 0.250, the median 0.100.",
         "The best of 10 tries is flattered by having been picked: trade it on sessions that did "
-        "not pick it (bt-gex walkforward) before believing it.",
+        "not pick it (bt-gex walkforward) before relying on it.",
     ]
 
 

@@ -91,7 +91,7 @@ def verdict(summary: SweepSummary) -> list[str]:
     elif summary.ranked > 1:
         found.append(
             f"The best of {summary.ranked:,} tries is flattered by having been picked: trade it on "
-            "sessions that did not pick it (bt-gex walkforward) before believing it."
+            "sessions that did not pick it (bt-gex walkforward) before relying on it."
         )
     return found
 
