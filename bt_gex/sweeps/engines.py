@@ -40,9 +40,16 @@ class Sessions:
 
     def with_data(self) -> Sessions:
         """The sessions for which the index has rows."""
+        return self._only([rows for rows in self.rows if not rows.is_empty])
+
+    def without_data(self) -> Sessions:
+        """The other sessions."""
+        return self._only([rows for rows in self.rows if rows.is_empty])
+
+    def _only(self, rows: list[SessionRows]) -> Sessions:
         found = copy(self)
-        found.rows = [rows for rows in self.rows if not rows.is_empty]
-        found._days, found._whole, found._place = {}, None, slice(0, len(found.rows))
+        found.rows = rows
+        found._days, found._whole, found._place = {}, None, slice(0, len(rows))
         return found
 
     def fingerprint(self) -> str:

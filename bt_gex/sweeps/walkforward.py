@@ -32,7 +32,7 @@ from bt_gex.sweeps.store import Outcome
 from bt_gex.sweeps.sweep import CHUNK, SweepOptions, reading_apart
 from bt_gex.sweeps.walkforward_result import WalkForward
 from bt_gex.sweeps.windows import Window, make_windows
-from bt_gex.trades.records import Decision, SpreadTrade
+from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade
 
 Progress = Callable[[str, int, int], None]
 
@@ -76,7 +76,8 @@ def run_walkforward(
             "versions": versions(),
         }
         window_settings = {"train": train, "test": test, "anchored": anchored, "embargo": embargo}
-        return _assemble(plan, window_settings, source, sessions, played)
+        empty = everything.without_data().days(plan.base.load_params)
+        return _assemble(plan, window_settings, source, sessions, played, empty)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +161,7 @@ def _assemble(
     source: dict[str, Any],
     sessions: Sessions,
     played: Sequence[Played],
+    empty: Sequence[Day],
 ) -> WalkForward:
     windows = [_window_result(plan, sessions, one) for one in played]
     trades = [trade for one in played for trade in one.trades]
@@ -188,12 +190,21 @@ def _assemble(
         trade_log=[row for one in played for row in one.trade_log],
         equity=equity,
         decisions=[decision for one in played for decision in one.decisions],
-        sessions=[
-            session
-            for one in played
-            for session in session_summaries(one.days, one.decisions, one.trades, one.marks)
-        ],
+        sessions=_tested_sessions(played, empty),
     )
+
+
+def _tested_sessions(played: Sequence[Played], empty: Sequence[Day]) -> list[SessionSummary]:
+    """The test sessions, and those among them that have no data; in order of time."""
+    found = [
+        session
+        for one in played
+        for session in session_summaries(one.days, one.decisions, one.trades, one.marks)
+    ]
+    days = [session.session for session in found]
+    missing = [day for day in empty if days and min(days) <= day.session.day <= max(days)]
+    found += session_summaries(missing, [], [], [])
+    return sorted(found, key=lambda session: session.session)
 
 
 def name_of(plan: Plan, fingerprint: str, window_settings: Mapping[str, object]) -> str:

@@ -258,6 +258,11 @@ def test_combined_has_a_row_for_each_index_and_a_total() -> None:
         in lines
     )
     assert lines[-2:] == ["1 warning", f"! SPX: {NO_DATA.text} {NO_DATA.next_step}"]
+    of_won = replace(NO_DATA, kind="clamped", trades=1, order_ids=("SPX-won",), dollars=215.0)
+    said = " ".join(
+        words(printed(lambda console: print_combined([spx, ndx], total, [[of_won], []], console)))
+    )
+    assert "; but 1 of 2 trades on clamped prices made +$215.00, all others -$45.00" in said
 
 
 class TestNumbers:

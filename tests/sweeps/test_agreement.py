@@ -163,3 +163,15 @@ def test_a_profit_that_stands_without_them_rests_on_nothing(walked: WalkForward)
     assert resting_on([found], lucky) == (
         "3 of 3 trades on a leg without a bid made +$705.00, all others $0.00"
     )
+
+
+def test_test_sessions_without_data_are_named(tmp_path: Path) -> None:
+    """The first window tests 01-15, 01-20 and 01-21; 01-16 between them was not recorded."""
+    market = planted_market(tmp_path, without="2026-01-16")
+    plan = make_plan(RunConfig(**DATES, settings=SETTINGS), GRID)
+    found = walkforward_findings(run_walkforward(market, plan, train=3, test=3, options=HOW))
+    assert "1 of 9 sessions (11.1 %) had no data (2026-01-16)" in (
+        of_kind(found.whole, "no_data").text
+    )
+    assert "1 of 4 sessions (25.0 %)" in of_kind(found.windows[0], "no_data").text
+    assert all(one.kind != "no_data" for findings in found.windows[1:] for one in findings)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bt_gex.findings.finding import resting_on
 from bt_gex.reports.words import (
     count,
     dates,
@@ -52,6 +53,9 @@ def print_combined(
     names = " + ".join(result.index_symbol for result in results)
     total, pnl = combined.totals.total_trades, combined.totals.total_pnl
     made = f"{gain(pnl)} with {count(total, 'trade')}" if total else "no trades"
+    trades = [trade for result in results for trade in result.trade_records]
+    doubt = resting_on([finding for own in findings for finding in own], trades)
+    made += f"; but {doubt}" if doubt else ""
     console.print(Text(f"{names} {dates(results[0])}: {made}", style=f"bold {colour(pnl)}"))
     table = make_table(
         "Index",
