@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bt_gex.cli.common import DATE, FILLED, list_files
+from bt_gex.cli.recordings import record_options, recorders, tell_recorded
 from bt_gex.errors import BadValue, BtGexError, EngineError, UsageError
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def bar_options(command: Any) -> Any:
     "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
     help="Processes for symbols that share no state; the same result.",
 )  # fmt: skip
+@record_options
 @click.option("--run-id", type=FILLED, help="Name of the run, instead of the one by its content.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.pass_context
@@ -106,6 +108,10 @@ def backtest(
     workers: int,
     run_id: str | None,
     as_json: bool,
+    record: bool,
+    triggers: tuple[str, ...],
+    recordings_url: str | None,
+    home: Path,
     **words: Any,
 ) -> None:
     """Run a strategy over the bars of symbols.
@@ -126,6 +132,7 @@ def backtest(
     if validate_or and config.strategy != "orb":
         raise UsageError("--validate-or looks at opening ranges; it is for orb")
     check_writable(out)
+    (recorder,) = recorders(record, triggers, recordings_url, home, 1)
     given = {name: value for name, value in ctx.params.items() if name not in ("workers", "json")}
     with log_file(out), progress_bars() as progress, own_errors(strategy):
         from bt_gex.runs.backtest import backtest as run
@@ -133,14 +140,17 @@ def backtest(
         done = run(
             source, config, strategy=own, check_window=validate_or, workers=workers,
             run_id=run_id, arguments=plain_arguments(given), progress=progress,
+            recorder=recorder,
         )  # fmt: skip
+    tell_recorded(recorder)
     folder = save_backtest(done, out, _extras(done, report))
     _show(done, folder, as_json)
 
 
 def plain_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     """Options in plain values, those alone that change what is run."""
-    apart = ("as_json", "report", "output_dir", "cache", "cache_dir", "run_id")
+    apart = ("as_json", "report", "output_dir", "cache", "cache_dir", "run_id", "record",
+             "triggers", "recordings_url", "home")  # fmt: skip
     return {
         name: value.isoformat() if isinstance(value, date) else value
         for name, value in given.items()

@@ -17,7 +17,8 @@ UNCUT = 1_000  # characters; no first sentence is as long
 class LazyGroup(click.Group):
     """A group of verbs, each by the module that defines a click command.
 
-    modules   by verb; the command is named after it, hyphens written as underscores
+    modules   by verb; the command is named after it, hyphens written as underscores, unless
+              its name follows a colon
     sections  in which the help lists the verbs, by title; one for all when left out
     """
 
@@ -58,8 +59,9 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.modules:
             return None
-        module = importlib.import_module(self.modules[cmd_name])
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        module, _, name = self.modules[cmd_name].partition(":")
+        name = name or cmd_name.replace("-", "_")
+        command: click.Command = getattr(importlib.import_module(module), name)
         is_verb = not isinstance(command, click.Group)
         if is_verb and not any(param.name == "verbose" for param in command.params):
             command.params.append(verbose_option())

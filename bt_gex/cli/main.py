@@ -33,6 +33,7 @@ COMMANDS = {
     "journal": "bt_gex.cli.journal",
     "paper": "bt_gex.cli.paper",
     "plan": "bt_gex.cli.plan",
+    "session": "bt_gex.cli.recordings",
     "serve": "bt_gex.cli.serve",
     "parity": "bt_gex.cli.parity",
     "record": "bt_gex.cli.record",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bt_gex.cli.common import DATE, FILLED, INDEX, cache_options, list_files, progress_bar
+from bt_gex.cli.recordings import record_options, recorders, tell_recorded
 from bt_gex.cli.settings import settings_of
 from bt_gex.errors import BadValue, BtGexError, UsageError
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 )
 @click.option("--every-bar", is_flag=True, help="Visit every bar; the same result, slower.")
 @cache_options
+@record_options
 @click.option("--report", is_flag=True, help="Also write report.html into the run's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary, trades and warnings as JSON.")
 def run(
@@ -66,6 +68,10 @@ def run(
     every_bar: bool,
     cache_dir: str | None,
     no_cache: bool,
+    record: bool,
+    triggers: tuple[str, ...],
+    recordings_url: str | None,
+    home: Path,
     report: bool,
     as_json: bool,
 ) -> None:
@@ -91,7 +97,8 @@ def run(
     ]
     found_by = {"sweep": file.sweep} if file.sweep else {}
     how = {"every_bar": every_bar, "cache": cache_dir, "use_cache": not no_cache}
-    _run_all(database, configs, Path(out), how, found_by, report, as_json)
+    kept = recorders(record, triggers, recordings_url, home, len(configs))
+    _run_all(database, configs, Path(out), how, found_by, kept, report, as_json)
 
 
 def _symbols(typed: tuple[str, ...], said: object, own: dict[str, Any]) -> list[str]:
@@ -113,6 +120,7 @@ def _run_all(
     out: Path,
     how: dict[str, Any],
     found_by: dict[str, Any],
+    kept: list[dict[str, Any] | None],
     report: bool,
     as_json: bool,
 ) -> None:
@@ -132,9 +140,10 @@ def _run_all(
     console = make_console()
     results: list[RunResult] = []
     findings: list[list[Finding]] = []
-    for config in configs:
+    for config, recorder in zip(configs, kept, strict=True):
         with progress_bar(f"replaying {config.index}") as progress:
-            result = replay(database, config, progress=progress, **how)
+            result = replay(database, config, progress=progress, recorder=recorder, **how)
+        tell_recorded(recorder)
         result = result.found_by(found_by or _known_sweep(out / result.run_id))
         place = out / result.run_id
         result = result.save(out, {"equity.png": partial(_draw, equity_figure, result)})

@@ -11,6 +11,7 @@ from pathlib import Path
 
 HOME_VARIABLE = "BT_GEX_HOME"
 JOURNAL = "journal.db"
+RECORDINGS = "recordings.db"
 
 
 def home_folder(given: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
@@ -29,3 +30,8 @@ def home_folder(given: str | Path | None = None, environ: Mapping[str, str] = os
 def journal_path(home: Path) -> Path:
     """The journal of the paper accounts of a home, a SQLite database."""
     return home / JOURNAL
+
+
+def recordings_path(home: Path) -> Path:
+    """The recorded sessions of a home, a SQLite database."""
+    return home / RECORDINGS

@@ -53,6 +53,7 @@ class Query:
     status: str | None = None
     tag: str | None = None
     strategy: str | None = None
+    session_id: str | None = None
     limit: int | None = None
     offset: int = 0
 
@@ -214,6 +215,8 @@ def find_statement(query: Query, cutoff: datetime, gone: Sequence[str]) -> Selec
         statement = statement.where(column.status == query.status)
     if query.instance_id is not None:
         statement = statement.where(column.instance_id == query.instance_id)
+    if query.session_id is not None:
+        statement = statement.where(column.session_id == query.session_id)
     if query.strategy is not None:
         statement = statement.where(column.strategy_name == query.strategy)
     if query.tag is not None:

@@ -136,6 +136,13 @@ def _whole(value: Any) -> int:
     return value
 
 
+def _integer(value: int) -> int:
+    """A difference of counts may be below 0."""
+    if abs(value) > MOST_NUMBER:
+        raise ValueError(f"{value!r:.40} is too large")
+    return value
+
+
 def _number(value: Any) -> float | None:
     if value is None:
         return None
@@ -153,7 +160,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 # What JSON has for a type, and how it is read.
 KINDS: Mapping[Any, tuple[Any, Callable[[Any], Any]]] = {
     datetime: (str, _moment),
-    int: (int, _whole),
+    int: (int, _integer),
     float: (int | float, _number),
     str: (str, str),
     list: (list, list),

@@ -14,6 +14,7 @@ import backtrader as bt
 
 from bt_gex.analyzers.bar_trades import BarTradeReport
 from bt_gex.analyzers.order_trades import OrderTradeReport
+from bt_gex.analyzers.recorder import RecordingAnalyzer
 from bt_gex.bars.series import LENGTH_NS
 from bt_gex.bars.source import BarSource
 from bt_gex.brokers.bars import BarBroker
@@ -56,6 +57,7 @@ def backtest(
     run_id: str | None = None,
     arguments: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    recorder: Mapping[str, Any] | None = None,
 ) -> BacktestRecord:
     """Run a strategy over symbols.
 
@@ -64,6 +66,7 @@ def backtest(
     workers       processes for symbols that share no state; the result is the same
     run_id        another name than the one that follows from configuration and data
     progress      called with what is done (fetching, running), how many, and of how many
+    recorder      parameters of a RecordingAnalyzer that records each run
 
     A symbol without bars, or whose bars are bad, has no result; its reason is in `failed`. Raises
     DataError when no symbol has one.
@@ -73,9 +76,9 @@ def backtest(
              config.end)  # fmt: skip
     failed: dict[str, str] = {}
     if config.strategy == ORB:
-        records, parts = _each(source, config, check_window, workers, failed, progress)
+        records, parts = _each(source, config, check_window, workers, failed, progress, recorder)
     else:
-        records, parts = _together(source, config, strategy, failed, progress)
+        records, parts = _together(source, config, strategy, failed, progress, recorder)
     if not records:
         raise DataError("; ".join(failed.values()))
     for one in records:
@@ -109,9 +112,12 @@ def _each(
     workers: int,
     failed: dict[str, str],
     progress: Progress | None,
+    recorder: Mapping[str, Any] | None,
 ) -> tuple[list[BarRecord], dict[str, SymbolBars]]:
     """Symbols that share no state, one run each."""
-    jobs = [_Job(source, config.of_symbol(symbol), check_window) for symbol in config.symbols]
+    jobs = [
+        _Job(source, config.of_symbol(symbol), check_window, recorder) for symbol in config.symbols
+    ]
     records: list[BarRecord] = []
     parts: dict[str, SymbolBars] = {}
     for number, done in enumerate(_done(jobs, workers)):
@@ -133,13 +139,16 @@ class _Job:
     source: BarSource
     config: BarConfig
     check_window: bool
+    recorder: Mapping[str, Any] | None = None
 
     def run(self) -> tuple[BarRecord, SymbolBars] | str:
         """The record and its bars, or why there is none."""
         (symbol,) = self.config.symbols
         try:
             bars = load_symbol(self.source, self.config, symbol)
-            found = run(self.config, {symbol: bars}, check_window=self.check_window)
+            found = run(
+                self.config, {symbol: bars}, check_window=self.check_window, recorder=self.recorder
+            )
         except RunError as error:
             return str(error)
         return record(self.config, bars, found), bars
@@ -160,6 +169,7 @@ def _together(
     strategy: type[bt.Strategy] | None,
     failed: dict[str, str],
     progress: Progress | None,
+    recorder: Mapping[str, Any] | None,
 ) -> tuple[list[BarRecord], dict[str, SymbolBars]]:
     """One run over all symbols, which share an account."""
     parts: dict[str, SymbolBars] = {}
@@ -172,7 +182,7 @@ def _together(
             progress("fetching", number + 1, len(config.symbols))
     if not parts:
         return [], {}
-    found = run(config, parts, strategy)
+    found = run(config, parts, strategy, recorder=recorder)
     records = [record(config.of_symbol(symbol), bars, found) for symbol, bars in parts.items()]
     if progress:
         progress("running", len(records), len(records))
@@ -191,12 +201,16 @@ def run(
     *,
     check_window: bool = False,
     samples: bool = True,
+    recorder: Mapping[str, Any] | None = None,
 ) -> Found:
     """Run a strategy over loaded bars, in one Cerebro.
 
-    samples  whether factors of the opening range are collected, too
+    samples   whether factors of the opening range are collected, too
+    recorder  parameters of the RecordingAnalyzer `recorder`
     """
     cerebro = build(config, parts, strategy, check_window=check_window, samples=samples)
+    if recorder is not None:
+        cerebro.addanalyzer(RecordingAnalyzer, **recorder, _name="recorder")
     with no_collection():
         (done,) = cerebro.run()
     report = done.analyzers.report

@@ -35,6 +35,7 @@ PAGES = (
     "docs/paper.md",
     "docs/backtest.md",
     "docs/bars.md",
+    "docs/recordings.md",
     "docs/settings.md",
     "docs/sweeps.md",
 )

@@ -20,6 +20,7 @@ from paper.test_broker import raw
 from bt_gex.cli.main import COMMANDS, cli, main
 from bt_gex.journal.sql import SqlJournal
 from bt_gex.paper.generator import plain_spec
+from bt_gex.recordings.store import RecordingStore
 from bt_gex.results.option_omega import COLUMNS as JOURNAL_COLUMNS
 from bt_gex.trades.codec import columns_of
 from bt_gex.trades.records import Decision, SpreadTrade
@@ -131,6 +132,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 names_for = {"RUN_ID": run_ids[0].name, "ORDER_ID": trades[0]["order_id"]}
                 for name, value in names_for.items():
                     words = [word.replace(name, value) for word in words]
+            if "RECORDING_ID" in words:
+                with RecordingStore("recordings.db") as store:
+                    newest = store.find()[0].recording_id
+                words = [newest if word == "RECORDING_ID" else word for word in words]
             with pytest.raises(SystemExit) as caught:
                 main(words)
             assert caught.value.code == 0, words

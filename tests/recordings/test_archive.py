@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recordings.runs import SIGNALLED, record_by_hand, record_cross
+from recordings.runs import SIGNALLED, record_by_hand, record_cross, record_reversion, series_of
 from recordings.sessions import recorder
 
 from bt_gex.errors import NoRecording, RecordingError, RecordingState
@@ -31,6 +31,11 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         made = SessionReplayer(store, name)
         made.set_parameter("bb_std", 2.0)
         made.replay(description="wider")
+        trades = record_reversion(store, [series_of("X", SIGNALLED)])
+        store.change(name, original_trades=store.get(trades).original_trades)
+        made = SessionReplayer(store, name)
+        made.set_parameter("bb_std", 4.25)
+        assert made.replay()["comparison"]["trades_diff"] == -1
         store.append(name, new_options=[], now=store.get(name).recording_start_time, changes={})
         return export_recording(store, name, folder)
 
@@ -105,7 +110,7 @@ def test_A12_the_same_again_and_another_of_its_id(
     copy = import_recording(file_store, packed, new_id=True)
     assert copy != name
     assert file_store.get(copy).environment["imported_from"] == name
-    assert len(file_store.replays(copy)) == len(file_store.replays(name)) == 1
+    assert len(file_store.replays(copy)) == len(file_store.replays(name)) == 2
     assert len(file_store.find()) == 2
 
 
