@@ -9,7 +9,8 @@ from uuid import UUID
 
 import click
 
-from bt_gex.cli.common import FILLED
+from bt_gex.cli.common import FILLED, home_option
+from bt_gex.cli.paper_journal import existing_journal
 from bt_gex.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: bt-gex journal verify journal.db")
 @click.argument("action", type=click.Choice(["verify", "show", "export"]))
-@click.argument("journal_url", metavar="URL")
+@click.argument("journal_url", metavar="[URL]", required=False)
+@home_option
 @click.option("--workspace", type=click.UUID, help="Only this workspace.")
 @click.option(
     "--type",
@@ -48,7 +50,8 @@ if TYPE_CHECKING:
 def journal(
     context: click.Context,
     action: str,
-    journal_url: str,
+    journal_url: str | None,
+    home: Path,
     workspace: UUID | None,
     types: tuple[str, ...],
     symbol: str | None,
@@ -68,7 +71,7 @@ def journal(
 
     if output and action != "export":
         raise UsageError(f"--output belongs to export; {action} prints")
-    opened = SqlJournal(journal_url, read_only=True)
+    opened = SqlJournal(journal_url or existing_journal(home), read_only=True)
     try:
         chosen = _workspaces(opened, workspace)
         if action == "export":

@@ -48,13 +48,12 @@ def opened_journal(
     from bt_gex.journal.sql import SqlJournal
 
     target = journal_url
-    if target is None:
+    if target is None and writes:
         path = journal_path(home)
-        if writes:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        elif not path.exists():
-            raise DataError(f"{path}: no journal yet; nothing was traded on paper here")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         target = str(path)
+    elif target is None:
+        target = existing_journal(home)
     journal = SqlJournal(
         target, starting_equity=Decimal(repr(starting_equity)), read_only=not writes
     )
@@ -62,6 +61,16 @@ def opened_journal(
         yield journal
     finally:
         journal.close()
+
+
+def existing_journal(home: Path) -> str:
+    """The home's journal. Raises DataError where there is none."""
+    from bt_gex.config.home import journal_path
+
+    path = journal_path(home)
+    if not path.exists():
+        raise DataError(f"{path}: no journal yet; nothing was traded on paper here")
+    return str(path)
 
 
 def chosen_workspace(journal: Journal, given: UUID | None, home: Path) -> UUID:
