@@ -40,6 +40,12 @@ def test_a_run_is_read(place: Path, trades: int, pnl: float) -> None:
     assert found.config["semantics_version"] == 1
     assert len(found.trades) == trades
     assert found.equity["equity"].iloc[-1] == found.balance + pnl
+    further = found.statistics.performance  # it was stored without these
+    assert further.expectancy == round(pnl / trades, 2)
+    assert (further.drawdown.dollars if further.drawdown else 0.0) == pytest.approx(
+        found.statistics.max_drawdown_mtm
+    )
+    assert found.statistics.groups["by_year"]["2026"].pnl == pnl
 
 
 def test_settings_sweep_and_costs_are_known() -> None:

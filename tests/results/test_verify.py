@@ -50,6 +50,10 @@ def with_column(table: pa.Table, name: str, values: Any) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, values)
 
 
+DRAWDOWN = {
+    "dollars": 1.0, "pct": 1.0, "peak": "2026-01-12", "trough": "2026-01-12", "recovered": None,
+    "sessions": 9,
+}  # fmt: skip
 TRADES: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda c: c["summary"].update(total_pnl=9e5), "total_pnl is 900000.0, computed -3710.0"),
     (lambda c: c["summary"].update(profit_factor=2.0), "profit_factor is 2.0, computed 0.0"),
@@ -68,6 +72,10 @@ TRADES: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     ),
     (lambda c: c["summary"]["sessions"].pop(0), "session 2026-01-12 is not among the sessions"),
     (lambda c: c["summary"]["data_quality"].update(crossed=99), "crossed is 99, computed 1"),
+    (lambda c: c["summary"].update(expectancy=1.0), "expectancy is 1.0, computed -"),
+    (lambda c: c["summary"].update(total_premium=1.0), "total_premium is 1.0, computed "),
+    (lambda c: c["summary"].update(drawdown=DRAWDOWN), "drawdown is {'dollars': 1.0"),
+    (lambda c: c["summary"].update(by_month={}), "by_month is {}, computed {'2026-01'"),
     (lambda c: c["trades"].pop(0), "total_trades is 22, computed 21"),
     (lambda c: c["trades"].pop(0), "trades.parquet: has 22 trades, trades.json 21"),
     (lambda c: c["trades"].pop(0), "trades.csv: has 22 rows, computed 21"),
