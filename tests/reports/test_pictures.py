@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from long_result import long_run
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from report_fakes import CONFIG, UNRESOLVED, equity, marks, no_trades, two_trades, with_statistics
 from typed_records import changed
@@ -17,11 +19,13 @@ from bt_gex.errors import OutputError, UnknownName
 from bt_gex.reports.charts.pictures import (
     combined_figure,
     equity_figure,
+    figure_by_name,
     png_bytes,
     save_png,
     trade_figure,
 )
 from bt_gex.reports.charts.session import session_figure
+from bt_gex.reports.words import gain
 
 
 def panels(figure: Figure) -> list[Any]:
@@ -222,3 +226,47 @@ def test_ticks_of_index_points_say_where_they_are() -> None:
     axes.set_yticks(places)
     shown = [label.get_text() for label in axes.get_yticklabels()]
     assert shown == ["6,950", "6,952.5", "6,955", "6,957.25"]
+
+
+class TestCalendar:
+    def test_a_short_run_has_one_panel_with_amounts(self) -> None:
+        result = long_run(10)
+        axes, _scale = panels(figure_by_name(result, "calendar"))
+        amounts = [text.get_text().replace("\\$", "$") for text in axes.texts]
+        by_weekday = sorted(
+            (row for row in result.statistics.sessions if row.entries),
+            key=lambda row: (row.session.weekday(), row.session),
+        )
+        assert amounts == [gain(row.trades_pnl_dollars).replace(".00", "") for row in by_weekday]
+
+    def test_a_long_run_has_a_panel_a_year(self) -> None:
+        figure = figure_by_name(long_run(300), "calendar")
+        panels_of_years = [
+            axes for axes in panels(figure) if axes.get_yticklabels()[0].get_text() == "Mon"
+        ]
+        assert [axes.get_xticklabels()[0].get_text() for axes in panels_of_years] == [
+            "2024-01-01",
+            "2024-12-30",
+        ]
+        cells = [axes.collections[0].get_array() for axes in panels_of_years]
+        result = long_run(300)
+        for year, found in zip((2024, 2025), cells, strict=True):
+            own = [r for r in result.statistics.sessions if r.session.year == year]
+            assert found.count() == sum(1 for row in own if row.status != "no data")
+            assert found.sum() == pytest.approx(sum(row.trades_pnl_dollars for row in own))
+
+    def test_amounts_can_be_read_on_their_cells(self) -> None:
+        """White on dark cells, black on the others, by the contrast of WCAG."""
+        axes, _scale = panels(figure_by_name(long_run(600), "entry-times"))
+        (image,) = axes.collections
+        values = image.get_array().compressed()
+        for text, value in zip(axes.texts, values, strict=True):
+            cell = image.cmap(image.norm(value))[:3]
+            ink = to_rgb(text.get_color())
+            bright, dark = sorted((luminance(cell), luminance(ink)), reverse=True)
+            assert (bright + 0.05) / (dark + 0.05) > 3.0
+
+
+def luminance(colour: Any) -> float:
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

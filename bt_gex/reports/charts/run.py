@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from bt_gex.results.costs import Costs
     from bt_gex.results.result import RunResult
 
+DARK = 0.5  # luma of a colour below which white can be read on it
+MOST_WEEKS = 53  # of one panel of a calendar
 MOST_SESSIONS = 60  # of a picture by bar; of more the margin is drawn by session
 ROOM_FOR_WORDS = 12  # columns of a calendar or table that still hold amounts
 TRADING_DAYS = WEEKDAYS[:5]
@@ -87,32 +90,64 @@ def drawdown_figure(result: RunResult) -> Figure:
 
 
 def calendar_figure(result: RunResult) -> Figure:
-    """P&L of each session in its week, gains blue and losses brown."""
+    """P&L of each session in its week, gains blue and losses brown; a panel a year where the run
+    is longer than one."""
+    from matplotlib.figure import Figure
+
     pnls = {date.fromisoformat(day): pnl for day, pnl in result.daily_pnl.items()}
-    days = [date.fromisoformat(str(row.session)) for row in result.statistics.sessions]
-    first = min(days, default=date.fromisoformat(str(result.config["start"])))
-    monday = first - timedelta(days=first.weekday())
-    weeks = ((max(days, default=first) - monday).days // 7) + 1
-    table = np.full((len(TRADING_DAYS), weeks), np.nan)
-    for day, pnl in pnls.items():
-        table[day.weekday(), (day - monday).days // 7] = pnl
-    figure, axes = new_figure(max(6.5, min(13.0, 2.0 + 0.75 * weeks)), 3.8)
+    days = [row.session for row in result.statistics.sessions]
+    spans = _spans(days or [result.run_config.start])
+    weeks = max(number for _, number in spans)
+    size = (max(6.5, min(14.0, 2.0 + 0.75 * weeks)), 1.4 + 2.4 * len(spans))
+    figure = Figure(figsize=size, dpi=100, layout="constrained")
+    panels = figure.subplots(len(spans), 1, squeeze=False)[:, 0]
     total = gain(result.statistics.totals.total_pnl)
-    drawing.title(axes, *head(result, f"P&L by session ($), {total} in all"))
-    _coloured_table(figure, axes, table, "P&L of the session ($)")
-    axes.set_yticks(range(len(TRADING_DAYS)), TRADING_DAYS)
-    every = -(-weeks // ROOM_FOR_WORDS)
-    shown = range(0, weeks, every)
-    axes.set_xticks(shown, [f"{monday + timedelta(weeks=n):%b %d}" for n in shown])
-    axes.set_xlabel("week beginning on Monday; hatched: no data")
-    for day in days:
-        if day not in pnls:
-            _hatch(axes, (day - monday).days // 7, day.weekday())
-    if weeks <= ROOM_FOR_WORDS:
-        _amounts(
-            axes, table, lambda row, column: gain(float(table[row, column])).replace(".00", "")
-        )
+    drawing.title(panels[0], *head(result, f"P&L by session ($), {total} in all"))
+    most = max((abs(pnl) for pnl in pnls.values()), default=0.0)
+    for axes, (monday, number) in zip(panels, spans, strict=True):
+        drawing.plain_frame(axes)
+        table = np.full((len(TRADING_DAYS), number), np.nan)
+        for day in days:
+            week = (day - monday).days // 7
+            if not 0 <= week < number or (len(spans) > 1 and day.year != _year_of(monday)):
+                continue
+            if day in pnls:
+                table[day.weekday(), week] = pnls[day]
+            else:
+                _hatch(axes, week, day.weekday())
+        image = _coloured_table(figure, axes, table, "P&L ($)", most)
+        axes.set_yticks(range(len(TRADING_DAYS)), TRADING_DAYS)
+        every = -(-number // ROOM_FOR_WORDS)
+        shown = range(0, number, every)
+        form = "%b %d" if len(spans) == 1 else "%Y-%m-%d"
+        axes.set_xticks(shown, [f"{monday + timedelta(weeks=n):{form}}" for n in shown])
+        if number <= ROOM_FOR_WORDS:
+            _amounts(axes, table, image, partial(_short, table))
+    panels[-1].set_xlabel("week beginning on Monday; hatched: no data")
     return figure
+
+
+def _short(table: drawing.Numbers, row: int, column: int) -> str:
+    """The amount of a cell, without cents where there are none."""
+    return gain(float(table[row, column])).replace(".00", "")
+
+
+def _spans(days: Sequence[date]) -> list[tuple[date, int]]:
+    """First Monday and number of weeks of each panel: one, or one a year."""
+    first, last = min(days), max(days)
+    years = range(first.year, last.year + 1)
+    whole = (last - first).days // 7 + 2 <= MOST_WEEKS
+    ends = [(first, last)] if whole else [(date(year, 1, 1), date(year, 12, 31)) for year in years]
+    found = []
+    for start, end in ends:
+        monday = start - timedelta(days=start.weekday())
+        found.append((monday, (end - monday).days // 7 + 1))
+    return found
+
+
+def _year_of(monday: date) -> int:
+    """The year of a panel: that of the end of its first week."""
+    return (monday + timedelta(days=6)).year
 
 
 def entry_times_figure(result: RunResult) -> Figure:
@@ -131,13 +166,13 @@ def entry_times_figure(result: RunResult) -> Figure:
         for column, day in enumerate(columns):
             if day in cells[when]:
                 table[row, column] = cells[when][day].pnl
-    _coloured_table(figure, axes, table, "P&L ($)")
+    image = _coloured_table(figure, axes, table, "P&L ($)", float(np.nanmax(np.abs(table))))
 
     def words(row: int, column: int) -> str:
         cell = cells[times[row]][columns[column]]
         return f"{gain(cell.pnl).removesuffix('.00')} ({cell.count})"
 
-    _amounts(axes, table, words)
+    _amounts(axes, table, image, words)
     axes.set_yticks(range(len(times)), times)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_ylabel("New York time of entry")
@@ -267,12 +302,16 @@ def costs_figure(result: RunResult, costs: Costs) -> Figure:
     return figure
 
 
-def _coloured_table(figure: Figure, axes: Axes, table: drawing.Numbers, label: str) -> None:
-    """Cells coloured around zero, with a scale beside them."""
+def _coloured_table(
+    figure: Figure, axes: Axes, table: drawing.Numbers, label: str, most: float
+) -> Any:
+    """Cells coloured around zero, with a scale beside them; gives the coloured cells.
+
+    most  the largest absolute value of the scale
+    """
     from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 
-    known = table[~np.isnan(table)]
-    most = max(float(np.abs(known).max()) if len(known) else 0.0, 1.0)
+    most = max(most, 1.0)
     colours = LinearSegmentedColormap.from_list("loss-gain", LOSS_AND_GAIN)
     image = axes.pcolormesh(
         np.arange(table.shape[1] + 1) - 0.5, np.arange(table.shape[0] + 1) - 0.5,
@@ -287,16 +326,17 @@ def _coloured_table(figure: Figure, axes: Axes, table: drawing.Numbers, label: s
     scale.set_label(label)
     scale.ax.yaxis.set_major_formatter(lambda amount, _: drawing.axis_dollars(amount))
     scale.outline.set_visible(False)
+    return image
 
 
-def _amounts(axes: Axes, table: drawing.Numbers, words: Any) -> None:
-    """An amount in each cell that has one, in a colour that can be read on it."""
-    most = np.nanmax(np.abs(table)) if (~np.isnan(table)).any() else 1.0
+def _amounts(axes: Axes, table: drawing.Numbers, image: Any, words: Any) -> None:
+    """An amount in each cell that has one, in a colour that can be read on that of the cell."""
     for row, column in zip(*np.nonzero(~np.isnan(table)), strict=True):
-        dark = abs(table[row, column]) > 0.62 * most
+        red, green, blue, _ = image.cmap(image.norm(table[row, column]))
+        dark = 0.299 * red + 0.587 * green + 0.114 * blue < DARK
         axes.text(
             column, row, drawing.plain(words(int(row), int(column))), ha="center", va="center",
-            fontsize=7.5, color="#FEFEFE" if dark else "#111111",
+            fontsize=8.5, color="#FEFEFE" if dark else "#111111",
         )  # fmt: skip
 
 
