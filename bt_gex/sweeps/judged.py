@@ -21,7 +21,7 @@ from bt_gex.findings.of_terms import stop_is_idle
 from bt_gex.stats.bootstrap import bootstrap, session_figures
 from bt_gex.stats.sharpe import session_returns, sharpe_figures
 from bt_gex.stats.summary import funnel, max_drawdown_dollars, pnl_cents, summarise
-from bt_gex.storage.arrow_arrays import to_numpy
+from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
 from bt_gex.sweeps.plan import INFORMATIVE, PLAN_KEYS
 from bt_gex.sweeps.records import InShort, WindowResult
 from bt_gex.sweeps.result import SweepResult
@@ -192,8 +192,10 @@ def walkforward_findings(result: WalkForward) -> WalkForwardFindings:
         )
     )
     windows = [
-        _of_window(result, window, config, sessions) if config else []
-        for window, config in zip(result.windows, configs, strict=True)
+        _of_window(result, window, config, sessions, drawdown) if config else []
+        for window, config, drawdown in zip(
+            result.windows, configs, _window_drawdowns(result), strict=True
+        )
     ]
     doubt = resting_on(whole, result.trades)
     return WalkForwardFindings(whole=whole, windows=windows, claim=claim, doubt=doubt)
@@ -204,20 +206,25 @@ def _of_window(
     window: WindowResult,
     config: RunConfig,
     sessions: Sequence[SessionSummary],
+    max_drawdown_mtm: float,
 ) -> list[Finding]:
     first, last = date.fromisoformat(window.test_start), date.fromisoformat(window.test_end)
-    table = result.equity
-    here = np.array([name == window.test_start for name in table["test_start"].to_pylist()])
-    equity = to_numpy(table["equity"])[here]
     return findings_of(
         _evidence(
             [trade for trade in result.trades if first <= trade.expiration <= last],
             [decision for decision in result.decisions if first <= decision.session <= last],
             [session for session in sessions if first <= session.session <= last],
             terms_of(config),
-            max_drawdown_mtm=max_drawdown_dollars(equity),
+            max_drawdown_mtm=max_drawdown_mtm,
         )
     )
+
+
+def _window_drawdowns(result: WalkForward) -> list[float]:
+    """Largest fall of the account within each window, marked at every bar; dollars."""
+    rows, equity = rows_by_name(result.equity["test_start"]), to_numpy(result.equity["equity"])
+    none = np.empty(0, np.int64)
+    return [max_drawdown_dollars(equity[rows.get(w.test_start, none)]) for w in result.windows]
 
 
 def _winner_config(base: RunConfig, window: WindowResult) -> RunConfig | None:

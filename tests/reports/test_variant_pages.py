@@ -198,6 +198,8 @@ def test_the_line_of_a_window_by_hand() -> None:
     assert "var(--blue)" in drawn
     assert "var(--vermilion)" in account_line(np.array([-10.0]), -10.0)
     assert account_line(np.empty(0), None) == ""
+    many = account_line(np.sin(np.arange(20_000.0)), 1.0)
+    assert many.count(",") - many.count(", ") <= 160
 
 
 # ---------------------------------------------------------------------------------- in a browser

@@ -159,12 +159,12 @@ def draw_drawdown(axes: Axes, rows: Rows, start: float, equity: Numbers) -> None
     )
 
 
-def thinned(values: Numbers) -> tuple[Rows, Numbers]:
+def thinned(values: Numbers, most: int = MOST_POINTS) -> tuple[Rows, Numbers]:
     """Rows and values of a line that looks the same with fewer points: of each stretch the first,
     the lowest, the highest and the last. Short lines stay as they are."""
-    if len(values) <= MOST_POINTS:
+    if len(values) <= most:
         return np.arange(len(values)), values
-    edges = np.linspace(0, len(values), MOST_POINTS // 4 + 1).astype(np.int64)
+    edges = np.linspace(0, len(values), most // 4 + 1).astype(np.int64)
     kept: set[int] = set()
     for first, after in pairwise(edges.tolist()):
         part = values[first:after]

@@ -45,6 +45,7 @@ WINDOW_HEAD = (
     "average variant", "baseline", "picked",
 )  # fmt: skip
 LINE_WIDTH, LINE_HEIGHT = 110, 30
+LINE_POINTS = 160  # two a pixel say no more
 
 
 class WindowRow(NamedTuple):
@@ -206,7 +207,7 @@ def account_line(levels: Numbers, pnl: float | None) -> str:
     """An SVG of a window's account from its start, at 0, on; dollars."""
     if not len(levels):
         return ""
-    places, values = thinned(np.append(0.0, levels))
+    places, values = thinned(np.append(0.0, levels), LINE_POINTS)
     low, high = float(values.min()), float(values.max())
     room = LINE_HEIGHT - 4
 
