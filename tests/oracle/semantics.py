@@ -260,9 +260,9 @@ class Replay:
         self.trades.append(order.trade)
 
     def priced(self, trade: Trade, tape: SessionTape, bar: int, open_trades: list[Trade]) -> str:
-        marks = marks_of(tape, bar, trade.legs)
-        if isinstance(marks, Leg):
-            return f"no quote: {marks.name}"
+        marks = marks_of(tape, bar, trade.legs, self.doubts)
+        if isinstance(marks, Unpriced):
+            return marks.reason
         trade.entry, trade.values = bar, [marks.value(trade.width)]
         trade.credit = marks.entry_credit(exact(self.s["fills.entry_slippage"]))
         refused = self.refused_credit(trade.credit, trade.width)
