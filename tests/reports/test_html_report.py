@@ -180,7 +180,7 @@ def test_every_kind_of_run(kind: str, runs: dict[str, Callable[[], RunResult]]) 
     agrees_with_the_trades(result, page)
     what = {
         "no trades": "There are no trades",
-        "one trade": "Whatever the figures say, they say it of a single case.",
+        "one trade": "Sessions cannot be resampled here",
         "all winners": "All 24 trades won",
         "unresolved": "1 of 1 trade (100.0 %) could not be resolved",
     }

@@ -34,7 +34,7 @@ def interval_words(analysis: Analysis) -> list[str]:
     if found is None:
         return [
             "Sessions cannot be resampled here: that takes at least two sessions with data and a "
-            "trade. Whatever the figures say, they say it of a single case."
+            "trade."
         ]
     block = count(found.block_sessions, "session")
     losing = ", ".join(
@@ -44,7 +44,7 @@ def interval_words(analysis: Analysis) -> list[str]:
         f"{found.paths:,} accounts of {found.sessions} sessions each, resampled with replacement "
         f"in blocks of {block} from the sessions of this run (circular block bootstrap, Politis "
         f"and Romano 1992; seed {found.seed}). It knows only the kinds of days that were "
-        "recorded; a crash that was not is not in it.",
+        "recorded: no crash, if none was.",
         f"Probability of a loss over so many sessions: {odds(found.probability_of_loss)}. "
         f"Probability that the account is down at some close by {losing}.",
     ]
@@ -91,7 +91,7 @@ def sharpe_rows(analysis: Analysis) -> Rows:
                 "Deflated Sharpe ratio",
                 NOTHING,
                 "these settings did not come out of a sweep; if "
-                "you tried others by hand, the probability above flatters them",
+                "you tried others by hand, the probability above is too high",
             )
         )
     return rows
