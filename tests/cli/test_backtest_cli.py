@@ -593,6 +593,10 @@ class Cross(bt.Strategy):
             elif cross[0] < 0 and self.getposition(data):
                 self.close(data=data, reason="below")
 
+class Paid(Cross):
+    def start(self):
+        self.broker.setcommission(commission=0.5, commtype=bt.CommInfoBase.COMM_FIXED)
+
 class Broken(bt.Strategy):
     def next(self):
         raise ValueError("no idea")
@@ -618,6 +622,13 @@ def test_a_strategy_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert call(["show", str(tmp_path / "own" / "SPY")], capsys)[0] == 0
     assert call(["report", str(tmp_path / "own")], capsys)[0] == 0
     assert call(["verify", str(tmp_path / "own")], capsys)[0] == 0
+    paid = ["backtest", f"{file}:Paid", *words, "--set", "Paid.period=60", "--run-id", "paid"]
+    assert call(paid, capsys)[0] == 0
+    closed = [row for row in rows_of(tmp_path / "paid") if row["exit_reason"] == "below"]
+    assert len(closed) > 10
+    for row in closed:
+        made = (float(row["exit_price"]) - float(row["entry_price"])) * 3
+        assert float(row["pnl"]) == pytest.approx(made - 2 * 0.5 * 3)
     for target, more, status, said in (
         ("Cross", ["--set", "Cross.periode=5"], 2, "period"),
         ("Croos", [], 2, "Cross"),
@@ -641,6 +652,19 @@ def test_breakout_of_days_and_of_minutes(
     assert all(row["entry_timestamp"] < row["exit_timestamp"] for row in rows)
     assert max(abs(float(r["quantity"]) * float(r["entry_price"]) - 1000) for r in rows) < 1e-3
     assert call(["verify", str(tmp_path / "days")], capsys)[0] == 0
+    # AAPL split 7:1 on 2014-06-09: raw prices times the factors of the first row on or after a day.
+    words[words.index("BAC")] = "AAPL"
+    assert call([*words, "--run-id", "split"], capsys)[0] == 0
+    closes = pd.read_csv(data / "daily" / "AAPL.csv", index_col="date")["close"]
+    factors = pd.read_csv(data / "daily" / "AAPL_factors.csv", dtype={"date": str})
+    found = [row for row in rows_of(tmp_path / "split") if row["symbol"] == "AAPL"]
+    assert found
+    for row in found:
+        day = row["entry_timestamp"][:10]
+        step = factors[factors["date"] >= day.replace("-", "")].iloc[0]
+        factor = step["price_factor"] * step["split_factor"]
+        assert float(row["entry_price"]) == pytest.approx(closes[day] * factor)
+    words[words.index("AAPL")] = "BAC"
     minute = ["--interval", "1m", "--set", "breakout_52w_high.lookback_days=100"]
     assert call([*words, *minute, "--run-id", "minutes"], capsys)[0] == 0
     rows = rows_of(tmp_path / "minutes")

@@ -179,6 +179,42 @@ def test_walkforward(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert len(rows_of(folder)) == found["out_of_sample"]["total_trades"]
 
 
+def test_the_winner_is_picked_on_the_train_sessions() -> None:
+    from datetime import date
+
+    from bt_gex.config.bar_config import BarConfig
+    from bt_gex.sweeps.bar_engine import BarEngine
+    from bt_gex.sweeps.bar_plan import make_bar_plan, parse_bar_grid
+    from bt_gex.sweeps.bar_walkforward import run_bar_walkforward
+    from bt_gex.synthetic.bars import SyntheticBars
+
+    config = BarConfig(
+        strategy="orb", symbols=("SPY",), start=date(2026, 1, 5), end=date(2026, 1, 16)
+    )
+    engine = BarEngine(SyntheticBars(["SPY"]), config)
+    grid = parse_bar_grid(["orb.base_minutes=5,10,15,30,60"], config)
+    plan = make_bar_plan(config, grid, objective="total_pnl", sessions=3)
+    found = run_bar_walkforward(engine, plan, train=3, test=2)
+    differs = 0
+    for window in found.windows:
+        made: dict[str, dict[int, float]] = {}
+        for part in ("train", "test"):
+            first, last = (getattr(window, f"{part}_{end}") for end in ("start", "end"))
+            dated = BarConfig(strategy="orb", symbols=("SPY",), start=first, end=last)
+            made[part] = {
+                minutes: engine.metrics(dated.with_settings({"orb.base_minutes": minutes}))[
+                    "total_pnl"
+                ]
+                for minutes in (5, 10, 15, 30, 60)
+            }
+        picked = window.settings["orb.base_minutes"]
+        assert window.in_sample_pnl == max(made["train"].values())
+        assert made["train"][picked] == window.in_sample_pnl
+        assert made["test"][picked] == window.out_of_sample_pnl
+        differs += made["test"][picked] < max(made["test"].values())
+    assert differs
+
+
 STRATEGIES = """
 import backtrader as bt
 

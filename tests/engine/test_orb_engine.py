@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +12,10 @@ import pytest
 from backtrader_modes import MODES
 from engine.bar_cerebros import run_bars, series_of
 from orb_tools import (
+    FIVE_MINUTES,
+    WINDOW,
+    E,
+    Q,
     daily_bar,
     merged,
     minutes,
@@ -316,3 +320,43 @@ def test_what_cannot_work_says_so(market: SyntheticBars) -> None:
     cerebro.addstrategy(Own)
     with pytest.raises(EngineError, match="backtrader's broker"):
         cerebro.run()
+
+
+def test_uneven_parts_leave_nothing() -> None:
+    """Three contracts in parts of 0.35, 0.3 and the rest, which no sum of floats gives exactly."""
+    win = (100.55, 103.0, 100.5, 102.9)
+    bars = minutes([*WINDOW, Q, E, win, win])
+    settings = merged(
+        FIVE_MINUTES,
+        {"trade": {"t1_pct": 0.35, "t2_pct": 0.3}, "backtest": {"contracts_per_trade": 3}},
+    )
+    found = run_bars([series_of("X", bars)], OpeningRangeStrategy, settings=settings)
+    (trade,) = found.analyzers.report.records
+    assert [fill.reason for fill in trade.fills] == ["target_1", "target_2", "target_3"]
+    book = found.broker.book
+    assert book.units == {}
+    assert book.cash == book.starting_equity + book.realized_pnl
+    assert float(book.realized_pnl) == pytest.approx(trade.pnl_dollars, abs=1e-9)
+
+
+def test_a_session_leaves_nothing_open(market: SyntheticBars) -> None:
+    """The day's exit is on the session's last bar, not on the next session's first."""
+
+    class Held(bt.Analyzer):
+        def start(self) -> None:
+            self.at_close: list[float] = []
+
+        def next(self) -> None:
+            if self.strategy.data.datetime.time(0) == time(20, 59):
+                self.at_close.append(self.strategy.broker.getposition(self.strategy.data).size)
+
+    cerebro = bt.Cerebro()
+    cerebro.adddata(BarFeed(series=market.minute_bars("A", START, END)))
+    cerebro.setbroker(BarBroker())
+    cerebro.addstrategy(OpeningRangeStrategy, settings={**LOOSE, "trade.runner_r": 50})
+    cerebro.addanalyzer(BarTradeReport, _name="report")
+    cerebro.addanalyzer(Held, _name="held")
+    (found,) = cerebro.run()
+    reasons = {trade.exit_reason for trade in found.analyzers.report.records}
+    assert "end_of_day" in reasons
+    assert found.analyzers.held.at_close == [0.0] * 5
