@@ -27,13 +27,13 @@ from bt_gex.sweeps.assemble import (
 )
 from bt_gex.sweeps.plan import Plan, make_plan, read_plan, variant_config
 from bt_gex.sweeps.records import WindowResult
-from bt_gex.sweeps.result import SweepResult, csv_bytes
+from bt_gex.sweeps.result import CHECKS, SweepResult, csv_bytes
 from bt_gex.sweeps.same_trades import SAME_AS, TRADES_ID, folded, trades_id_of
 from bt_gex.sweeps.saved import PLAN, SUMMARY
 from bt_gex.sweeps.walkforward import judge, name_of
 from bt_gex.sweeps.walkforward_result import WalkForward
 from bt_gex.trades.codec import to_json
-from bt_gex.trades.records import SpreadTrade
+from bt_gex.trades.records import Decision, SpreadTrade
 
 ROWS = "variants.parquet"
 
@@ -47,6 +47,7 @@ def verify_sweep(place: Path) -> Faults:
     yield from _same_trades(result)
     yield from _ranks(result)
     yield from _session_pnl(result)
+    yield from _checks(result)
     for name, trades in result.trades.items():
         yield from _kept_trades(place, result, name, trades)
     try:
@@ -127,6 +128,22 @@ def _kept_trades(
     same = {key: found[key] for key in ("total_trades", "total_pnl", "winners", "unresolved")}
     yield from differing(f"{ROWS}, {row['label']}, trades/{name}.parquet", row, same)
     yield from csv_faults(place / "trades" / f"{name}.csv", csv_columns(trades))
+
+
+def _checks(result: SweepResult) -> Faults:
+    """Kept checks against the figures of their variant; earlier versions kept none."""
+    rows = {row["variant_id"]: row for row in result.rows}
+    for name, decisions in result.decisions.items():
+        if name not in rows:
+            yield f"{CHECKS}/{name}.parquet: no variant of {ROWS} has this id"
+            continue
+        made = {"checks": len(decisions), "entries": _entries(decisions)}
+        what = f"{ROWS}, {rows[name]['label']}, {CHECKS}/{name}.parquet"
+        yield from differing(what, rows[name], made)
+
+
+def _entries(decisions: Sequence[Decision]) -> int:
+    return sum(1 for decision in decisions if decision.outcome == "entry")
 
 
 def csv_columns(trades: Sequence[SpreadTrade]) -> list[dict[str, str]]:
@@ -222,6 +239,9 @@ def verify_walkforward(place: Path) -> Faults:
         yield f"{place.name}: the folder is not named by its walk-forward {result.name}"
     yield from _windows(result)
     yield from csv_faults(place / "trades.csv", csv_columns(result.trades))
+    if result.sessions and _entries(result.decisions) != len(result.trades):
+        entered = _entries(result.decisions)
+        yield f"{CHECKS}.parquet: {entered} checks entered, trades.parquet has {len(result.trades)}"
     try:
         plan = _plan_of(place)
     except BtGexError as error:

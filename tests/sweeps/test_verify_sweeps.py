@@ -112,6 +112,11 @@ def first_trade_gone(folder: Path) -> None:
     pq.write_table(pq.read_table(file).slice(1), file)
 
 
+def first_check_gone(folder: Path) -> None:
+    file = sorted((folder / "checks").glob("*.parquet"))[0]
+    pq.write_table(pq.read_table(file).slice(1), file)
+
+
 def another_reason(folder: Path) -> None:
     file = kept(folder, "csv")
     text = file.read_text("utf-8")
@@ -162,6 +167,7 @@ SWEEPS: list[tuple[Edit, str]] = [
     (in_json(lambda c: c["summary"].update(folded=2)), "summary: folded is 2, computed 0"),
     (in_table("session_pnl.parquet", lambda t: t.slice(1)), "has 2 variants"),
     (first_trade_gone, "total_trades is"),
+    (first_check_gone, "parquet: checks is 48, computed 47"),
     (another_reason, "Reason For Close is 'Luck'"),
     (of_no_variant, "no variant of variants.parquet has this id"),
 ]
@@ -185,6 +191,7 @@ WALKS: list[tuple[Edit, str]] = [
     (in_json(lambda c: c["windows"][0].update(out_of_sample_pnl=9.0)), "out_of_sample_pnl is 9.0"),
     (in_json(lambda c: c["windows"][0].update(out_of_sample_trades=99)), "trades is 99"),
     (in_json(lambda c: c["windows"].pop(0)), "trades lie in no test window"),
+    (in_table("checks.parquet", lambda t: t.slice(0, 0)), "0 checks entered, trades.parquet has "),
     (in_json(lambda c: c.update(fingerprint="0")), "of this plan and data walkforward-SPX"),
     (in_json(lambda c: c.update(name="x")), "not named by its walk-forward x"),
     (in_table("trades.parquet", lambda t: t.slice(1)), "trades.csv: has "),
