@@ -170,7 +170,9 @@ SESSION = click.argument("session_id", metavar="[SESSION]", required=False)
 @home_option
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def report(session_id: str | None, home: Path, as_json: bool) -> None:
-    """Report a session: that of its run, its orders, its data, and how it agrees with a replay.
+    """Report a session, and how it agrees with a replay.
+
+    Its run, its orders, its data.
 
     Without SESSION the newest one.
     """
@@ -281,7 +283,10 @@ def _status_of(home: Path, session_id: str) -> dict[str, Any]:
 @SESSION
 @home_option
 def stop(session_id: str | None, home: Path) -> None:
-    """End a running session in order; its positions are kept for the next start."""
+    """End a running session in order.
+
+    Its positions are kept for the next start.
+    """
     from bt_gex.live.plan import is_running
     from bt_gex.live.store import SessionStore, session_folder
 

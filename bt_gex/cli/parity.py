@@ -23,7 +23,9 @@ def parity(
     home: Path,
     as_json: bool,
 ) -> None:
-    """Prove a session: its recording gives its trades, and every other difference has a cause.
+    """Prove that a session's recording gives its trades.
+
+    Every other difference between them is shown with its cause.
 
     Without SESSION the newest one. Status 1 when the recording does not give the trades.
     """

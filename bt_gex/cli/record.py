@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 @click.option(
     "--index", "symbols", multiple=True, type=INDEX, help="SPX (default) or NDX; may be repeated."
 )
-@click.option("--provider", type=click.Choice(["tradier"]), default="tradier", show_default=True)
+@click.option(
+    "--provider",
+    type=click.Choice(["tradier"]),
+    default="tradier",
+    show_default=True,
+    help="Whose quotes are recorded.",
+)
 @click.option("--day", type=DATE, help="Session, YYYY-MM-DD; today by default.")
 @click.option("--token-file", type=FILLED, help="File of mode 0600; else TRADIER_TOKEN.")
 @click.option("--url", type=FILLED, help="Another address of the interface, such as the sandbox's.")
@@ -41,7 +47,9 @@ def record(
     url: str | None,
     check_times: bool,
 ) -> None:
-    """Record a session: index price, VIX and the chain of the day, every 30 seconds.
+    """Record a session from a provider, every 30 seconds.
+
+    What is recorded is index price, VIX and the chain that expires that day.
 
     It only appends, waits for the open and ends at the close. What does not come is recorded as a
     failure with its cause. SIGTERM ends it in order.

@@ -75,7 +75,10 @@ def list_recordings(
 @recordings_options
 @JSON
 def show(recording_id: str, recordings_url: str | None, home: Path, as_json: bool) -> None:
-    """Show one recording: parameters, environment, counts of events, its replays."""
+    """Show one recording.
+
+    Its parameters, environment, counts of events, and its replays.
+    """
     from bt_gex.recordings.views import recording_detail
     from bt_gex.reports.as_json import json_text
     from bt_gex.reports.console.recordings import print_recording
@@ -104,7 +107,10 @@ def events(
     home: Path,
     as_json: bool,
 ) -> None:
-    """List what happened in a recorded session, with what it was decided on."""
+    """List what happened in a recorded session.
+
+    Each event with what it was decided on.
+    """
     from bt_gex.recordings.views import events_page
     from bt_gex.reports.as_json import json_text
     from bt_gex.reports.console.recordings import print_events
@@ -159,7 +165,10 @@ def export(
     recordings_url: str | None,
     home: Path,
 ) -> None:
-    """Write a recording to a .btrec file; the same recording is always the same bytes."""
+    """Write a recording to a .btrec file.
+
+    The same recording is always the same bytes.
+    """
     from bt_gex.recordings.archive import export_recording
 
     with opened_store(recordings_url, home, read_only=True) as store:
@@ -174,7 +183,10 @@ def export(
 @click.option("--new-id", is_flag=True, help="Add a copy under an id of its own.")
 @recordings_options
 def import_file(file: Path, new_id: bool, recordings_url: str | None, home: Path) -> None:
-    """Add the recording of a .btrec file; one that is not whole is refused."""
+    """Add the recording of a .btrec file.
+
+    One that is not whole is refused.
+    """
     from bt_gex.recordings.archive import import_recording
 
     with opened_store(recordings_url, home) as store:
@@ -185,7 +197,10 @@ def import_file(file: Path, new_id: bool, recordings_url: str | None, home: Path
 @ID
 @recordings_options
 def recover(recording_id: str, recordings_url: str | None, home: Path) -> None:
-    """Close a recording whose process has ended; what was written stays, as a failed one."""
+    """Close a recording whose process has ended.
+
+    What was written stays, as a failed recording.
+    """
     with opened_store(recordings_url, home) as store:
         found = store.recover(recording_id)
     click.echo(f"{recording_id}: {found.description}, {found.total_bars_recorded} bars")
@@ -200,7 +215,10 @@ def recover(recording_id: str, recordings_url: str | None, home: Path) -> None:
 def delete(
     recording_ids: tuple[str, ...], older_than: str | None, recordings_url: str | None, home: Path
 ) -> None:
-    """Delete recordings with their bars, events and replays; none that is being recorded."""
+    """Delete recordings with their bars, events and replays.
+
+    None that is being recorded.
+    """
     if bool(recording_ids) == bool(older_than):
         raise UsageError("give ids of recordings, or --older-than such as 30d")
     before = _before(older_than) if older_than else None

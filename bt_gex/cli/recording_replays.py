@@ -87,7 +87,10 @@ def sweep(
     home: Path,
     as_json: bool,
 ) -> None:
-    """Replay a recording with every combination of parameters; what is stored is not run again."""
+    """Replay a recording with every combination of parameters.
+
+    What is stored is not run again.
+    """
     from bt_gex.reports.as_json import json_text
     from bt_gex.reports.console.recordings import print_sweep
     from bt_gex.reports.console.run import make_console
@@ -143,7 +146,7 @@ def compare(
     home: Path,
     as_json: bool,
 ) -> None:
-    """Lay several strategies or parameters on one recorded market side by side.
+    """Compare strategies or parameters on one recorded market.
 
     The folder holds every run's trades and a picture of price, entries, exits and summed P&L.
     """
@@ -183,7 +186,10 @@ def _draw(found: Any, path: Path) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the comparison.")
 @recordings_options
 def demo(output: Path | None, recordings_url: str | None, home: Path) -> None:
-    """Record a synthetic session of mean reversion, replay it with other parameters, compare."""
+    """Record a synthetic session, replay it, compare strategies.
+
+    The strategy is mean reversion; the replay has other parameters.
+    """
     from bt_gex.reports.console.recordings import print_comparison, print_replay
     from bt_gex.reports.console.run import make_console
     from bt_gex.runs.session_comparison import compare_strategies

@@ -35,7 +35,7 @@ VERBS = {
 
 @click.group(cls=LazyGroup, modules=VERBS, epilog="Example: bt-gex session demo")
 def session() -> None:
-    """Show recorded sessions, and replay them with other parameters or strategies."""
+    """Show recorded sessions, and replay them with other parameters."""
 
 
 def recordings_options(command: Any) -> Any:
