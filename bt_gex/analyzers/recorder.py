@@ -200,12 +200,17 @@ class RecordingAnalyzer(bt.Analyzer):
         self._source.take(self._writer)
         value = self._account_value()
         self._peak = max(self._peak, value)
-        if self._heard:
-            self._write_heard(value)
         if self._watch:
-            self._look(value)
+            for one in self._heard:
+                self._watch.heard(one.event_type, one.data)
+        self._write_heard(value)
+        if self._watch and self._watch.waits:
+            self._writer.flush()  # what came before is not recorded, but for the pre-roll
+        self._look(value)
 
     def _write_heard(self, value: float) -> None:
+        if not self._heard or not self._writer.active:
+            return
         heard, market = in_order(self._heard), self._market_state(value)
         self._heard.clear()
         for one in heard:
@@ -218,8 +223,6 @@ class RecordingAnalyzer(bt.Analyzer):
                 ts_ns=one.ts_ns,
                 commit=False,
             )
-            if self._watch:
-                self._watch.heard(one.event_type, one.data)
         self._writer.flush_soon()
 
     def _market_state(self, value: float) -> dict[str, Any]:
@@ -234,11 +237,12 @@ class RecordingAnalyzer(bt.Analyzer):
 
     def _look(self, value: float) -> None:
         """Ask the triggers about this bar."""
-        assert self._watch
+        if not self._watch:
+            return
         account = Account(
             value=value,
             now_ns=self._writer.now_ns or 0,
-            busy=bool(self._source.open_positions()),
+            busy=self._is_busy(),
             closes=self._source.closes(),
             ranges=self._source.ranges(),
         )
@@ -248,6 +252,12 @@ class RecordingAnalyzer(bt.Analyzer):
             self._writer.forget_trades()
         for firing in firings:
             self._fired(firing, waited)
+
+    def _is_busy(self) -> bool:
+        """Whether a position, or an order, is open."""
+        broker = self.strategy.broker
+        waiting = getattr(broker, "pending", None) or getattr(broker, "submitted", None)
+        return bool(self._source.open_positions() or waiting)
 
     def _fired(self, firing: Firing, waited: bool) -> None:
         """Write that a trigger fired, and do what it asks for."""
@@ -265,8 +275,7 @@ class RecordingAnalyzer(bt.Analyzer):
         if not self._writer.active:
             return
         self._source.take(self._writer)
-        if self._heard:
-            self._write_heard(self._account_value())
+        self._write_heard(self._account_value())
         self._end("completed")
 
     def _end(self, status: str) -> None:

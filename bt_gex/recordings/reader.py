@@ -60,8 +60,11 @@ class RecordingReader(Closing):
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database."""
         try:
-            with self._engines.read.begin() as connection:
-                yield connection
+            with self._engines.read.connect() as connection:
+                if not self._engines.is_sqlite:
+                    connection = connection.execution_options(isolation_level="REPEATABLE READ")
+                with connection.begin():
+                    yield connection
         except SQLAlchemyError as error:
             raise store_error(KIND, self.name, error) from error
 

@@ -31,6 +31,7 @@ class TriggeredSink:
     _dropped_bars: int = 0
     _dropped_events: int = 0
     _first_time: datetime | None = None
+    _facts: dict[str, Any] = field(default_factory=dict)
 
     def begin(self, session: RecordedSession) -> None:
         self._session = session
@@ -59,6 +60,10 @@ class TriggeredSink:
             bars, options = self._start()
         if self._first_time is not None:
             columns["first_bar_time"] = self._first_time
+        if self._facts and "environment" in columns:
+            known = {**columns["environment"], **self._facts}
+            known.pop("data_sha256", None)  # of bars that were not kept, too
+            columns["environment"] = known
         self.sink.append(
             [bar._replace(sequence=self._place(bar.sequence)) for bar in bars],
             [self._placed(event) for event in events],
@@ -91,7 +96,7 @@ class TriggeredSink:
         bars = [bar._replace(sequence=numbers[bar.sequence]) for bar in kept]
         options = [one._replace(sequence=numbers[n]) for n, one in sorted(self._options.items())]
         before = sum(bar.ts_ns < newest for bar in kept)
-        facts = {"pre_roll": before, "incomplete": self.watch.busy}
+        facts = self._facts = {"pre_roll": before, "incomplete": self.watch.busy}
         self._begin(self._session.finished(environment={**self._session.environment, **facts}))
         self._bars, self._options = {}, {}
         return bars, options

@@ -80,7 +80,7 @@ def _start_of(session: RecordedSession, bars: Sequence[RecordedBar]) -> int | No
     roll = session.environment.get("pre_roll")
     if not isinstance(roll, int) or not 0 < roll < len(bars):
         return None
-    return bars[roll].ts_ns
+    return bars[roll].ts_ns + 1  # after the bar on which the trigger fired
 
 
 def feeds_of(session: RecordedSession) -> dict[str, Mapping[str, Any]]:

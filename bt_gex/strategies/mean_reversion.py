@@ -49,6 +49,11 @@ class MeanReversionStrategy(BarStrategy):
         self._of = {feed.symbol: feed for feed in self.feeds}
         self._opened: dict[str, Opened] = {}
 
+    @property
+    def warm_up_bars(self) -> int:
+        """Bars of a symbol before its indicators have values."""
+        return max(self.rule_params.bb_period, self.rule_params.rsi_period + 1)
+
     def bar_indicators(self, symbol: str) -> Mapping[str, float]:
         """Values at the symbol's newest bar, by name; for whoever keeps them."""
         values = self.machine.indicators(symbol)
