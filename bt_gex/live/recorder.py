@@ -184,7 +184,7 @@ class Recorder:
         stamp_ns: int,
     ) -> None:
         spot, vix = level
-        options = [_option(quote) for quote in chain.quotes]
+        options = [option_record(quote) for quote in chain.quotes]
         if self._is_time(self._params.peaks_at, stamp_ns):
             exposure = exposure_by_strike(chain_rows(options), spot, index.multiplier)
             peaks = find_peaks(exposure, spot, index)
@@ -225,7 +225,7 @@ def _mid(bid: float | None, ask: float | None) -> float | None:
     return (bid + ask) / 2 if bid and ask else None
 
 
-def _option(quote: Any) -> dict[str, Any]:
+def option_record(quote: Any) -> dict[str, Any]:
     """An option in the form a recorded chain has."""
     return {
         "strike": quote.strike,
