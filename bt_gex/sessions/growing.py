@@ -352,6 +352,8 @@ class GrowingDay(Day):
 
     def end(self, whole: Day) -> None:
         """The session is over: compute what concerns all of it from all its rows."""
+        for strike, right in self._legs:
+            whole.leg(strike, right)  # what is odd about quotes is counted as they are read
         self.sha256, self.counts, self.gaps = whole.sha256, whole.counts, whole.gaps
         self.has_data = whole.has_data
 
