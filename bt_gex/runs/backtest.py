@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import backtrader as bt
@@ -82,6 +83,9 @@ def backtest(
     if not records:
         raise DataError("; ".join(failed.values()))
     for one in records:
+        for day in one.days:
+            for problem in day.window_problems:
+                log.warning("%s %s: opening range: %s", one.symbol, day.session, problem)
         log.debug("%s: %d trades on %d bars", one.symbol, len(one.trade_records),
                   one.bars_table.num_rows)  # fmt: skip
     done = replace(config, symbols=tuple(parts))
@@ -120,7 +124,7 @@ def _each(
     ]
     records: list[BarRecord] = []
     parts: dict[str, SymbolBars] = {}
-    for number, done in enumerate(_done(jobs, workers)):
+    for number, done in enumerate(_done(jobs, workers, progress)):
         symbol = config.symbols[number]
         if isinstance(done, str):
             _fail(symbol, done, failed)
@@ -141,11 +145,12 @@ class _Job:
     check_window: bool
     recorder: Mapping[str, Any] | None = None
 
-    def run(self) -> tuple[BarRecord, SymbolBars] | str:
-        """The record and its bars, or why there is none."""
+    def run(self, loaded: Callable[[], None] = lambda: None) -> tuple[BarRecord, SymbolBars] | str:
+        """The record and its bars, or why there is none. loaded: called when the bars are there."""
         (symbol,) = self.config.symbols
         try:
             bars = load_symbol(self.source, self.config, symbol)
+            loaded()
             found = run(
                 self.config, {symbol: bars}, check_window=self.check_window, recorder=self.recorder
             )
@@ -154,9 +159,13 @@ class _Job:
         return record(self.config, bars, found), bars
 
 
-def _done(jobs: Sequence[_Job], workers: int) -> Iterator[tuple[BarRecord, SymbolBars] | str]:
+def _done(
+    jobs: Sequence[_Job], workers: int, progress: Progress | None
+) -> Iterator[tuple[BarRecord, SymbolBars] | str]:
     if workers <= 1 or len(jobs) <= 1:
-        yield from (job.run() for job in jobs)
+        for number, job in enumerate(jobs, start=1):
+            told = partial(progress, "fetching", number, len(jobs)) if progress else None
+            yield job.run(told) if told else job.run()
         return
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(min(workers, len(jobs)), context) as pool:
@@ -208,6 +217,9 @@ def run(
     samples   whether factors of the opening range are collected, too
     recorder  parameters of the RecordingAnalyzer `recorder`
     """
+    parts = {symbol: bars for symbol, bars in parts.items() if len(bars.traded)}
+    if not parts:
+        return Found(trades=[])
     cerebro = build(config, parts, strategy, check_window=check_window, samples=samples)
     if recorder is not None:
         cerebro.addanalyzer(RecordingAnalyzer, **recorder, _name="recorder")

@@ -18,7 +18,7 @@ from bt_gex.bars.windows import SessionRows, in_sessions, rows_of, session_rows
 from bt_gex.config.bar_config import BREAKOUT, HISTORY_DAYS, ORB, BarConfig
 from bt_gex.config.ids import short_hash
 from bt_gex.errors import DataError, UnknownName
-from bt_gex.market.calendar import utc
+from bt_gex.market.calendar import sessions, utc
 from bt_gex.rules.opening_range.session import SessionClock
 
 ONE_DAY = timedelta(days=1)
@@ -54,7 +54,9 @@ class SymbolBars:
     def provenance(self) -> dict[str, object]:
         """Where the rows come from: provider, how many, first, last, digest, oddities."""
         stamps = self.traded.stamps_ns
-        ends = [f"{utc(int(stamps[row])):%Y-%m-%dT%H:%M:%SZ}" for row in (0, -1)]
+        ends: list[str | None] = [None, None]
+        if len(stamps):
+            ends = [_zulu(int(stamps[row])) for row in (0, -1)]
         return {
             "source": self.source,
             "interval": self.traded.interval,
@@ -88,7 +90,8 @@ def joined(one: BarSeries, other: BarSeries) -> BarSeries:
 
 
 def load_symbol(source: BarSource, config: BarConfig, symbol: str) -> SymbolBars:
-    """The bars of a symbol. Raises DataError where there are none."""
+    """The bars of a symbol; none where the dates hold no session. Raises DataError where they do
+    and there are none."""
     try:
         if config.interval == "1d":
             found = _daily(source, config, symbol)
@@ -96,7 +99,7 @@ def load_symbol(source: BarSource, config: BarConfig, symbol: str) -> SymbolBars
             found = _minutes(source, config, symbol)
     except UnknownName as error:
         raise DataError(f"No data fetched for {symbol}: {error}") from error
-    if not len(found.traded):
+    if not len(found.traded) and sessions(config.start, config.end):
         raise DataError(
             f"No data fetched for {symbol}: no bars in its sessions from {config.start} to "
             f"{config.end}"
@@ -123,6 +126,10 @@ def _minutes(source: BarSource, config: BarConfig, symbol: str) -> SymbolBars:
         daily=_daily_history(source, config, symbol),
         source=provider_of(source),
     )
+
+
+def _zulu(ns: int) -> str:
+    return f"{utc(ns):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def provider_of(source: BarSource) -> str:

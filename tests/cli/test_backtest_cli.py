@@ -441,7 +441,14 @@ def test_no_symbol_with_data_is_status_1(
     assert list(about["failed_symbols"]) == ["QQQ"]
     assert about["symbols"] == ["SPY"]
     weekend = ["--start", "2024-01-06", "--end", "2024-01-07"]
-    assert call([*words, "--symbols", "SPY", *weekend], capsys)[0] == 1
+    status, out, _ = call([*words, "--symbols", "SPY", *weekend, "--run-id", "none"], capsys)
+    assert status == 0  # no session, so no data is wanted
+    assert "no session" in out
+    assert rows_of(tmp_path / "runs" / "none") == []
+    for verb in ("show", "verify", "report"):
+        assert call([verb, str(tmp_path / "runs" / "none")], capsys)[0] == 0
+    other = ["--start", "2024-01-09", "--end", "2024-01-09"]
+    assert call([*words, "--symbols", "SPY", *other], capsys)[0] == 1
     missing = ["backtest", "orb", "--symbols", "SPY", *day, "--data", str(tmp_path / "none")]
     assert call(missing, capsys)[0] == 1
 
@@ -518,7 +525,10 @@ def test_o17_the_window_is_checked_for_each_day(
     words += ["--start", "2024-01-03", "--end", "2024-01-04", "--config",
               config_file(tmp_path, PLAIN)]  # fmt: skip
     words += ["--output-dir", str(tmp_path / "runs")]
-    assert call([*words, "--run-id", "warn"], capsys)[0] == 0
+    status, _, err = call([*words, "--run-id", "warn"], capsys)
+    assert status == 0
+    assert "SPY 2024-01-04: opening range" in err
+    assert "2024-01-03" not in err
     assert len(rows_of(tmp_path / "runs" / "warn")) == 2
     assert "gap" in call(["show", str(tmp_path / "runs" / "warn" / "SPY")], capsys)[1]
     skip = [*words, "--run-id", "skip", "--set", "data.or_invalid=skip"]

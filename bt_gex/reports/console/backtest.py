@@ -29,6 +29,7 @@ from bt_gex.stats.summary import most_frequent_first
 
 if TYPE_CHECKING:
     from bt_gex.findings.bar_analysis import BarAnalysis
+    from bt_gex.findings.finding import Finding
     from bt_gex.results.bar_result import BacktestRecord, BarRecord
     from bt_gex.stats.summary import Group
     from bt_gex.trades.bar_trades import BarTrade
@@ -57,12 +58,20 @@ def print_backtest(run: BacktestRecord, console: Console) -> None:
     for one in run.symbols:
         if not one.trade_records:
             console.print(Text(f"{one.symbol}: {one.why_no_trades}"))
-    named = [
-        (f"{one.symbol}: ", finding)
-        for one in run.symbols
-        for finding in analyse_bars(one).findings
-    ]
-    print_findings(named, console)
+    print_findings(_findings(run), console)
+
+
+def _findings(run: BacktestRecord) -> list[tuple[str, Finding]]:
+    """What speaks against each symbol; a kind that several have is told of the first in full."""
+    found: dict[str, list[tuple[str, Finding]]] = {}
+    for one in run.symbols:
+        for finding in analyse_bars(one).findings:
+            found.setdefault(finding.kind, []).append((one.symbol, finding))
+    named = []
+    for (symbol, first), *others in found.values():
+        also = f" (also {', '.join(other for other, _ in others)})" if others else ""
+        named.append((f"{symbol}{also}: ", first))
+    return named
 
 
 def _print_summary(run: BacktestRecord, console: Console) -> None:
