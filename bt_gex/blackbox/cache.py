@@ -18,6 +18,7 @@ from urllib.parse import quote
 from bt_gex.blackbox.day_file import SCHEMA_VERSION, read_about, read_day, write_day
 from bt_gex.errors import OutputError
 from bt_gex.market.calendar import Session
+from bt_gex.market.zones import UTC_UNLESS_DOUBTED, NaiveZone
 from bt_gex.sessions.rows import SessionRows
 from bt_gex.storage.atomic import whole_file
 
@@ -45,10 +46,14 @@ class CachedDatabase:
 
 
 class DayCache:
-    """Sessions of databases in a folder, which need not exist yet."""
+    """Sessions of databases in a folder, which need not exist yet.
 
-    def __init__(self, folder: Path) -> None:
+    zone  of stamps without an offset, as they were read; sessions read in another are not answered
+    """
+
+    def __init__(self, folder: Path, zone: NaiveZone = UTC_UNLESS_DOUBTED) -> None:
         self.root = folder
+        self._zone = f"@{quote(zone.name, safe='')}" if zone.is_set else ""
         self.folder = folder / FORMAT
 
     def place_of(self, database: str) -> Path:
@@ -122,7 +127,7 @@ class DayCache:
         return sum(kept.sessions for kept in gone), sum(kept.size_bytes for kept in gone)
 
     def _file(self, database: str, index: str, session: Session) -> Path:
-        return self.place_of(database) / quote(index, safe="") / f"{session.day}.arrow"
+        return self.place_of(database) / quote(index, safe="") / f"{session.day}{self._zone}.arrow"
 
 
 @dataclass(frozen=True, slots=True)

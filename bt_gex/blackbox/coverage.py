@@ -76,6 +76,8 @@ def read_coverage(
         box.require_index(symbol)
     symbols = list(dict.fromkeys(indexes)) or box.indexes()
     days = [day for day in _days(box) if (start or day) <= day <= (end or day)]
+    if days:
+        box.check_zone(sessions(days[0], days[-1]))
     return [_read_index(box, symbol, days, (start, end), progress, params) for symbol in symbols]
 
 

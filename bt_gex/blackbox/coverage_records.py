@@ -10,6 +10,7 @@ from datetime import date, time
 from bt_gex.blackbox.quote_widths import WidthBand, summed
 from bt_gex.market.calendar import Session
 from bt_gex.market.indexes import Index
+from bt_gex.market.zones import UTC_UNLESS_DOUBTED, NaiveZone
 from bt_gex.rules.gex.params import EntryParams, ExitParams
 from bt_gex.sessions.day import LoadParams
 from bt_gex.sessions.gaps import Gap
@@ -41,7 +42,7 @@ TableRows = dict[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageParams:
-    """The settings of a replay that decide what is known when.
+    """The settings of a replay that decide what is known when; zone: of stamps without an offset.
 
     indexes  facts of underlyings that are not built in, or other than those, by symbol
     """
@@ -50,6 +51,7 @@ class CoverageParams:
     entry: EntryParams = field(default_factory=EntryParams)
     exit: ExitParams = field(default_factory=ExitParams)
     indexes: Mapping[str, Index] = field(default_factory=dict)
+    zone: NaiveZone = UTC_UNLESS_DOUBTED
 
 
 STANDARD = CoverageParams()

@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, tzinfo
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -13,15 +14,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Select, Text, literal_column, select, text, type_coerce
+from sqlalchemy import Connection, Select, Text, func, literal_column, select, text, type_coerce
 from sqlalchemy.exc import SQLAlchemyError
 
 from bt_gex.blackbox.fast import attach_copy, copy_quotes, fetch_quotes
 from bt_gex.blackbox.source import TABLES, has_time_index, open_source, reading
 from bt_gex.blackbox.sqlite_files import read_only_access, state_of
-from bt_gex.blackbox.stamps import stamp_ns
+from bt_gex.blackbox.stamps import is_naive, stamp_ns
 from bt_gex.errors import DataError
-from bt_gex.market.calendar import Session
+from bt_gex.market.calendar import NS, Session, instant_ns
+from bt_gex.market.zones import UTC_UNLESS_DOUBTED, Doubt, NaiveZone, doubt_of, inside
 from bt_gex.sessions.rows import (
     QUOTES,
     SMALL_TABLES,
@@ -53,13 +55,14 @@ class Catalogue:
     """Every distinct stamp of a table, parsed once."""
 
     where: str
+    zone: tzinfo = UTC
     ns: dict[Any, int] = field(default_factory=dict)
     by_instant: list[tuple[int, Any]] = field(default_factory=list)
 
     def instant(self, raw: object) -> int:
         """Nanoseconds of a stored stamp."""
         if raw not in self.ns:
-            self.ns[raw] = stamp_ns(raw, self.where)
+            self.ns[raw] = stamp_ns(raw, self.where, self.zone)
         return self.ns[raw]
 
     def between(self, first_ns: int, last_ns: int) -> list[Any]:
@@ -151,6 +154,19 @@ class Tables:
         stored = dict(map(tuple, self.connection.execute(query).fetchall()))
         return {n: stored[n] if isinstance(stored.get(n), str) else None for n in ids}
 
+    def zone_doubt(self, first_ns: int, last_ns: int, sessions: Sequence[Session]) -> Doubt | None:
+        """See `market.zones.doubt_of`, of the quotes from first to last."""
+        known = self.catalogues[QUOTES]
+        naive = [raw for raw in known.between(first_ns, last_ns) if is_naive(raw)]
+        stamps = np.array([known.ns[raw] for raw in naive], dtype=np.int64)
+        # Rows are counted, which takes a while, only where some stamp lies outside.
+        if inside(stamps, np.arange(len(stamps) + 1), sessions, UTC) == len(stamps):
+            return None
+        column = TABLES[QUOTES].c.timestamp
+        query = select(column, func.count()).where(column.between(min(naive), max(naive)))
+        rows = dict(map(tuple, self.connection.execute(query.group_by(column)).fetchall()))
+        return doubt_of(stamps, np.array([rows[raw] for raw in naive], dtype=np.int64), sessions)
+
     def without_quotes(self, index: str, session: Session) -> tuple[Mapping[str, Series], Chains]:
         """Rows of the small tables; chains where a bar sees no peak yet."""
         tables = {
@@ -162,7 +178,7 @@ class Tables:
         return tables, self.chains(snapshots["id"][needed].tolist())
 
 
-def read_catalogue(connection: Connection, table: str, where: str) -> Catalogue:
+def read_catalogue(connection: Connection, table: str, where: str, zone: tzinfo = UTC) -> Catalogue:
     """Distinct stamps of a table, each parsed once.
 
     Raises DataError naming the row when a stamp is not readable: a row nobody can place in time
@@ -175,7 +191,7 @@ def read_catalogue(connection: Connection, table: str, where: str) -> Catalogue:
         raw += connection.execute(text(_HOP.format(table=table))).scalars()
     else:
         raw = list(connection.execute(select(column).distinct()).scalars())
-    known = Catalogue(where)
+    known = Catalogue(where, zone)
     known.by_instant = sorted(
         ((known.instant(stamp), stamp) for stamp in raw), key=lambda pair: pair[0]
     )
@@ -183,10 +199,14 @@ def read_catalogue(connection: Connection, table: str, where: str) -> Catalogue:
 
 
 class Blackbox(Closing):
-    """A recorded market, read-only. Use as a context manager, or close() it."""
+    """A recorded market, read-only. Use as a context manager, or close() it.
 
-    def __init__(self, database: str | Path) -> None:
+    zone  of stamps without an offset
+    """
+
+    def __init__(self, database: str | Path, zone: NaiveZone = UTC_UNLESS_DOUBTED) -> None:
         self.engine, self.name, self.path = open_source(database)
+        self.zone, self._tzinfo = zone, zone.tzinfo
         self._catalogues: Mapping[str, Catalogue] = {}
         self._catalogued: str | None = None  # the state of the file before they were read
         self._lock = Lock()
@@ -219,6 +239,24 @@ class Blackbox(Closing):
         """Distinct stamps of a table, as they are in the database now."""
         with self._reading() as tables:
             return tables.catalogues[table]
+
+    def check_zone(self, sessions: Sequence[Session]) -> None:
+        """Raise DataError where the quotes of these dates lie outside the sessions when read as
+        UTC, but inside when read in another zone. Not where the zone has been named.
+        """
+        if self.zone.is_set or not sessions:
+            return
+        midnights = (datetime.combine(s.day, time(), UTC) for s in (sessions[0], sessions[-1]))
+        first_ns, last_ns = (instant_ns(midnight) for midnight in midnights)
+        with self._reading() as tables:
+            doubt = tables.zone_doubt(first_ns, last_ns + 86_400 * NS - 1, sessions)
+        if doubt:
+            raise DataError(
+                f"{self.name}: of the quotes from {sessions[0].day} to {sessions[-1].day} whose "
+                f"stamps carry no offset {doubt.inside_utc:.1%} lie inside the sessions when read "
+                f"as UTC, {doubt.inside_zone:.1%} when read as {doubt.zone}; set "
+                f"data.timezone={doubt.zone}, or data.timezone=UTC if they are UTC"
+            )
 
     def rows(self, table: str, index: str, session: Session, columns: Sequence[str]) -> Series:
         """Rows of an index with open ≤ timestamp ≤ close."""
@@ -290,7 +328,9 @@ class Blackbox(Closing):
             with self._lock:
                 if not self._catalogues or not before == self._catalogued == self._state():
                     self._catalogues = {
-                        table: read_catalogue(connection, table, f"{self.name}, table {table}")
+                        table: read_catalogue(
+                            connection, table, f"{self.name}, table {table}", self._tzinfo
+                        )
                         for table in TABLES
                     }
                     self._catalogued = before

@@ -17,6 +17,7 @@ from bt_gex.blackbox.cache import DayCache, default_folder
 from bt_gex.blackbox.calendar_file import sessions_between
 from bt_gex.blackbox.sqlite_files import state_of
 from bt_gex.market.calendar import Session
+from bt_gex.market.zones import UTC_UNLESS_DOUBTED, NaiveZone
 from bt_gex.sessions.rows import SessionRows
 from bt_gex.storage.closing import Closing
 
@@ -33,15 +34,20 @@ class Recording(Closing):
     database  path of a SQLite blackbox, or any SQLAlchemy URL
     cache     folder of the day cache; None: the user's cache folder
     use_cache False keeps sessions in a temporary folder instead, gone with this object
+    zone      of stamps without an offset
 
     The database is opened when something is not in the cache. Of a database that is no SQLite file
     nothing tells whether it has changed: its sessions are kept in a temporary folder, too.
     """
 
     def __init__(
-        self, database: str | Path, cache: str | Path | None = None, use_cache: bool = True
+        self,
+        database: str | Path,
+        cache: str | Path | None = None,
+        use_cache: bool = True,
+        zone: NaiveZone = UTC_UNLESS_DOUBTED,
     ) -> None:
-        self.database = database
+        self.database, self.zone = database, zone
         self._box: Blackbox | None = None
         self._lock = Lock()
         self._writable = True
@@ -50,7 +56,7 @@ class Recording(Closing):
         lasting = use_cache and self.path is not None
         self._temporary = None if lasting else tempfile.TemporaryDirectory(prefix="bt-gex-")
         folder = self._temporary.name if self._temporary else cache or default_folder()
-        self._cache = DayCache(Path(folder))
+        self._cache = DayCache(Path(folder), zone)
         self._key = str(self.path.resolve()) if self.path else self.name
 
     def close(self) -> None:
@@ -73,13 +79,17 @@ class Recording(Closing):
     def sessions(self, index: str, wanted: Iterable[Session]) -> Iterator[SessionRows]:
         """Rows of each session in turn; a few are read ahead, side by side.
 
-        Raises DataError on anything unreadable.
+        Raises DataError on anything unreadable, and on stamps that seem to be of another zone.
         """
+        asked, checked = list(wanted), False
         pending: deque[Future[SessionRows] | SessionRows] = deque()
         with ThreadPoolExecutor(READERS) as readers:
             try:
-                for session in wanted:
+                for session in asked:
                     kept = self._kept(index, session)
+                    if kept is None and not checked:
+                        self._opened().check_zone(asked)
+                        checked = True
                     pending.append(kept or readers.submit(self._read, index, session))
                     while len(pending) > READERS:
                         yield _result(pending.popleft())
@@ -130,7 +140,7 @@ class Recording(Closing):
             if self._box is None:
                 from bt_gex.blackbox.reader import Blackbox
 
-                self._box = Blackbox(self.database)
+                self._box = Blackbox(self.database, self.zone)
             return self._box
 
     def _state(self) -> str | None:

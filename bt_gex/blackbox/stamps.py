@@ -1,4 +1,5 @@
-"""Timestamps of a blackbox: text or datetime in, nanoseconds UTC out. Naive means UTC.
+"""Timestamps of a blackbox: text or datetime in, nanoseconds UTC out. Naive means UTC unless a
+zone is given.
 
 Instants are compared as numbers, never as text: in text a space sorts before a `T`, and a text
 comparison of the two would read the future.
@@ -7,7 +8,7 @@ comparison of the two would read the future.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from bt_gex.errors import DataError
 from bt_gex.market.calendar import instant_ns
@@ -17,16 +18,20 @@ _FORM = re.compile(
 )
 
 
-def stamp_ns(raw: object, where: str) -> int:
-    """Nanoseconds UTC of a stored stamp; `where` names table and row in the error."""
+def stamp_ns(raw: object, where: str, zone: tzinfo = UTC) -> int:
+    """Nanoseconds UTC of a stored stamp; `where` names table and row in the error.
+
+    zone  of a stamp without an offset
+    """
     if isinstance(raw, datetime):
-        return instant_ns(raw if raw.tzinfo else raw.replace(tzinfo=UTC))
+        return instant_ns(raw if raw.tzinfo else raw.replace(tzinfo=zone))
     match = _FORM.fullmatch(raw.strip()) if isinstance(raw, str) else None
     if match:
         day, clock, fraction, offset = match.groups()
-        zone = (offset or "+00:00").upper().replace("Z", "+00:00")
+        written = (offset or "").upper().replace("Z", "+00:00")
         try:
-            whole = instant_ns(datetime.fromisoformat(f"{day}T{clock}{zone}"))
+            moment = datetime.fromisoformat(f"{day}T{clock}{written}")
+            whole = instant_ns(moment if offset else moment.replace(tzinfo=zone))
         except (ValueError, OverflowError):  # no such date, or out of Python's years by the offset
             match = None
         else:
@@ -35,3 +40,11 @@ def stamp_ns(raw: object, where: str) -> int:
         f"{where}: timestamp {'NULL' if raw is None else repr(raw)} is not readable; "
         "write YYYY-MM-DD HH:MM:SS[.ffffff], UTC unless it carries an offset"
     )
+
+
+def is_naive(raw: object) -> bool:
+    """Whether a readable stamp carries no offset."""
+    if isinstance(raw, datetime):
+        return raw.tzinfo is None
+    match = _FORM.fullmatch(str(raw).strip())
+    return match is not None and match[4] is None

@@ -83,7 +83,7 @@ def inspect(
     )
     symbols = indexes or ((given["index"],) if "index" in given else ())
     busy = Console(stderr=True).status(f"reading {database}")
-    with Blackbox(database) as box, busy:
+    with Blackbox(database, params.zone) as box, busy:
         found = read_coverage(
             box,
             symbols,
@@ -141,6 +141,10 @@ def _asked(
     config = config_for("SPX")
     own = {symbol: config_for(symbol).index_spec for symbol in file.indexes}
     params = CoverageParams(
-        load=config.load_params, entry=config.entry, exit=config.exit, indexes=own
+        load=config.load_params,
+        entry=config.entry,
+        exit=config.exit,
+        indexes=own,
+        zone=config.naive_zone,
     )
     return given, params

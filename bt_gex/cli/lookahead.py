@@ -81,7 +81,7 @@ def lookahead(
         raise UsageError(f"--self-test checks built-in controls; leave out {target} or --self-test")
     config = RunConfig(index=index, start=start, end=end, settings=settings_of(None, None, changes))
     chosen = find_target(target) if target else OWN
-    with Recording(database, cache_dir, not no_cache) as recording:
+    with Recording(database, cache_dir, not no_cache, config.naive_zone) as recording:
         recording.require_index(index)
         wanted = recording.calendar(start, end)
         sessions = RecordedSessions(recording.sessions(index, wanted), config)

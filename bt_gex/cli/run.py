@@ -134,7 +134,7 @@ def _run_all(
     from bt_gex.storage.atomic import check_writable, write_text
 
     check_writable(out)
-    with Recording(database, how["cache"], how["use_cache"]) as recording:
+    with Recording(database, how["cache"], how["use_cache"], configs[0].naive_zone) as recording:
         for config in configs:  # none of the runs begins when one of them cannot
             recording.require_index(config.index)
     console = make_console()

@@ -15,6 +15,7 @@ import yaml
 from bt_gex.config.ids import SEMANTICS_VERSION
 from bt_gex.config.run_config import (
     SECTIONS,
+    TIMEZONE,
     RunConfig,
     parse_fills,
     setting_names,
@@ -187,7 +188,19 @@ def sort_out(
         else:
             known = [*PLAIN_KEYS, "indexes", *also, *SECTIONS, *setting_names()]
             raise UnknownName("setting", key, known)
+    _forget_unnamed_zone(content, found.settings)
     return found
+
+
+def _forget_unnamed_zone(content: Mapping[Any, Any], settings: dict[str, Any]) -> None:
+    """A run writes every setting; that of a zone left at UTC is not one somebody has named."""
+    if _is_written(content) and settings.get(TIMEZONE) == "UTC":
+        del settings[TIMEZONE]
+
+
+def _is_written(content: Mapping[Any, Any]) -> bool:
+    """Whether a run or a sweep has written the content of a file."""
+    return any(key in content for key in WRITTEN_KEYS)
 
 
 def _as_in_version(content: Mapping[Any, Any], told: int) -> Mapping[str, Any]:
@@ -196,8 +209,7 @@ def _as_in_version(content: Mapping[Any, Any], told: int) -> Mapping[str, Any]:
     A file that no run and no sweep has written is of the current version unless it names another.
     Raises BadValue for a version that is not known.
     """
-    written = any(key in content for key in WRITTEN_KEYS)
-    version = content.get("semantics_version", 1 if written else SEMANTICS_VERSION)
+    version = content.get("semantics_version", 1 if _is_written(content) else SEMANTICS_VERSION)
     known = [*AS_IN_VERSION, SEMANTICS_VERSION]
     if isinstance(version, bool) or version not in known:
         raise BadValue(

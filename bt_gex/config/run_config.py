@@ -13,6 +13,7 @@ from annotated_types import Ge, Gt, Le
 from bt_gex.config.ids import SEMANTICS_VERSION, canonical, differing, name_of, short_hash
 from bt_gex.errors import BadValue, UnknownName
 from bt_gex.market.indexes import BUILT_IN, Index, find_index
+from bt_gex.market.zones import NaiveZone, find_zone
 from bt_gex.rules.gex.params import PROFILES, EntryParams, ExitParams, SetupParams, find_profile
 from bt_gex.rules.gex.sizing import KellyParams
 from bt_gex.rules.settings import hints, validated
@@ -45,6 +46,7 @@ class DataParams:
     one_sided_max_ask     SPX points: a quote without a bid counts up to this ask; none: any
     max_spread_pct        widest quote that counts, percent of its mid; none: any
     max_leg_age_gap_s     most that the quotes of a spread's legs may be apart; none: any
+    timezone              zone of stamps without an offset
     trade_contradictions  trade spreads whose legs' quotes contradict each other, as version 1 did
     """
 
@@ -54,6 +56,10 @@ class DataParams:
     max_spread_pct: Annotated[float, Ge(0), Le(1_000)] | None = None
     max_leg_age_gap_s: AgeSeconds | None = None
     trade_contradictions: bool = False
+    timezone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        find_zone(self.timezone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +87,7 @@ SECTIONS: Mapping[str, type] = MappingProxyType(
         "kelly": KellyParams,
     }
 )
+TIMEZONE = "data.timezone"
 FILLS = {"natural": (1.0, 1.0), "exit-mid": (1.0, 0.0), "mid": (0.0, 0.0)}
 
 
@@ -163,7 +170,13 @@ class RunConfig:
     @property
     def load_params(self) -> LoadParams:
         """How the blackbox is read."""
-        return LoadParams(**asdict(self.data), use_competing_peaks=self.entry.use_competing_peaks)
+        data = {name: value for name, value in asdict(self.data).items() if name != "timezone"}
+        return LoadParams(**data, use_competing_peaks=self.entry.use_competing_peaks)
+
+    @property
+    def naive_zone(self) -> NaiveZone:
+        """Zone of stamps without an offset; it may be doubted unless a setting names it."""
+        return NaiveZone(self.data.timezone, TIMEZONE in self.settings)
 
     def with_settings(self, changes: Mapping[str, object]) -> RunConfig:
         """The same run with some settings changed."""

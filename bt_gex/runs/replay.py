@@ -88,7 +88,7 @@ def replay(
     A range without sessions, or without data, gives a result without trades. Raises DataError
     when the database cannot be read or holds nothing of the index.
     """
-    with Recording(database, cache, use_cache) as recording:
+    with Recording(database, cache, use_cache, config.naive_zone) as recording:
         recording.require_index(config.index)
         days = load_days(recording, config)
         played = [day for day in days if day.has_data]

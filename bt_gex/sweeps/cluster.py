@@ -88,7 +88,7 @@ def _engine_of(job: Job) -> Engine:
 
     key = (job.database, job.engine, job.fingerprint)
     if key not in _engines:
-        with Recording(job.database, job.cache, job.use_cache) as recording:
+        with Recording(job.database, job.cache, job.use_cache, job.base.naive_zone) as recording:
             sessions = Sessions(recording, job.base)
         found = sessions.fingerprint()
         if found != job.fingerprint:

@@ -34,7 +34,7 @@ def count_costs(
     Raises DataError when the data is not that of the result.
     """
     config = stored_run_config(result.config)
-    with Recording(database, cache, use_cache) as recording:
+    with Recording(database, cache, use_cache, config.naive_zone) as recording:
         everything = load_days(recording, config)
     if fingerprint_of(everything) != result.source.get("fingerprint"):
         raise DataError(

@@ -18,7 +18,7 @@ from bt_gex.config.ids import (
     short_hash,
     variant_id,
 )  # fmt: skip
-from bt_gex.config.run_config import RunConfig, plain_defaults
+from bt_gex.config.run_config import TIMEZONE, RunConfig, plain_defaults
 from bt_gex.errors import BadValue
 from bt_gex.stats.objectives import Objective, default_objective, find_objective
 from bt_gex.sweeps.grid import Grid, problem, read_grid
@@ -128,6 +128,8 @@ def make_plan(
         find_objective(objective)
     if max_variants is not None and max_variants < 1:
         raise BadValue(f"max_variants must be at least 1, got {max_variants}")
+    if TIMEZONE in grid:
+        raise BadValue(f"{TIMEZONE} says how the database is read and can't be swept; use --set")
     maker = VariantMaker(base, read_grid(grid))
     found: dict[str, Variant] = {}
     tried = 0

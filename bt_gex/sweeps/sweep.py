@@ -90,7 +90,7 @@ def run_sweep(
     how = options or SweepOptions()
     check_runnable(plan)
     check_writable(Path(out))
-    with Recording(database, how.cache, how.use_cache) as recording:
+    with Recording(database, how.cache, how.use_cache, plan.base.naive_zone) as recording:
         recording.require_index(plan.base.index)
         sessions = Sessions(recording, plan.base)
         plan = plan.ranked_on(len(sessions.with_data().rows))

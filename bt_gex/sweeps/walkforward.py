@@ -58,7 +58,7 @@ def run_walkforward(
     if plan.search:
         raise BadValue("walk-forward runs the whole grid in every window; leave out the search")
     check_runnable(plan)
-    with Recording(database, how.cache, how.use_cache) as recording:
+    with Recording(database, how.cache, how.use_cache, plan.base.naive_zone) as recording:
         recording.require_index(plan.base.index)
         everything = Sessions(recording, plan.base)
         sessions = everything.with_data()

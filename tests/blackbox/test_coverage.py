@@ -313,7 +313,7 @@ class TestOdd:
         assert one.bars_priced == 5
 
     def test_rows_outside_the_session_only(self, tmp_path):
-        rows = {schema.quotes: pair("2026-01-12 13:00:00", 6000.0)}
+        rows = {schema.quotes: pair("2026-01-12 13:00:00Z", 6000.0)}
         (index,) = look(fill(tmp_path / "b.db", rows), [], MONDAY, MONDAY)
         assert index.without_rows == (MONDAY,)
         assert index.sessions[0].before == {**NONE, "options_prices_live": 2}
