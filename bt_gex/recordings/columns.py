@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +16,7 @@ from bt_gex.recordings.records import BarValues, RecordedBar
 from bt_gex.recordings.values import canonical
 
 VALUES = BarValues._fields
+_FIVE = struct.Struct("<5d")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +71,8 @@ class MarketDigest:
 
     def add(self, symbol: str, ts_ns: int, values: BarValues) -> None:
         """The next bar."""
-        self._digest.update(f"{symbol} {ts_ns} {tuple(values)!r}\n".encode())
+        numbers = [math.nan if value is None else value for value in values]
+        self._digest.update(f"{symbol} {ts_ns} ".encode() + _FIVE.pack(*numbers))
 
     def sha256(self) -> str:
         """Of all bars so far."""
