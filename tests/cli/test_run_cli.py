@@ -389,7 +389,7 @@ def test_a_mistyped_command(run: Run) -> None:
     assert run("shwo")[::2] == (2, "error: unknown command 'shwo'; did you mean show?\n")
     status, _, err = run("zzz", "--help")
     assert status == 2
-    assert err.startswith("error: unknown command 'zzz'; known: cache, compare, costs, ")
+    assert err.startswith("error: unknown command 'zzz'; known: backtest, cache, compare, costs, ")
     assert err.endswith(f" and {len(COMMANDS) - 8} more\n")
 
 
