@@ -51,6 +51,7 @@ def main(folder: Path, with_year: bool) -> None:
     sweeping(month)
     command(month)
     journal()
+    session(month)
 
 
 def journal(commands: int = 500, fills: int = 100_000) -> None:
@@ -189,6 +190,16 @@ def sweeping(database: Path) -> None:
             f"sweep, {name}: {found['variants']:,} variants in {found['seconds']:.1f} s, "
             f"{rate:,.1f} a second"
         )
+
+
+def session(database: Path, day: str = "2026-01-15") -> None:
+    found = json.loads(output(str(HERE / "session.py"), str(database), day))
+    print(
+        f"paper session of a day, --clock max: {found['session_s']:.2f} s, "
+        f"{found['session_s'] / found['run_s']:.1f} times bt-gex run of it; a bar, from its "
+        f"reading until it was decided and journaled: median {found['median_ms']:.1f} ms, "
+        f"p99 {found['p99_ms']:.1f} ms"
+    )
 
 
 def command(database: Path) -> None:

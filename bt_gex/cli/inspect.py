@@ -73,9 +73,11 @@ def inspect(
         _inspect_bars(database, indexes, start, end, as_json)
         return
     from bt_gex.blackbox.coverage import read_coverage
+    from bt_gex.blackbox.gap_causes import gap_causes
     from bt_gex.blackbox.reader import Blackbox
-    from bt_gex.reports.console.coverage import print_coverage, record
+    from bt_gex.reports.console.coverage import cause_lines, print_coverage, record
     from bt_gex.reports.console.run import make_console
+    from bt_gex.trades.codec import to_json
 
     typed = {"start": start, "end": end, "profile": profile}
     given, params = _asked(
@@ -93,10 +95,14 @@ def inspect(
             params=params,
         )
         name = box.name
+        causes = gap_causes(database, found)
     if as_json:
-        click.echo(json.dumps(record(found, name), indent=1, allow_nan=False))
+        content = {**record(found, name), "gap_causes": [to_json(one) for one in causes]}
+        click.echo(json.dumps(content, indent=1, allow_nan=False))
     else:
         print_coverage(found, name, make_console())
+        for line in cause_lines(causes):
+            click.echo(line)
 
 
 def _inspect_bars(

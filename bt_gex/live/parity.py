@@ -240,8 +240,16 @@ def walk(recorded: Recorded, mine: RunResult, database: str) -> list[Difference]
     after = [row for row in in_database if (row.table, row.id) not in known]
     if after:
         step(Reason.LATE, _of_rows(recorded, [*whole, *after]))
-    step(Reason.ROWS, _of_rows(recorded, in_database))
+    if not same_rows([*whole, *after], in_database):
+        step(Reason.ROWS, _of_rows(recorded, in_database))
     return found
+
+
+def same_rows(some: Sequence[SeenRow], others: Sequence[SeenRow]) -> bool:
+    """Whether these are the same rows with the same values, in any order."""
+    return {(row.table, row.id): row.values for row in some} == {
+        (row.table, row.id): row.values for row in others
+    }
 
 
 def between(mine: RunResult, other: RunResult, reason: Reason) -> list[Difference]:

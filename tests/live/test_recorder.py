@@ -300,3 +300,24 @@ def test_the_command_asks_for_a_token_first(
     assert ended.value.code == 2
     assert "TRADIER_TOKEN" in capsys.readouterr().err
     assert os.listdir(tmp_path) == []
+
+
+def test_a_gap_is_told_with_its_cause(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.db"
+    record(desk, path, range(12, 14))
+    desk.server.faults.extend(["500"] * 60)
+    record(desk, path, range(14, 24))
+    desk.server.faults.clear()
+    record(desk, path, range(24, 26))
+    for words in ((), ("--json",)):
+        with pytest.raises(SystemExit) as ended:
+            main(["inspect", str(path), *words])
+        assert ended.value.code == 0
+    lines, _, text = capsys.readouterr().out.partition("\n{")
+    cause = "chain: tradier: /markets/options/chains: HTTP 500: Datastore Error"
+    assert f"from 09:36:25: {cause}" in lines
+    causes = json.loads("{" + text)["gap_causes"]
+    assert [one["failures"] for one in causes if one["failures"]] == [10]
+    assert causes[-1]["cause"] == "no failure is recorded: the recorder was not there"

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from bt_gex.blackbox.coverage import NEAR
 from bt_gex.blackbox.coverage_records import KEYS, QUOTES, Check, IndexCoverage, SessionCoverage
+from bt_gex.blackbox.gap_causes import GapCause
 from bt_gex.blackbox.quote_widths import WidthBand
 from bt_gex.findings.finding import Finding
 from bt_gex.findings.of_coverage import (
@@ -171,6 +172,15 @@ def _points(points: float | None) -> str:
 def remarks(findings: Sequence[Finding]) -> list[str]:
     """What is missing or odd, a sentence each; one that says so when nothing is."""
     return [finding.text for finding in findings] or [NOTHING_FOUND]
+
+
+def cause_lines(causes: Iterable[GapCause]) -> Iterator[str]:
+    """Each gap with its cause, where a recorder kept what failed."""
+    for one in causes:
+        yield (
+            f"gap {one.index} {one.session} {length(one.length_s)} from {_clock(one.start_ns)}: "
+            f"{one.cause}"
+        )
 
 
 def _cadence(seconds: float) -> str:
