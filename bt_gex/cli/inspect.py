@@ -97,7 +97,9 @@ def inspect(
         name = box.name
         causes = gap_causes(database, found)
     if as_json:
-        content = {**record(found, name), "gap_causes": [to_json(one) for one in causes]}
+        content = record(found, name)
+        if causes:  # where the recorder kept what failed
+            content["gap_causes"] = [to_json(one) for one in causes]
         click.echo(json.dumps(content, indent=1, allow_nan=False))
     else:
         print_coverage(found, name, make_console())
