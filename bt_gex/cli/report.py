@@ -49,6 +49,11 @@ def _say(written: list[Path], show: bool) -> None:
 
 def _page(folder: Path) -> str:
     """The page of whatever is saved there. Raises OutputError."""
+    if (folder / "session_comparison.json").exists():
+        from bt_gex.reports.html.session_comparison import comparison_page
+        from bt_gex.runs.session_comparison import SessionComparison
+
+        return comparison_page(SessionComparison.load(folder))
     if is_of_variants(folder) and is_bar_variants(folder):
         raise UsageError(
             f"{folder} is of variants over bars: bt-gex show prints it, and bt-gex backtest "

@@ -82,6 +82,13 @@ def test_a_demo_and_what_can_be_done_with_it(
         "recorded", "Mean Reversion (bb_std=1.5)", "Mean Reversion (direction=both)"
     ]  # fmt: skip
 
+    assert call(capsys, "report", "compared")[0] == 0
+    page = (home / "compared/report.html").read_text("utf-8")
+    assert page.count("<svg") == 1
+    for run in compared.runs:
+        assert run.label in page
+    assert f"{compared.runs[1].positions[0]['entry_price']:.10g}" in page
+
     assert call(capsys, "session", "export", name, "-o", "x.btrec")[0] == 0
     assert call(capsys, "session", "delete", name)[0] == 0
     assert call(capsys, "session", "show", name)[0] == 2
