@@ -159,6 +159,7 @@ FORGED: dict[str, Callable[[dict[str, bytes]], Any]] = {
     "a name twice": lambda m: [*m.items(), ("bars.jsonl", b"")],
     "no session": lambda m: {n: c for n, c in m.items() if n != "session.json"},
     "hash of a part": lambda m: {**m, "bars.jsonl": m["bars.jsonl"] + b"\n"},
+    "another price": lambda m: bar_lines(m, lambda rows: rows[0].update(close=1.0)),
     "newer schema": lambda m: with_manifest(m, schema_version=99),
     "newer format": lambda m: with_manifest(m, format=2),
     "counts": lambda m: with_manifest(m, counts={"bars": 1}),

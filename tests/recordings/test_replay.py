@@ -293,7 +293,8 @@ def test_R7_M17_figures() -> None:
     assert (found.max_drawdown, found.total_pnl, found.winning_trades) == (3, 3, 2)
     assert found.sharpe_ratio == pytest.approx(0.306186, abs=1e-6)
     assert found.win_rate == pytest.approx(66.666667, abs=1e-6)
-    assert figures_of([-2]).max_drawdown == 2
+    lost = figures_of([-2])
+    assert (lost.max_drawdown, lost.winning_trades, lost.losing_trades) == (2, 0, 1)
     assert (figures_of([]).win_rate, figures_of([4, 4]).sharpe_ratio) == (0, 0)
 
 
