@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -79,3 +80,29 @@ def test_what_was_not_asked_for_is_missing_before(tmp_path: Path) -> None:
     strike, right = whole.options()[0]
     late = growing.leg(strike, right)
     assert np.isnan(late.mid[:-1]).all()
+
+
+def test_the_order_in_which_rows_come_does_not_matter(tmp_path: Path) -> None:
+    """Rows that come late, or twice, take their place by instant and id."""
+    path = tmp_path / "market.db"
+    make(path, 3, start=DAY, end=DAY)
+    (session,) = sessions(DAY, DAY)
+    with Blackbox(path) as box, Tail(path, "SPX", session) as tail:
+        whole = load_day(box.session_rows("SPX", session), SPX, LoadParams())
+        rows = tail.read()
+    random.Random(3).shuffle(rows)
+    seen = GrowingRows("test", "SPX", session, COLUMNS)
+    seen.add(rows)
+    seen.add(rows[:50])
+    growing = GrowingDay.of(seen, SPX, LoadParams())
+    options = whole.options()
+    for row in range(len(growing.grid)):
+        growing.advance(row)
+        for strike, right in options:
+            growing.leg(strike, right)
+    for name in ("spot", "vix", "pin"):
+        np.testing.assert_array_equal(getattr(growing, name), getattr(whole, name), name)
+    for strike, right in options:
+        mine, theirs = (day.leg(strike, right).mid for day in (growing, whole))
+        np.testing.assert_array_equal(mine, theirs, f"{strike} {right}")
+    assert seen.whole().sha256 == whole.sha256
