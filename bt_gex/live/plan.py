@@ -116,7 +116,7 @@ def check_same(facts: SessionFacts, plan: SessionPlan) -> None:
             )
 
 
-def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(config: Mapping[str, object], prefix: str = "") -> dict[str, Any]:
     """Settings by dotted name."""
     found: dict[str, Any] = {}
     for name, value in config.items():

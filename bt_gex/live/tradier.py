@@ -186,7 +186,7 @@ class TradierProvider:
             received_ns=self._now(),
         )  # fmt: skip
 
-    def _get(self, path: str, **params: str) -> Mapping[str, Any]:
+    def _get(self, path: str, **params: str) -> Mapping[str, object]:
         retrying = Retrying(
             stop=stop_after_attempt(ATTEMPTS),
             retry=retry_if_exception_type(Transient),
@@ -194,10 +194,10 @@ class TradierProvider:
             sleep=self._sleep,
             reraise=True,
         )
-        found: Mapping[str, Any] = retrying(self._ask, path, params)
+        found: Mapping[str, object] = retrying(self._ask, path, params)
         return found
 
-    def _ask(self, path: str, params: Mapping[str, str]) -> Mapping[str, Any]:
+    def _ask(self, path: str, params: Mapping[str, str]) -> Mapping[str, object]:
         self.bucket.take()
         try:
             answer = self._client.get(path, params=dict(params))
@@ -207,7 +207,7 @@ class TradierProvider:
             self.bucket.drain()
         return self._read(path, answer)
 
-    def _read(self, path: str, answer: httpx.Response) -> Mapping[str, Any]:
+    def _read(self, path: str, answer: httpx.Response) -> Mapping[str, object]:
         status, said = answer.status_code, fault_of(answer)
         where = f"tradier: {path}: HTTP {status}"
         if status == 401 or "access token" in said.lower():
@@ -281,12 +281,12 @@ def milliseconds(value: Any) -> int:
     return int(number(value) or 0) * 1_000_000
 
 
-def root_of(option: Mapping[str, Any]) -> str:
+def root_of(option: Mapping[str, object]) -> str:
     """The root of an option: as it says, else of its OCC symbol."""
     return str(option.get("root_symbol") or str(option.get("symbol"))[:-OCC_TAIL])
 
 
-def _quote(option: Mapping[str, Any]) -> Quote:
+def _quote(option: Mapping[str, object]) -> Quote:
     greeks = option.get("greeks")
     known = greeks if isinstance(greeks, Mapping) else {}
     strike = number(option.get("strike"))

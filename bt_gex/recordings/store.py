@@ -82,7 +82,7 @@ class RecordingStore(RecordingReader):
         new_options: Sequence[OptionRows] = (),
         *,
         now: datetime,
-        changes: Mapping[str, Any],
+        changes: Mapping[str, object],
     ) -> None:
         """Add rows and change columns of the recording's own row, in one transaction."""
         with self.writing() as connection:
@@ -97,7 +97,7 @@ class RecordingStore(RecordingReader):
             self._update(connection, recording_id, {**changes, "updated_at": now()})
 
     def _update(
-        self, connection: Connection, recording_id: str, changes: Mapping[str, Any]
+        self, connection: Connection, recording_id: str, changes: Mapping[str, object]
     ) -> None:
         done = connection.execute(
             update(sessions).where(sessions.c.recording_id == recording_id).values(**changes)

@@ -46,7 +46,7 @@ class Sink(Protocol):
         options: Sequence[OptionRows],
         *,
         now: datetime,
-        changes: Mapping[str, Any],
+        changes: Mapping[str, object],
     ) -> None: ...
 
     def bar_at(self, symbol: str, ts_ns: int) -> RecordedBar | None: ...
@@ -68,7 +68,7 @@ class StoreSink:
         options: Sequence[OptionRows],
         *,
         now: datetime,
-        changes: Mapping[str, Any],
+        changes: Mapping[str, object],
     ) -> None:
         self.store.append(self.recording_id, bars, events, options, now=now, changes=changes)
 
@@ -92,7 +92,7 @@ class MemorySink:
         options: Sequence[OptionRows],
         *,
         now: datetime,
-        changes: Mapping[str, Any],
+        changes: Mapping[str, object],
     ) -> None:
         self.events += events
 
@@ -307,7 +307,7 @@ class RecordingWriter:
         with self._lock:
             self._write({})
 
-    def _write(self, more: Mapping[str, Any]) -> None:
+    def _write(self, more: Mapping[str, object]) -> None:
         now = self._clock()
         changes = {
             **self._changes,

@@ -156,7 +156,7 @@ class BacktestRecord:
 
     run_id: str
     config: dict[str, Any]
-    arguments: Mapping[str, Any] | None
+    arguments: Mapping[str, object] | None
     symbols: tuple[BarRecord, ...]
     failed: Mapping[str, str]
     folder: Path | None = None

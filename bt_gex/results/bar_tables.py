@@ -87,7 +87,7 @@ def trade_table(trades: Sequence[BarTrade], has_range: bool) -> pa.Table:
     return table_of([trade_row(trade, has_range) for trade in trades], columns)
 
 
-def table_of(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, pa.DataType]) -> pa.Table:
+def table_of(rows: Sequence[Mapping[str, object]], columns: Mapping[str, pa.DataType]) -> pa.Table:
     """Rows as columns of these types."""
     return pa.table(
         {name: _column([row.get(name) for row in rows], kind) for name, kind in columns.items()}

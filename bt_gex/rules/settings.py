@@ -148,7 +148,7 @@ def as_tables(settings: Mapping[str, object]) -> dict[str, Any]:
     return found
 
 
-def merged(*tables: Mapping[str, Any]) -> dict[str, Any]:
+def merged(*tables: Mapping[str, object]) -> dict[str, Any]:
     """Later tables over earlier ones, table by table."""
     result: dict[str, Any] = {}
     for table in tables:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from bt_gex.runs.recorded_gex import events_of_gex
 from bt_gex.runs.recorded_run import Outcome, RecordedMarket, run_recorded
@@ -15,7 +14,7 @@ def outcome_of(
     resolved: Resolved,
     *,
     with_bars: bool = False,
-    mode: Mapping[str, Any] | None = None,
+    mode: Mapping[str, object] | None = None,
 ) -> Outcome:
     """What the strategy does; see `recorded_run.run_recorded`."""
     if resolved.config is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
 
 from bt_gex.config.run_config import RunConfig
 from bt_gex.market.calendar import Session, Stamps, sessions
@@ -40,7 +39,7 @@ def replay_recorded(
 
 
 def events_of_gex(
-    market: RecordedMarket, config: RunConfig, mode: Mapping[str, Any] | None = None
+    market: RecordedMarket, config: RunConfig, mode: Mapping[str, object] | None = None
 ) -> list[RecordedEvent]:
     """What the strategy does on a recorded option market.
 

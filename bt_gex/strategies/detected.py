@@ -30,7 +30,7 @@ class Detector(Protocol):
     """Finds setups in bars; each is a mapping with direction, timestamp and, perhaps, entry_price,
     target, stop_loss."""
 
-    def detect_setups(self, df: pd.DataFrame) -> Sequence[Mapping[str, Any]]:
+    def detect_setups(self, df: pd.DataFrame) -> Sequence[Mapping[str, object]]:
         """Setups in the bars of one symbol up to now: timestamp, open, high, low, close, volume."""
         ...
 
@@ -74,7 +74,7 @@ class DetectorStrategy(MeanReversionStrategy):
         self._bars: dict[str, _Bars] = {}
         self.machine = DetectedPositions(self.rule_params, detect=self._detect)
 
-    def _detect(self, symbol: str, bar: Bar) -> Mapping[str, Any] | None:
+    def _detect(self, symbol: str, bar: Bar) -> Mapping[str, object] | None:
         frame = self._bars.setdefault(symbol, _Bars()).add(bar)
         setups = list(self.p.detector.detect_setups(frame))
         if not setups:

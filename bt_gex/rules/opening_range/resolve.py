@@ -60,7 +60,7 @@ def _laid_over(base: T, values: Mapping[str, object], section: str) -> T:
     return dataclasses.replace(validated(kind, plain, section, base), **parts)  # type: ignore[type-var]
 
 
-def _table(value: object, name: str) -> Mapping[str, Any]:
+def _table(value: object, name: str) -> Mapping[str, object]:
     if value is None:  # an empty section of a YAML file
         return {}
     if not isinstance(value, Mapping):
