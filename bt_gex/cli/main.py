@@ -44,8 +44,8 @@ OBJECTS_BETWEEN_COLLECTIONS = 50_000
 SECTIONS = {
     "Replay": ("run", "backtest", "show", "trade", "report", "plot"),
     "Judge": ("costs", "compare", "parity", "lookahead", "verify"),
-    "Sweep": ("sweep", "walkforward", "portfolio"),
-    "Data": ("inspect", "import", "synth", "recordings", "cache"),
+    "Sweep": ("sweep", "walkforward"),
+    "Data": ("inspect", "synth", "cache"),
     "Paper and live": ("session", "record", "paper", "plan", "journal"),
     "Browser": ("serve",),
 }
