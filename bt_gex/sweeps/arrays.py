@@ -79,7 +79,7 @@ class Trades(NamedTuple):
 
     Behind the trades that were made stand, in the same order, the entries that are pending.
     rows are of the session's grid, entry_row that of the fill; closing is the place in the order
-    of closing, NEVER before
+    of closing, NEVER before; places: where the quotes of each leg begin, NEVER without any
     """
 
     session: Ints
@@ -101,4 +101,4 @@ class Trades(NamedTuple):
     clamped: Ints
     clamped_exit: Ints
     closing: Ints
-    legs: Ints
+    places: Ints

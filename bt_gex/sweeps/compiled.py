@@ -310,7 +310,7 @@ def room_for(number: int) -> Trades:
     """Empty places for trades."""
     ints = {name: np.zeros(number, dtype=np.int64) for name in Trades._fields}
     floats = ("credit", "width", "exit_value", "booked", "commission")
-    wide = {"strikes": np.zeros((number, 4)), "legs": np.full((number, 4), NEVER)}
+    wide = {"strikes": np.zeros((number, 4)), "places": np.full((number, 4), NEVER)}
     return Trades(**{**ints, **{name: np.zeros(number) for name in floats}, **wide})
 
 

@@ -27,7 +27,7 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
     exits.exit_outcome,
     fills.filled, spread.beyond_margin,
     kernel_prices.is_call, kernel_prices.side_of, kernel_prices.find_option,
-    kernel_prices.age_gap_ns, kernel_prices.quotes_at, kernel_prices.value_of,
+    kernel_prices.quotes_at, kernel_prices.value_of,
     kernel_prices.price_of, kernel.close_until, kernel.enter, kernel.fill, kernel.drop,
     kernel.finish, kernel.leave,
     kernel.simulate, kernel.marked_drawdown,
@@ -58,7 +58,9 @@ def compiled() -> dict[str, Callable[..., Any]]:
         names = {**function.__globals__, **done}
         same = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
         same.__module__ = function.__module__
-        done[function.__name__] = numba.njit(cache=keep)(same)
+        # The one called a bar: left to the compiler it is a call with six arrays.
+        inline = "always" if function is kernel_prices.quotes_at else "never"
+        done[function.__name__] = numba.njit(cache=keep, inline=inline)(same)
     return done
 
 

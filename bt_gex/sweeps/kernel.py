@@ -179,10 +179,13 @@ def enter(
     trades.outcome[place], trades.width[place] = outcome, width
     legs = 4 if outcome == CONDOR else 2
     for leg in range(legs):
-        trades.legs[place, leg] = find_option(
+        trades.places[place, leg] = find_option(
             market, session, trades.strikes[place, leg], is_call(outcome, leg)
         )
-    unpriced = quotes_at(market, trades, place, row, legs, bid, ask)
+    unpriced = quotes_at(
+        market.bid, market.ask, market.quoted_ns, market.max_age_gap_ns,
+        market.trade_contradictions, trades.places, trades.strikes, place, row, legs, bid, ask,
+    )  # fmt: skip
     if unpriced:
         return unpriced
     credit = price_of(legs, bid, ask, settings.entry_slippage, True)
@@ -217,7 +220,11 @@ def fill(
     """Fill the entry at `number` on its bar. Returns the kind of the skip, or 0."""
     legs = 4 if trades.outcome[number] == CONDOR else 2
     width, quantity = trades.width[number], trades.quantity[number]
-    unpriced = quotes_at(market, trades, number, trades.entry_row[number], legs, bid, ask)
+    unpriced = quotes_at(
+        market.bid, market.ask, market.quoted_ns, market.max_age_gap_ns,
+        market.trade_contradictions, trades.places, trades.strikes, number,
+        trades.entry_row[number], legs, bid, ask,
+    )  # fmt: skip
     if unpriced:
         return unpriced
     credit = price_of(legs, bid, ask, settings.entry_slippage, True)
@@ -243,7 +250,7 @@ def drop(trades: Trades, number: int, pending: int) -> None:
         trades.session[n], trades.quantity[n] = trades.session[n + 1], trades.quantity[n + 1]
         trades.check_row[n], trades.entry_row[n] = trades.check_row[n + 1], trades.entry_row[n + 1]
         trades.outcome[n], trades.width[n] = trades.outcome[n + 1], trades.width[n + 1]
-        trades.strikes[n], trades.legs[n] = trades.strikes[n + 1], trades.legs[n + 1]
+        trades.strikes[n], trades.places[n] = trades.strikes[n + 1], trades.places[n + 1]
 
 
 def leave(
@@ -265,9 +272,16 @@ def leave(
     point = trades.quantity[number]
     commission = trades.commission[number]
     unpriced, contradictions, clamps = 0, 0, 0
-    for row in range(trades.entry_row[number], last + 1):
-        why = quotes_at(market, trades, number, row, legs, bid, ask)
-        looked_at = trades.entry_row[number] < row < last
+    entry_row = trades.entry_row[number]
+    quoted_bid, quoted_ask, quoted_ns = market.bid, market.ask, market.quoted_ns
+    max_gap_ns, contradicting = market.max_age_gap_ns, market.trade_contradictions
+    places, strikes = trades.places, trades.strikes
+    for row in range(entry_row, last + 1):
+        why = quotes_at(
+            quoted_bid, quoted_ask, quoted_ns, max_gap_ns, contradicting, places, strikes, number,
+            row, legs, bid, ask,
+        )  # fmt: skip
+        looked_at = entry_row < row < last
         if why:
             unpriced += looked_at
             contradictions += looked_at and why == CONTRADICTORY
@@ -326,6 +340,9 @@ def marked_drawdown(market: Market, trades: Trades, number: int, balance: float)
     ticks = market.first[len(market.first) - 1]
     cash, value = np.zeros(ticks, dtype=np.int64), np.zeros(ticks)
     bid, ask = np.empty(4), np.empty(4)
+    quoted_bid, quoted_ask, quoted_ns = market.bid, market.ask, market.quoted_ns
+    max_gap_ns, contradicting = market.max_age_gap_ns, market.trade_contradictions
+    places, strikes = trades.places, trades.strikes
     by_closing = np.argsort(trades.closing[:number])
     for n in by_closing:
         first = market.first[trades.session[n]]
@@ -337,7 +354,11 @@ def marked_drawdown(market: Market, trades: Trades, number: int, balance: float)
         dollars = float(market.multiplier * trades.quantity[n])
         mark = np.nan
         for row in range(entry, leaving):
-            if not quotes_at(market, trades, n, row, legs, bid, ask):
+            why = quotes_at(
+                quoted_bid, quoted_ask, quoted_ns, max_gap_ns, contradicting, places, strikes, n,
+                row, legs, bid, ask,
+            )  # fmt: skip
+            if not why:
                 mark = clamp(value_of(legs, bid, ask), trades.width[n])
             value[first + row] -= mark * dollars
     peak, worst, cents = balance, 0.0, 0
