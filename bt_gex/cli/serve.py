@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import click
 
 from bt_gex.cli.common import FILLED, home_option
 from bt_gex.cli.paper_journal import AMOUNT
-from bt_gex.errors import UsageError
+from bt_gex.errors import RunError, UsageError
 
 
 @click.command(epilog="Example: bt-gex serve --port 8000")
@@ -74,7 +75,7 @@ def serve(
         ) from error
     from platformdirs import user_config_path
 
-    from bt_gex.web.settings import WebSettings, default_journal, find_token
+    from bt_gex.web.settings import TOKEN_FILE, WebSettings, default_journal, find_token
 
     folder = user_config_path("bt-gex", appauthor=False)
     token, made = find_token(folder)
@@ -88,10 +89,24 @@ def serve(
         profile=profile,
         starting_equity=Decimal(repr(starting_equity)),
     )
+    listening = _socket(host, port)
     if made:
-        click.echo(f"admin token, kept in {folder}: {token}")
+        click.echo(f"admin token, kept in {folder / TOKEN_FILE}: {token}")
     shown = f"[{host}]" if ":" in host else host
     app = create_app(settings)
     click.echo(f"listening on http://{shown}:{port}; Ctrl-C ends it")
     click.echo(f"log in, once: http://{shown}:{port}/login?code={app.state.access.new_code()}")
-    uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)
+    config = uvicorn.Config(app, log_level="warning", server_header=False)
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _socket(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises RunError where that cannot be."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), port), family=family)
+    except OSError as error:
+        raise RunError(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}; another --port, "
+            "or end what listens there"
+        ) from error

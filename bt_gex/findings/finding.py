@@ -10,7 +10,7 @@ from bt_gex.trades.reasons import TradeFlag
 from bt_gex.trades.records import SpreadTrade, Trade
 
 GRAVEST_FIRST = (
-    "look-ahead", "not deterministic", "no decision",
+    "look-ahead", "not deterministic", "no decision", "synthetic",
     "all_winners", "no_drawdown", "instant_exits", "no_bid", "unresolved", "few_trades",
     "few_sessions", "uncertain_total", "one_trade", "one_session", "used_up", "depends_on_fills",
     "mid_fills", "no_commission", "spread_cost", "never_stopped", "idle_stop", "stopped_at_once",

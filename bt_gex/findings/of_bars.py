@@ -22,6 +22,7 @@ def findings_of_backtest(record: BarRecord, intervals: RIntervals | None = None)
     trades = record.trade_records
     return heaviest_first(
         [
+            *_made_up(record),
             *_too_few(record),
             *_too_good(trades),
             *_rests_on_one(record),
@@ -33,6 +34,20 @@ def findings_of_backtest(record: BarRecord, intervals: RIntervals | None = None)
             *_uncertain(intervals),
         ]
     )
+
+
+def is_synthetic(record: BarRecord) -> bool:
+    """Whether the bars were made from a seed."""
+    return (record.source.get("data") or {}).get("source") == "synthetic"
+
+
+def _made_up(record: BarRecord) -> Iterator[Finding]:
+    if is_synthetic(record):
+        yield Finding(
+            kind="synthetic",
+            text="The bars are synthetic: made from a seed, whatever the symbol is called.",
+            next_step="Judge a strategy on real bars, with --data or from Yahoo.",
+        )
 
 
 def _too_few(record: BarRecord) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 
 import pytest
+from cli.typed import call
 
 TOKEN = "s" * 32
 
@@ -59,3 +60,15 @@ def test_it_answers_until_it_is_told_to_end(tmp_path: Path, sent: signal.Signals
     assert f"listening on http://127.0.0.1:{port}" in output
     assert TOKEN not in output
     assert "Traceback" not in output
+
+
+def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with socket.socket() as taken, pytest.MonkeyPatch.context() as patch:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        patch.setenv("BT_GEX_ADMIN_TOKEN", TOKEN)
+        port = taken.getsockname()[1]
+        status, out, err = call(capsys, "serve", "--port", port, "--home", tmp_path)
+    assert (status, out) == (1, "")
+    assert f"port {port}" in err
+    assert "--port" in err

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bt_gex.findings.bar_analysis import analyse_bars
+from bt_gex.findings.of_bars import is_synthetic
 from bt_gex.reports.bar_words import (
     bar_dates,
     bar_verdict,
@@ -47,6 +48,8 @@ def print_backtest(run: BacktestRecord, console: Console) -> None:
     """Summary of all symbols, their sum, and what speaks against each."""
     console.rule(Text(f"{run.config['strategy']} {bar_dates(run)}"))
     console.print(Text(f"Run ID: {run.run_id}"))
+    if any(is_synthetic(one) for one in run.symbols):
+        console.print(Text("Bars: synthetic, made from a seed", style="yellow"))
     for symbol, reason in run.failed.items():
         words = reason if symbol in reason else f"{symbol}: {reason}"
         console.print(Text(f"! {words}", style="yellow"))
@@ -62,11 +65,11 @@ def print_backtest(run: BacktestRecord, console: Console) -> None:
 
 
 def _findings(run: BacktestRecord) -> list[tuple[str, Finding]]:
-    """What speaks against each symbol; a kind that several have is told of the first in full."""
-    found: dict[str, list[tuple[str, Finding]]] = {}
+    """What speaks against each symbol; what is the same of several is told once."""
+    found: dict[tuple[str, str], list[tuple[str, Finding]]] = {}
     for one in run.symbols:
         for finding in analyse_bars(one).findings:
-            found.setdefault(finding.kind, []).append((one.symbol, finding))
+            found.setdefault((finding.kind, finding.text), []).append((one.symbol, finding))
     named = []
     for (symbol, first), *others in found.values():
         also = f" (also {', '.join(other for other, _ in others)})" if others else ""
