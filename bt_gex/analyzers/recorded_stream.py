@@ -146,7 +146,7 @@ class StreamNotes:
         at_ns = instant_ns(event.timestamp)
         seen = {"spot": event.spot, "vix": event.vix, "pin": event.pin, "distance": event.distance}
         if event.outcome == "skip":
-            data: dict[str, Any] = {"reason": event.kind, "detail": event.reason}
+            data: dict[str, object] = {"reason": event.kind, "detail": event.reason}
             self._say(records.SIGNAL_IGNORED, event.index_symbol, at_ns, data, {"indicators": seen})
             return
         self._say(

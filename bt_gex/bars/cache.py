@@ -70,7 +70,7 @@ class CachedBars(BarSource):
     def _kept(self, symbol: str, interval: Interval, start: date, end: date) -> BarSeries:
         path = self.path_of(symbol, interval, start, end)
         settings = dict(self.source.settings(symbol, interval))
-        about: dict[str, Any] = {
+        about: dict[str, object] = {
             "schema_version": SCHEMA_VERSION,
             "source": self.source.provider,
             "symbol": symbol,

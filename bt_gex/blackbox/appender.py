@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Column, Engine, Integer, MetaData, Table, Text, event, inspect, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    event,
+    inspect,
+    select,
+    text,
+)
 
 from bt_gex.blackbox.schema import Stamp
 from bt_gex.blackbox.source import TABLES, open_source, reading, sqlite_file
@@ -53,7 +65,7 @@ class Appender:
             except Timeout:
                 raise OutputError(f"{self._path}: another recorder writes it") from None
         self._engine: Engine = create(database)
-        self._held: Any = None
+        self._held: Connection | None = None
         if self._engine.dialect.name == "postgresql":
             self._held = self._engine.connect()
             if not self._held.execute(text(_LOCK)).scalar():
@@ -111,5 +123,5 @@ def failures_of(database: str | Path, index: str) -> list[Failure]:
         engine.dispose()
 
 
-def _begin_immediate(connection: Any) -> None:
+def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")

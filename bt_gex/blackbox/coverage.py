@@ -329,5 +329,5 @@ def _checks(session: Session, known: Day | None, params: CoverageParams) -> tupl
 
 
 def _repeated(rows: Series, key: Iterable[str]) -> int:
-    columns: list[list[Any]] = [rows.stamps.tolist(), *(rows[name].tolist() for name in key)]
+    columns: list[list[object]] = [rows.stamps.tolist(), *(rows[name].tolist() for name in key)]
     return len(rows) - len(set(zip(*columns, strict=True)))

@@ -29,7 +29,7 @@ CHUNK_BYTES = 1 << 20
 SCHEMA_VERSION = 3  # of the columns and of what the head says of them
 
 
-def write_day(path: Path, rows: SessionRows, source: dict[str, Any]) -> None:
+def write_day(path: Path, rows: SessionRows, source: dict[str, object]) -> None:
     """Write a session's rows; `source` says what they were read from. Raises OSError."""
     about = {**source, **_about(rows)}
     arrays = {name: _list_of(values) for name, values in rows.columns().items()}
@@ -123,7 +123,7 @@ def _is_whole(file: Any) -> bool:
     return crc == int(expected)
 
 
-def _about(rows: SessionRows) -> dict[str, Any]:
+def _about(rows: SessionRows) -> dict[str, object]:
     session = rows.session
     return {
         "schema_version": SCHEMA_VERSION,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ from bt_gex.market.calendar import Stamps
 from bt_gex.market.quotes import Prices
 from bt_gex.sessions.rows import right_code
 from bt_gex.storage.arrow_arrays import to_numpy
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BATCH_ROWS = "65536"
 # The plus keeps SQLite from taking the index on the symbol, which has all sessions.
@@ -106,7 +109,7 @@ def copy_quotes(connection: Connection, index: str, first: str, last: str) -> No
     connection.exec_driver_sql(COPY, (index, first, last))
 
 
-def _fetch(uri: str, index: str, first: str, last: str) -> Any:
+def _fetch(uri: str, index: str, first: str, last: str) -> pa.Table | None:
     """The rows as an arrow table; None when the driver is missing or fails."""
     try:
         import adbc_driver_manager

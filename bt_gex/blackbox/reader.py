@@ -57,7 +57,7 @@ class Catalogue:
     where: str
     zone: tzinfo = UTC
     ns: dict[Any, int] = field(default_factory=dict)
-    by_instant: list[tuple[int, Any]] = field(default_factory=list)
+    by_instant: list[tuple[int, object]] = field(default_factory=list)
 
     def instant(self, raw: object) -> int:
         """Nanoseconds of a stored stamp."""

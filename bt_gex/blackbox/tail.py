@@ -150,14 +150,14 @@ class Tail(Closing):
     def _query(table: Table, there: Sequence[str]) -> Select[Any]:
         return select(table.c.id, table.c.timestamp, *(table.c[n] for n in there if n not in KEY))
 
-    def _order(self, table: str) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    def _order(self, table: str) -> Callable[[tuple[object, ...]], tuple[object, ...]]:
         """Puts the columns of a row, its symbol and None into the schema's order; None is what
         the database has not."""
         names = ["id", "timestamp", *(name for name in self._there[table] if name not in KEY)]
         place = {name: n for n, name in enumerate([*names, "index_symbol"])}
         return itemgetter(*(place.get(name, len(names) + 1) for name in COLUMNS[table]))
 
-    def _instant(self, table: str, raw: Any) -> int:
+    def _instant(self, table: str, raw: object) -> int:
         if raw not in self._stamps:
             self._stamps[raw] = stamp_ns(raw, f"{self.name}, table {table}")
         return self._stamps[raw]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from bt_gex.cli.backtest import SymbolsCommand, bar_options, bar_target, own_errors
@@ -18,7 +16,7 @@ from bt_gex.cli.common import FILLED, progress_bar
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0),
               help="Seed of the instants and of the perturbed bars.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
-def bar_lookahead(strategy: str, points: int, seed: int, as_json: bool, **words: Any) -> int:
+def bar_lookahead(strategy: str, points: int, seed: int, as_json: bool, **words: object) -> int:
     """Check whether decisions of STRATEGY depend on later bars: orb, mean-reversion,
     breakout-52w-high, or path/to/file.py:Name.
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bt_gex.cli.backtest import SymbolsCommand, bar_options, bar_target, own_errors
-from bt_gex.cli.common import FILLED, list_files, progress_bar
+from bt_gex.cli.common import FILLED, Verb, list_files, progress_bar
 
 if TYPE_CHECKING:
     from bt_gex.sweeps.bar_engine import BarEngine
     from bt_gex.sweeps.bar_plan import BarPlan
 
 
-def _plan_options(command: Any) -> Any:
+def _plan_options(command: Verb) -> Verb:
     for option in reversed(
         (
             click.option("--strategy", required=True, type=FILLED,
@@ -48,7 +48,7 @@ def _plan_options(command: Any) -> Any:
 @click.option("--resume", is_flag=True, help="Go on where the same sweep has ended before.")
 @click.option("--out", default="sweeps", type=FILLED, show_default=True, help="Folder for its own.")
 def bar_sweep(
-    action: str, strategy: str, workers: int, as_json: bool, resume: bool, out: str, **words: Any
+    action: str, strategy: str, workers: int, as_json: bool, resume: bool, out: str, **words: object
 ) -> None:
     """Run every combination of the settings given over the bars of symbols.
 
@@ -98,7 +98,7 @@ def bar_walkforward(
     anchored: bool,
     embargo: int,
     out: str,
-    **words: Any,
+    **words: object,
 ) -> None:
     """Pick the best settings on past sessions, trade them on the next ones, over bars.
 

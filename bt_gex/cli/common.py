@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import click
 
@@ -18,11 +18,13 @@ class SessionDate(click.ParamType[date]):
 
     name = "date"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> date:
         if isinstance(value, date):
             return value
         try:
-            return datetime.strptime(value, "%Y-%m-%d").date()
+            return datetime.strptime(str(value), "%Y-%m-%d").date()
         except ValueError:
             self.fail(f"{value!r} is not a date; write YYYY-MM-DD", param, ctx)
 
@@ -51,6 +53,7 @@ class Filled(click.ParamType[str]):
         return str(value)
 
 
+Verb = TypeVar("Verb", bound=Callable[..., object] | click.Command)
 LOG_HANDLER = "bt-gex command"
 DATE = SessionDate()
 INDEX = IndexSymbol()
@@ -116,7 +119,7 @@ def list_files(folder: Path | None) -> None:
             click.echo(f"  {file}")
 
 
-def cache_options(command: Any) -> Any:
+def cache_options(command: Verb) -> Verb:
     """The options of verbs that read sessions: `cache_dir` and `no_cache`."""
     for option in (
         click.option("--no-cache", is_flag=True, help="Use no day cache, and leave none behind."),
@@ -130,7 +133,7 @@ def cache_options(command: Any) -> Any:
     return command
 
 
-def home_option(command: Any) -> Any:
+def home_option(command: Verb) -> Verb:
     """--home of verbs that keep or look up what lasts: the folder as `home`, see config.home."""
 
     def found(context: click.Context, param: click.Parameter, given: str | None) -> Path:

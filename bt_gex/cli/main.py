@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import sys
-from typing import Any
+from typing import NoReturn
 
 import click
 
@@ -66,7 +66,7 @@ def cli() -> None:
     log_to_stderr(0)
 
 
-def main(argv: list[str] | None = None) -> Any:
+def main(argv: list[str] | None = None) -> NoReturn:
     """Entry point of the console script; never shows a traceback for an error of ours."""
     # Imports make many objects and few cycles; looking for them 200 times is 5 % of a run.
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)

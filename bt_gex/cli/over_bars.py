@@ -25,7 +25,7 @@ class OverBarsCommand(click.Command):
         info_name: str | None,
         args: list[str],
         parent: click.Context | None = None,
-        **extra: Any,
+        **extra: object,
     ) -> click.Context:
         if any(word == self._switch or word.startswith(f"{self._switch}=") for word in args):
             module, name = self._other.split(":")

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import click
 
-from bt_gex.cli.common import FILLED, home_option
+from bt_gex.cli.common import FILLED, Verb, home_option
 from bt_gex.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 AMOUNT = click.FloatRange(min=0, min_open=True)
 
 
-def journal_options(command: Any) -> Any:
+def journal_options(command: Verb) -> Verb:
     """The options that name a journal: `journal_url` and `home`."""
     for option in (
         home_option,

@@ -253,7 +253,7 @@ def status(session_id: str | None, home: Path, as_json: bool) -> None:
             click.echo(line)
 
 
-def _status_of(home: Path, session_id: str) -> dict[str, Any]:
+def _status_of(home: Path, session_id: str) -> dict[str, object]:
     from bt_gex.live.plan import is_running
     from bt_gex.live.store import SessionStore, session_folder
     from bt_gex.market.calendar import sessions, utc

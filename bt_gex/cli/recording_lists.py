@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
-from bt_gex.cli.common import FILLED
+from bt_gex.cli.common import FILLED, Verb
 from bt_gex.cli.recordings import opened_store, recordings_options
 from bt_gex.errors import BadValue, UsageError
 
@@ -20,10 +19,10 @@ FILE = click.Path(path_type=Path)
 AGE = re.compile(r"(\d{1,5})([dh])", re.ASCII)
 
 
-def paging(most: int) -> Callable[[Any], Any]:
+def paging(most: int) -> Callable[[Verb], Verb]:
     """--limit and --offset."""
 
-    def decorated(command: Any) -> Any:
+    def decorated(command: Verb) -> Verb:
         offset = click.option("--offset", type=click.IntRange(0), default=0, help="Skip so many.")
         limit = click.option(
             "--limit", type=click.IntRange(1, most), default=100, show_default=True, help="At most."

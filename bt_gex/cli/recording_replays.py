@@ -111,8 +111,8 @@ def sweep(
         print_sweep(found, make_console())
 
 
-def _grid(words: Sequence[str]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
+def _grid(words: Sequence[str]) -> dict[str, list[object]]:
+    found: dict[str, list[object]] = {}
     for word in words:
         name, equals, values = word.partition("=")
         if not equals or not name.strip() or name.strip() in found or not values.strip():
@@ -167,7 +167,7 @@ def compare(
     list_files(output)
 
 
-def _run(text: str) -> tuple[Any, dict[str, Any]]:
+def _run(text: str) -> tuple[object, dict[str, object]]:
     strategy, at, parameters = text.rpartition("@")
     if not at and "=" not in parameters:
         strategy, parameters = parameters, ""
@@ -203,7 +203,7 @@ def demo(output: Path | None, recordings_url: str | None, home: Path) -> None:
         made = SessionReplayer(store, name)
         made.set_parameters({"bb_std": 1.5, "position_size": 15})
         print_replay(made.replay(description="narrower bands, larger positions"), console)
-        sets: list[dict[str, Any]] = [
+        sets: list[dict[str, object]] = [
             {},
             {"bb_std": 1.5, "position_size": 15},
             {"direction": "both"},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bt_gex.cli.common import FILLED, home_option
+from bt_gex.cli.common import FILLED, Verb, home_option
 from bt_gex.cli.lazy import LazyGroup
 from bt_gex.errors import UsageError
 
@@ -38,7 +38,7 @@ def session() -> None:
     """Show recorded sessions, and replay them with other parameters."""
 
 
-def recordings_options(command: Any) -> Any:
+def recordings_options(command: Verb) -> Verb:
     """--recordings and --home: where recordings are kept, as `recordings_url` and `home`."""
     return click.option(
         "--recordings",
@@ -49,7 +49,7 @@ def recordings_options(command: Any) -> Any:
     )(home_option(command))
 
 
-def record_options(command: Any) -> Any:
+def record_options(command: Verb) -> Verb:
     """The options of verbs that can record what they run."""
     for option in (
         click.option(
@@ -87,7 +87,7 @@ def opened_store(
 
 def recorders(
     record: bool, triggers: Sequence[str], recordings_url: str | None, home: Path, number: int
-) -> list[dict[str, Any] | None]:
+) -> list[dict[str, object] | None]:
     """Parameters of a RecordingAnalyzer for each of so many runs; None where none is wanted."""
     if not record:
         if triggers:
@@ -125,9 +125,9 @@ def tell_recorded(recorder: dict[str, Any] | None) -> None:
         )
 
 
-def parsed_changes(changes: Sequence[str]) -> dict[str, Any]:
+def parsed_changes(changes: Sequence[str]) -> dict[str, object]:
     """NAME=VALUE texts: numbers, true, false and none as such."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for text in changes:
         name, equals, value = text.partition("=")
         if not equals or not name.strip() or name.strip() in found:
@@ -136,7 +136,7 @@ def parsed_changes(changes: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def parsed_value(text: str) -> Any:
+def parsed_value(text: str) -> float | str | None:
     """A value as it is typed."""
     words = {"true": True, "false": False, "none": None}
     if text.strip().lower() in words:
@@ -149,7 +149,7 @@ def parsed_value(text: str) -> Any:
     return text.strip()
 
 
-def own_strategy(words: str | None) -> Any:
+def own_strategy(words: str | None) -> object:
     """A strategy by its name, or the user's own class as my.py:Name."""
     if words is None or ":" not in words:
         return words

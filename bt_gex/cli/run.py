@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from bt_gex.findings.finding import Finding
     from bt_gex.results.result import RunResult
+
+T = TypeVar("T")
 
 
 @click.command(
@@ -101,7 +103,7 @@ def run(
     _run_all(database, configs, Path(out), how, found_by, kept, report, as_json)
 
 
-def _symbols(typed: tuple[str, ...], said: object, own: dict[str, Any]) -> list[str]:
+def _symbols(typed: tuple[str, ...], said: object, own: dict[str, object]) -> list[str]:
     """Each index once, spelt as the configuration file spells its own.
 
     typed, said  symbols from the command line, in upper case; the symbol of the file
@@ -173,7 +175,7 @@ def _run_all(
         click.echo(json_text(contents[0]))
 
 
-def _known_sweep(place: Path) -> dict[str, Any]:
+def _known_sweep(place: Path) -> dict[str, object]:
     """The sweep that found these settings, as far as an earlier run of the same name knew it:
     typing them by hand does not make them unpicked."""
     from bt_gex.config.files import read_config
@@ -190,7 +192,7 @@ def _known_sweep(place: Path) -> dict[str, Any]:
     return {"sweep": found} if found else {}
 
 
-def _draw(figure_of: Callable[[Any], Figure], subject: object, path: Path) -> None:
+def _draw(figure_of: Callable[[T], Figure], subject: T, path: Path) -> None:
     from bt_gex.reports.charts.pictures import png_bytes
 
     path.write_bytes(png_bytes(figure_of(subject)))

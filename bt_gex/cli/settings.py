@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bt_gex.errors import BadValue, UsageError
 
 
 def settings_of(
     fills: str | None, commission: str | None, changes: tuple[str, ...]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Settings by dotted name from --fills, --commission and --set; raises UsageError."""
     from bt_gex.config.files import PLAIN_KEYS
     from bt_gex.config.run_config import parse_fills
 
-    settings: dict[str, Any] = dict(parse_fills(fills)) if fills else {}
+    settings: dict[str, object] = dict(parse_fills(fills)) if fills else {}
     if commission is not None:
         settings["fills.commission"] = commission
     for change in changes:

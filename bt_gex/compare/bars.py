@@ -85,7 +85,7 @@ def _name(side: Sequence[BarRecord]) -> str:
     return " + ".join(one.run_id for one in side)
 
 
-def _by_entry(side: Sequence[BarRecord]) -> dict[tuple[Any, ...], BarTrade]:
+def _by_entry(side: Sequence[BarRecord]) -> dict[tuple[object, ...], BarTrade]:
     return {
         (trade.symbol, trade.trade_id): trade for one in side for trade in one.trade_records
     }  # fmt: skip

@@ -59,7 +59,7 @@ class BarConfig:
     end: date
     interval: Interval | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
-    instruments: Mapping[str, Any] = field(default_factory=dict)
+    instruments: Mapping[str, object] = field(default_factory=dict)
     changes: Mapping[str, Any] = field(default_factory=dict)
     source_hash: str | None = None
 
@@ -162,7 +162,7 @@ class BarConfig:
         """A section of the file with the changes over it."""
         return merged(self.settings.get(name) or {}, self._changed.get(name) or {})
 
-    def _range_tables(self, table: Mapping[str, Any]) -> Tables:
+    def _range_tables(self, table: Mapping[str, object]) -> Tables:
         return {name: table[name] for name in RANGE_SECTIONS if table.get(name) is not None}
 
     def _instrument_layer(self, symbol: str, tables: Mapping[str, Tables]) -> Tables:
@@ -252,7 +252,7 @@ class BarConfig:
 
     # ------------------------------------------------------------------------------ as stored
 
-    def resolved(self) -> dict[str, Any]:
+    def resolved(self) -> dict[str, object]:
         """Every setting in plain values, as it is used."""
         if self.strategy == ORB:
             sections = nested(
@@ -295,7 +295,7 @@ class BarConfig:
         """First 16 hex digits of the sha256 of the resolved configuration."""
         return short_hash(self.resolved(), 16)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """What decides a result, dates and data apart: what differs from the defaults."""
         mine, plain = flat(self.resolved()), flat(self._plain().resolved())
         apart = ("start", "end", "semantics_version")
@@ -312,7 +312,7 @@ class BarConfig:
             strategy=self.strategy, symbols=self.symbols, start=self.start, end=self.end
         )  # fmt: skip
 
-    def dated_identity(self) -> dict[str, Any]:
+    def dated_identity(self) -> dict[str, object]:
         """The same with the dates."""
         dates = {"start": self.start.isoformat(), "end": self.end.isoformat()}
         return {**self.identity(), **dates}

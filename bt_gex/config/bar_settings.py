@@ -47,9 +47,9 @@ def hint_of(name: str) -> Any:
     return kind
 
 
-def flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(tables: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """Tables in tables as values by dotted name."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for name, value in tables.items():
         if isinstance(value, Mapping) and value:
             found.update(flat(value, f"{prefix}{name}."))

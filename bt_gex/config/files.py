@@ -33,7 +33,7 @@ PLAIN_KEYS = ("index", "start", "end", "profile")
 WRITTEN_KEYS = ("index_facts", "sweep")  # only runs and sweeps write them
 # Settings with which the current rules decide as an earlier version's did. What was written without
 # a version is of version 1.
-AS_IN_VERSION: Mapping[int, Mapping[str, Any]] = MappingProxyType(
+AS_IN_VERSION: Mapping[int, Mapping[str, object]] = MappingProxyType(
     {1: {"data.one_sided_max_ask": None, "data.trade_contradictions": True}}
 )
 
@@ -54,7 +54,7 @@ class ConfigFile:
 class _Loader(yaml.SafeLoader):
     """YAML 1.2 scalars only: 10:00 is a text, not the number 600, and a date stays a text."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         groups: set[str] = set()
         for key, value in node.value:
             if isinstance(value, yaml.MappingNode):  # the parser would drop the first one whole
@@ -92,12 +92,12 @@ def stored_run_config(content: Mapping[str, Any]) -> RunConfig:
     return RunConfig(settings=found.settings, indexes=found.indexes, **found.plain)
 
 
-def stored_config(content: Mapping[str, Any], file: str) -> RunConfig:
+def stored_config(content: Mapping[str, object], file: str) -> RunConfig:
     """The configuration a run has written, by shape: a setting it lacks has its default, a name
     that is not known is passed over, with a note in the log. Raises BadValue and UnknownName.
     """
     kinds = {**SECTIONS, "index_facts": Index}
-    known: dict[str, Any] = {}
+    known: dict[str, object] = {}
     for name, value in content.items():
         if name in kinds and isinstance(value, Mapping):
             note_unknown(
@@ -131,7 +131,7 @@ def read_yaml(path: str | Path) -> Mapping[Any, Any]:
     return content
 
 
-def scalar(text: str) -> Any:
+def scalar(text: str) -> object:
     """What a text says as a single value of a YAML file: 5, 0.2, true, or itself."""
     try:
         value = yaml.load(text, _Loader)
@@ -192,18 +192,18 @@ def sort_out(
     return found
 
 
-def _forget_unnamed_zone(content: Mapping[Any, Any], settings: dict[str, Any]) -> None:
+def _forget_unnamed_zone(content: Mapping[object, object], settings: dict[str, object]) -> None:
     """A run writes every setting; that of a zone left at UTC is not one somebody has named."""
     if _is_written(content) and settings.get(TIMEZONE) == "UTC":
         del settings[TIMEZONE]
 
 
-def _is_written(content: Mapping[Any, Any]) -> bool:
+def _is_written(content: Mapping[object, object]) -> bool:
     """Whether a run or a sweep has written the content of a file."""
     return any(key in content for key in WRITTEN_KEYS)
 
 
-def _as_in_version(content: Mapping[Any, Any], told: int) -> Mapping[str, Any]:
+def _as_in_version(content: Mapping[object, object], told: int) -> Mapping[str, object]:
     """Settings that a file of an earlier version did not know; what it names itself comes after.
 
     A file that no run and no sweep has written is of the current version unless it names another.

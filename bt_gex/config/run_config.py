@@ -144,9 +144,9 @@ class RunConfig:
     kelly: KellyParams = field(init=False, repr=False, compare=False)
     index_spec: Index = field(init=False, repr=False, compare=False)
 
-    def _resolved_sections(self) -> dict[str, Any]:
+    def _resolved_sections(self) -> dict[str, object]:
         base = find_profile(self.profile)
-        changes: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
+        changes: dict[str, dict[str, object]] = {name: {} for name in SECTIONS}
         for name, value in self.settings.items():
             section, _, rest = str(name).partition(".")
             if section not in SECTIONS or not rest:
@@ -227,7 +227,7 @@ class RunConfig:
             "semantics_version": SEMANTICS_VERSION,
         }
 
-    def dated_identity(self) -> dict[str, Any]:
+    def dated_identity(self) -> dict[str, object]:
         """The same with the dates."""
         dates = {"start": self.start.isoformat(), "end": self.end.isoformat()}
         return {**self.identity(), **dates}
@@ -264,7 +264,7 @@ def setting_text(value: object) -> str:
     return str(found).lower() if isinstance(found, bool) else str(found)
 
 
-def setting_defaults() -> dict[str, Any]:
+def setting_defaults() -> dict[str, object]:
     """Default by dotted name (profile standard)."""
     return {
         f"{section}.{f.name}": getattr(kind(), f.name)
@@ -273,7 +273,7 @@ def setting_defaults() -> dict[str, Any]:
     }
 
 
-def plain_defaults() -> dict[str, Any]:
+def plain_defaults() -> dict[str, object]:
     """The same in plain values."""
     return {name: plain_value(value) for name, value in setting_defaults().items()}
 

@@ -46,7 +46,7 @@ class DataProvider(ABC):
     @abstractmethod
     def get_options_chain(
         self, index_symbol: str, expiration: date, timestamp: datetime | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> list[dict[str, object]]:
         """The options with a quote, in the form of a recorded chain."""
 
     @abstractmethod
@@ -87,7 +87,7 @@ class LiveDataProvider(DataProvider):
 
     def get_options_chain(
         self, index_symbol: str, expiration: date, timestamp: datetime | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> list[dict[str, object]]:
         _only_now(timestamp)
         chain = self._provider.chain(find_index(index_symbol, {}), expiration)
         return [option_record(quote) for quote in chain.quotes]
@@ -163,7 +163,7 @@ class ReplayDataProvider(DataProvider):
 
     def get_options_chain(
         self, index_symbol: str, expiration: date, timestamp: datetime | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> list[dict[str, object]]:
         found = self._at(index_symbol, timestamp)
         if found is None or found[1].session.day != expiration:
             return []

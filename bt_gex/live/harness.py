@@ -114,7 +114,7 @@ class ReplayStateManager:
     def __init__(self, result: RunResult) -> None:
         self.result = result
 
-    def get_statistics(self) -> dict[str, Any]:
+    def get_statistics(self) -> dict[str, object]:
         """The summary's figures, and trades by confidence and by strategy."""
         statistics = self.result.statistics
         totals = to_json(statistics.totals)

@@ -6,7 +6,7 @@ import json
 import logging
 import shlex
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bt_gex.market.calendar import NS, utc
 from bt_gex.trades.events import Event, SpreadClosed, SpreadOpened, SpreadSettled
@@ -60,7 +60,7 @@ class Notifier:
             self._tell("stale data", at_ns, quotes_age_s=age, fault=seen.bars.fault)
         self._stale = stale
 
-    def _tell(self, kind: str, at_ns: int, **facts: Any) -> None:
+    def _tell(self, kind: str, at_ns: int, **facts: object) -> None:
         line = json.dumps(
             {"event": kind, "session_id": self._session_id, "at": utc(at_ns).isoformat(), **facts}
         )

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from bt_gex.blackbox.tail import Tail
 from bt_gex.compare.comparison import Comparison, compare
@@ -148,7 +147,7 @@ def replayed(
     return Replayed(result=_result(recorded, day, strategy), fills=books.fills, day=day)
 
 
-def _result(recorded: Recorded, day: Day, strategy: Any) -> RunResult:
+def _result(recorded: Recorded, day: Day, strategy: object) -> RunResult:
     config = account_config(recorded.config, recorded.facts)
     played = [day] if day.has_data else []
     return assemble(config, recorded.facts.database, [day], played, strategy if played else None)

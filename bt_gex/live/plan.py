@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid5
 
 from filelock import FileLock, Timeout
@@ -116,9 +115,9 @@ def check_same(facts: SessionFacts, plan: SessionPlan) -> None:
             )
 
 
-def flat(config: Mapping[str, object], prefix: str = "") -> dict[str, Any]:
+def flat(config: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """Settings by dotted name."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for name, value in config.items():
         if isinstance(value, Mapping):
             found |= flat(value, f"{prefix}{name}.")

@@ -197,7 +197,7 @@ def _newest_chain(rows: SeenAt) -> dict[tuple[float, Right], dict[str, Any]]:
     return {}
 
 
-def _right(option: dict[str, Any]) -> Right:
+def _right(option: dict[str, object]) -> Right:
     return CODES[0] if str(option.get("option_type"))[:1].upper() == "C" else CODES[1]
 
 

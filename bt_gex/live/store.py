@@ -113,7 +113,7 @@ class SessionStore:
 
     # ------------------------------------------------------------------------------- the session
 
-    def create(self, made: SessionFacts, **values: Any) -> None:
+    def create(self, made: SessionFacts, **values: object) -> None:
         """Begin the session."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._write({"schema_version": SCHEMA_VERSION, "facts": made.to_json(), **values})
@@ -144,7 +144,7 @@ class SessionStore:
         """Change some of it: status, pid, halted."""
         self._write({**self.values(), **values})
 
-    def _write(self, values: Mapping[str, Any]) -> None:
+    def _write(self, values: Mapping[str, object]) -> None:
         text = json.dumps(values, indent=1, sort_keys=True, allow_nan=False)
         write_text(self.folder / "session.json", f"{text}\n")
 

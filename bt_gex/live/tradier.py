@@ -261,7 +261,7 @@ def part(body: Any, *names: str) -> Any:
     return None if body == "null" else body
 
 
-def several(value: Any) -> list[Mapping[str, Any]]:
+def several(value: object) -> list[Mapping[str, object]]:
     """The elements of what is a list, one object, or nothing."""
     found = value if isinstance(value, list) else [value]
     return [one for one in found if isinstance(one, Mapping)]
@@ -276,7 +276,7 @@ def number(value: Any) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def milliseconds(value: Any) -> int:
+def milliseconds(value: object) -> int:
     """Nanoseconds of an instant in milliseconds; 0 for none."""
     return int(number(value) or 0) * 1_000_000
 

@@ -17,6 +17,7 @@ from bt_gex.errors import BadValue
 from bt_gex.paper.requests import Strict, parsed
 from bt_gex.paper.specs import ExecutionSpec
 from bt_gex.stats.objectives import find_objective
+from bt_gex.trades.intent import Json
 
 # Workspaces of variants are named in it.
 VARIANT_NAMESPACE = UUID("8f3c2a2e-9d9a-4b2e-9f6b-3c3a4c1e9a01")
@@ -26,7 +27,6 @@ MOST_VARIANTS = 200
 NAMELESS = ("instance_id", "created_at", "workspace_id")
 
 Tag = Literal["baseline", "grid", "ablation"]
-Json = dict[str, Any]
 
 
 class Swept(NamedTuple):
@@ -105,12 +105,12 @@ def check_objective(name: str) -> None:
         raise ValueError(str(error)) from None
 
 
-def plain_spec(spec: ExecutionSpec) -> Json:
+def plain_spec(spec: ExecutionSpec) -> dict[str, Json]:
     """A specification as JSON writes it."""
     return spec.model_dump(mode="json")
 
 
-def hash_of(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> str:
+def hash_of(base: Mapping[str, object], overrides: Mapping[str, object]) -> str:
     """The id of what is changed in a base; numbers are taken as they are written."""
     return short_hash({"base": base, "overrides": overrides}, VARIANT_DIGITS)
 
@@ -126,10 +126,10 @@ def variant_workspace(run_plan_id: UUID | str, variant: str) -> UUID:
     return uuid5(VARIANT_NAMESPACE, f"{run_plan_id}:{variant}")
 
 
-def apply_overrides(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> Json:
+def apply_overrides(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Json]:
     """A copy of the base with values changed. Raises BadValue for a key or value that cannot be,
     KeyError for a path the base does not have."""
-    found: Json = deepcopy(dict(base))
+    found = deepcopy(dict(base))
     for key, value in overrides.items():
         check_override(key, value)
         *parents, leaf = key.split(".")
@@ -189,11 +189,11 @@ def generate_plan(
 
 
 def _variants(
-    spec: ExecutionSpec, base: Json, constraints: GeneratorConstraints
+    spec: ExecutionSpec, base: dict[str, Json], constraints: GeneratorConstraints
 ) -> Iterator[PlanVariant]:
     """In the order of a plan, with duplicates."""
 
-    def made(overrides: Json, label: str, tag: Tag) -> PlanVariant:
+    def made(overrides: dict[str, Json], label: str, tag: Tag) -> PlanVariant:
         return PlanVariant(
             variant_id=variant_id(spec, overrides), label=label, tags=(tag,), overrides=overrides
         )
@@ -222,7 +222,7 @@ def _at(base: Mapping[str, Any], path: str) -> Any:
 
 
 def request_hash(
-    workspace_id: UUID, strategy_entity_id: UUID | None, objective_name: str, plan: Json
+    workspace_id: UUID, strategy_entity_id: UUID | None, objective_name: str, plan: dict[str, Json]
 ) -> str:
     """Names the content of a request for a plan."""
     said = {

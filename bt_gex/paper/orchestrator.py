@@ -57,7 +57,7 @@ class PlanResult:
 def best_of(runs: Sequence[VariantRun]) -> VariantRun | None:
     """The best of the variants that succeeded, None without one."""
     done = [run for run in runs if run.metrics is not None]
-    rows: list[Mapping[str, Any]] = [
+    rows: list[Mapping[str, object]] = [
         {
             "variant_id": run.variant_id,
             "status": run.status,

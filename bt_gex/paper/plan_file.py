@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 from uuid import uuid5
 
 from bt_gex.config.files import read_yaml
@@ -44,7 +43,7 @@ def read_plan_file(
             f"{path}: workspace_id is {workspace}, that of base_spec {spec.workspace_id}; "
             "leave one of them out"
         )
-    limits: Any = content.get("constraints") or {}
+    limits: object = content.get("constraints") or {}
     constraints = parsed(
         lambda: GeneratorConstraints.model_validate(limits), f"{path}: constraints"
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -175,7 +175,7 @@ def read_request(path: Path, fill_price: float | None = None) -> ExecutionReques
     return parsed(lambda: ExecutionRequest.model_validate_json(json.dumps(content)), str(path))
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, object]:
     """The object in a JSON file. Raises DataError."""
     try:
         content = json.loads(path.read_bytes(), parse_constant=refuse_constant)

@@ -140,7 +140,7 @@ def pack(contents: Contents) -> bytes:
     return unsealed + hashlib.sha256(unsealed).hexdigest().encode()
 
 
-def _lines(rows: Iterable[Any]) -> str:
+def _lines(rows: Iterable[object]) -> str:
     return "".join(f"{canonical(row)}\n" for row in rows)
 
 
@@ -151,13 +151,13 @@ def record_json(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
     }
 
 
-def bar_json(bar: RecordedBar) -> dict[str, Any]:
+def bar_json(bar: RecordedBar) -> dict[str, object]:
     """A bar as a line."""
     named = {"sequence": bar.sequence, "symbol": bar.symbol, "timestamp": iso(bar.ts_ns)}
     return {**named, **bar.values._asdict(), "indicators": bar.indicators}
 
 
-def event_json(event: RecordedEvent) -> dict[str, Any]:
+def event_json(event: RecordedEvent) -> dict[str, object]:
     """An event as a line."""
     return {
         "sequence": event.sequence,
@@ -172,7 +172,7 @@ def event_json(event: RecordedEvent) -> dict[str, Any]:
     }
 
 
-def option_json(one: OptionRows) -> dict[str, Any]:
+def option_json(one: OptionRows) -> dict[str, object]:
     """Option rows of a bar as a line, as they are stored."""
     return {"sequence": one.sequence, "blob": base64.b64encode(one.blob).decode()}
 

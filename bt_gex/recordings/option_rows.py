@@ -72,7 +72,7 @@ def pack_session(rows: SessionRows | None, grid: Stamps) -> dict[int, bytes]:
     return {bar: pack_rows(content) for bar, content in sorted(bars.items())}
 
 
-def _add_chains(content: Content, chains: Mapping[int, Any], ids: Sequence[int]) -> None:
+def _add_chains(content: Content, chains: Mapping[int, object], ids: Sequence[int]) -> None:
     found = {str(number): chains[number] for number in ids if number in chains}
     if found:
         content["chains"] = found

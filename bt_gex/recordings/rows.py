@@ -7,7 +7,18 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, RowMapping, Select, Table, bindparam, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    RowMapping,
+    Select,
+    Table,
+    bindparam,
+    func,
+    or_,
+    select,
+)
 
 from bt_gex.errors import BadValue, UnknownName
 from bt_gex.market.calendar import instant_ns, utc
@@ -42,7 +53,7 @@ class Doc(NamedTuple):
     value: Any
 
 
-Rows = tuple[Sequence[str], list[tuple[Any, ...]]]  # names of columns, values
+Rows = tuple[Sequence[str], list[tuple[object, ...]]]  # names of columns, values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +109,7 @@ def option_values(recording_id: str, found: Sequence[OptionRows]) -> Rows:
     return OPTION_NAMES, [(recording_id, one.sequence, one.blob) for one in found]
 
 
-def for_sqlite(values: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+def for_sqlite(values: Sequence[tuple[object, ...]]) -> list[tuple[object, ...]]:
     """Rows as the sqlite3 module takes them."""
     return [tuple(map(_plain, row)) for row in values]
 
@@ -110,12 +121,12 @@ def _plain(value: Any) -> Any:
     return dumps(value.value) if kind is Doc else value
 
 
-def for_sql(row: tuple[Any, ...]) -> tuple[Any, ...]:
+def for_sql(row: tuple[object, ...]) -> tuple[object, ...]:
     """A row as SQLAlchemy takes it."""
     return tuple(utc(v) if type(v) is At else v.value if type(v) is Doc else v for v in row)
 
 
-def session_values(found: RecordedSession) -> dict[str, Any]:
+def session_values(found: RecordedSession) -> dict[str, object]:
     """A recording by column."""
     values = {f.name: getattr(found, f.name) for f in fields(found)}
     values["symbols_recorded"] = ",".join(values.pop("symbols"))
@@ -138,7 +149,7 @@ def replay_of(row: RowMapping) -> RecordedReplay:
     return RecordedReplay(**{name: row[name] for name in REPLAY_FIELDS})
 
 
-_OF: Any = bindparam("recording")
+_OF: BindParameter[str] = bindparam("recording")
 BARS: Select[Any] = (
     select(
         bars.c.sequence, bars.c.symbol, bars.c.timestamp, bars.c.open, bars.c.high, bars.c.low,

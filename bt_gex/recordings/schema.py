@@ -34,7 +34,7 @@ class Instant(TypeDecorator[datetime]):
             Text() if dialect.name == "sqlite" else DateTime(timezone=True)
         )
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
         if value is None or dialect.name != "sqlite":
             return value
         return aware(value).isoformat(" ", "microseconds")
@@ -49,11 +49,11 @@ def _json(name: str, **options: Any) -> Column[Any]:
     return Column(name, JSON(none_as_null=True), **options)
 
 
-def _of_recording() -> Column[Any]:
+def _of_recording() -> Column[str]:
     return Column("recording_id", Text, nullable=False)
 
 
-def _number() -> Column[Any]:
+def _number() -> Column[int]:
     return Column("id", Integer, primary_key=True)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 from bt_gex.errors import BadValue
@@ -268,7 +267,7 @@ class SessionRecorder:
         """The session is over and whole."""
         if self._over():
             return
-        found: dict[str, Any] = {"tags": ",".join(checked_tags(tags)) or None}
+        found: dict[str, object] = {"tags": ",".join(checked_tags(tags)) or None}
         if self._summary is not None:
             found.update(original(self._summary))
             computed = self._writer.totals
@@ -286,7 +285,7 @@ class SessionRecorder:
         self._writer.end("failed", description=f"Recording failed: {error_message}")
         self._release()
 
-    def get_recording_info(self) -> dict[str, Any]:
+    def get_recording_info(self) -> dict[str, object]:
         """The recording as it stands; counters include what is still to be written."""
         session = self._writer.session
         ended = None if self._writer.active else self.store.get(self.recording_id)

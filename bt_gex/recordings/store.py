@@ -200,7 +200,7 @@ class RecordingStore(RecordingReader):
             connection.execute(insert(replays), values)
 
 
-def original(totals: Totals) -> dict[str, Any]:
+def original(totals: Totals) -> dict[str, object]:
     """Totals as columns."""
     return {
         "original_trades": totals.trades,

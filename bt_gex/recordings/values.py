@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, SupportsFloat
+from typing import SupportsFloat
 
 from bt_gex.errors import BadValue
 from bt_gex.market.calendar import instant_ns, utc
@@ -132,6 +132,6 @@ def _numbers_text(values: dict[str, object]) -> str | None:
     return "{" + ", ".join(parts) + "}"
 
 
-def canonical(value: Any) -> str:
+def canonical(value: object) -> str:
     """The one text of a plain value: keys sorted, floats by repr."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -32,7 +32,7 @@ def page_of(limit: int, offset: int, most: int) -> Page:
     return Page(limit=limit, offset=offset)
 
 
-def recording_row(found: RecordedSession) -> dict[str, Any]:
+def recording_row(found: RecordedSession) -> dict[str, object]:
     """A recording in a list."""
     row = {name: plain_json(getattr(found, name)) for name in LISTED}
     return {
@@ -43,7 +43,7 @@ def recording_row(found: RecordedSession) -> dict[str, Any]:
     }
 
 
-def replay_row(found: RecordedReplay) -> dict[str, Any]:
+def replay_row(found: RecordedReplay) -> dict[str, object]:
     """A replay in a list."""
     return {name: plain_json(getattr(found, name)) for name in OF_REPLAY}
 
@@ -68,7 +68,7 @@ def recording_detail(store: RecordingReader, recording_id: str) -> dict[str, Any
     }
 
 
-def event_row(event: RecordedEvent) -> dict[str, Any]:
+def event_row(event: RecordedEvent) -> dict[str, object]:
     """An event in a list."""
     return {
         "event_type": event.event_type,
@@ -88,7 +88,7 @@ def events_page(
     event_type: str | None = None,
     limit: int = 100,
     offset: int = 0,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Events by sequence. Raises NoRecording, BadValue."""
     page = page_of(limit, offset, MOST_EVENTS)
     store.get(recording_id)
@@ -111,7 +111,7 @@ def bars_page(
     symbol: str | None = None,
     limit: int = 100,
     offset: int = 0,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Bars by sequence. Raises NoRecording, BadValue."""
     page = page_of(limit, offset, MOST_BARS)
     store.get(recording_id)
@@ -125,7 +125,7 @@ def bars_page(
     }
 
 
-def replay_detail(store: RecordingReader, replay_id: str) -> dict[str, Any]:
+def replay_detail(store: RecordingReader, replay_id: str) -> dict[str, object]:
     """Everything of a replay. Raises NoRecording."""
     found = store.replay(replay_id)
     more = {

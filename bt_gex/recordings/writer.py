@@ -130,7 +130,7 @@ class RecordingWriter:
         self._bars: list[RecordedBar] = []
         self._events: list[RecordedEvent] = []
         self._options: list[OptionRows] = []
-        self._changes: dict[str, Any] = {}
+        self._changes: dict[str, object] = {}
         self._next_bar = self._next_event = 0
         self._last: dict[str, tuple[int, BarValues]] = {}  # newest bar of each symbol
         self._first_ns: int | None = None

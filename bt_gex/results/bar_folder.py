@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -160,7 +160,7 @@ def _refuse_another(run: BacktestRecord, place: Path) -> None:
         )
 
 
-def _write_json(path: Path, content: Any) -> None:
+def _write_json(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
 
 

@@ -49,9 +49,9 @@ def columns_of(has_range: bool) -> dict[str, pa.DataType]:
     return {**TRADE_COLUMNS, **(RANGE_COLUMNS if has_range else {}), **LAST_COLUMNS}
 
 
-def trade_row(trade: BarTrade, has_range: bool) -> dict[str, Any]:
+def trade_row(trade: BarTrade, has_range: bool) -> dict[str, object]:
     """A trade by column; instants as datetimes."""
-    row: dict[str, Any] = {
+    row: dict[str, object] = {
         "trade_id": trade.trade_id,
         "symbol": trade.symbol,
         "direction": trade.direction,
@@ -137,7 +137,7 @@ def zulu(moment: datetime) -> str:
 
 def equity_by_trade(trades: Sequence[BarTrade]) -> pa.Table:
     """The course of R and dollars trade by trade; the peak starts at 0, before the first."""
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     total, peak, dollars = 0.0, 0.0, 0.0
     for number, trade in enumerate(trades, start=1):
         known = trade.realized_r is not None

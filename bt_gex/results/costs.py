@@ -101,7 +101,7 @@ class Costs:
         """The row of a slippage and a delay."""
         return next(row for row in self.rows if row.step == (slippage, delay_bars))
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The break-even slippage by delay, and the rows, as costs.json has them."""
         breaks = {str(delay): self.break_even(delay) for delay in self.delays}
         return {

@@ -56,7 +56,8 @@ def read_source(about: Mapping[str, Any], file: str) -> dict[str, Any]:
     note_unknown(
         about, (*SavedSource.__annotations__, "sweep", "run_id", "config", "schema_version"), file
     )
-    found = dict(checked_content(SOURCE, dict(about), file))
+    checked = checked_content(SOURCE, dict(about), file)
+    found: dict[str, object] = dict(checked)
     if "sweep" in about:
         found["sweep"] = to_json(FoundBy.from_json(about["sweep"]))
     return found

@@ -14,7 +14,7 @@ from bt_gex.rules.mean_reversion_signal import Direction, Indicators
 
 SIDES: Mapping[str, Direction] = {"LONG": "LONG", "BUY": "LONG", "SHORT": "SHORT", "SELL": "SHORT"}
 UNKNOWN = Indicators(math.nan, math.nan, math.nan, math.nan, math.nan)
-Detect = Callable[[str, Bar], Mapping[str, Any] | None]
+Detect = Callable[[str, Bar], Mapping[str, object] | None]
 
 
 @dataclass(slots=True)

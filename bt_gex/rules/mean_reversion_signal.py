@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from annotated_types import Ge, Gt, Le
 
@@ -73,7 +73,7 @@ def mean_reversion_params(
 
     Raises UnknownName, BadValue.
     """
-    taken: dict[str, Any] = {}
+    taken: dict[str, object] = {}
     for name, value in values.items():
         known = ALIASES.get(name, name)
         if known in taken:

@@ -18,10 +18,10 @@ _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 FIRST_BAR, CLOSE = time(9, 30), time(16, 0)
 
 
-_known_hints: dict[type, dict[str, Any]] = {}
+_known_hints: dict[type, dict[str, object]] = {}
 
 
-def hints(kind: type) -> dict[str, Any]:
+def hints(kind: type) -> dict[str, object]:
     """Type of each parameter, with its range."""
     if kind not in _known_hints:
         known = typing.get_type_hints(kind, include_extras=True)
@@ -37,7 +37,7 @@ def validated(
     Text is taken where it reads as the type (as from a command line). Raises UnknownName, BadValue.
     """
     known = hints(kind)
-    taken: dict[str, Any] = {}
+    taken: dict[str, object] = {}
     for name, value in values.items():
         if name not in known:
             raise UnknownName("setting", f"{section}.{name}", [f"{section}.{n}" for n in known])
@@ -92,7 +92,7 @@ def allowed(hint: Any) -> str:
     return {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[hint]
 
 
-def _range(limits: list[Any]) -> str:
+def _range(limits: list[object]) -> str:
     low = next((f"{x.ge:g}" for x in limits if hasattr(x, "ge")), None)
     above = next((f"{x.gt:g}" for x in limits if hasattr(x, "gt")), None)
     high = next((f"{x.le:g}" for x in limits if hasattr(x, "le")), None)
@@ -137,9 +137,9 @@ def _clock(item: object) -> time | None:
     return time(int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
 
 
-def as_tables(settings: Mapping[str, object]) -> dict[str, Any]:
+def as_tables(settings: Mapping[str, object]) -> dict[str, object]:
     """Settings by dotted name as tables in tables; what is a table already is merged in."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for name, value in settings.items():
         for part in reversed(str(name).split(".")):
             value = {part: value}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +29,7 @@ def record_of(
     days: list[RangeDay],
     samples: list[FactorSample],
     skips: Mapping[str, int],
-    source: dict[str, Any],
+    source: dict[str, object],
 ) -> BarRecord:
     """The record of a symbol; trades in order of exit."""
     sessions = sessions_of(bars, config)

@@ -134,11 +134,11 @@ def _job(replayer: SessionReplayer, chosen: Any, modified: Variant, number: int)
 
 def _stored(
     replayer: SessionReplayer, market: RecordedMarket, strategy: str
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, dict[str, object]]:
     """Results of completed replays of the same bars by the same code, by strategy and parameters;
     the newest of each."""
     version = new_replay("", strategy, {}, None, None).code_version
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, object]] = {}
     for row in replayer.store.replays(replayer.recording_id):
         about = row.comparison_data or {}
         same = about.get("market_sha256") == market.sha256 and row.code_version == version
@@ -148,7 +148,7 @@ def _stored(
     return found
 
 
-def result_of_row(row: RecordedReplay, market: RecordedMarket) -> dict[str, Any]:
+def result_of_row(row: RecordedReplay, market: RecordedMarket) -> dict[str, object]:
     """A stored replay as its result was."""
     names = ("total_trades", "winning_trades", "losing_trades", "win_rate", "total_pnl",
              "max_drawdown", "sharpe_ratio")  # fmt: skip

@@ -160,7 +160,7 @@ def about(session: RecordedSession) -> dict[str, Any]:
     return {name: plain_json(getattr(session, name)) for name in names}
 
 
-def prices_of(market: RecordedMarket) -> dict[str, dict[str, Any]]:
+def prices_of(market: RecordedMarket) -> dict[str, dict[str, object]]:
     """Closes by symbol."""
     return {
         symbol: {

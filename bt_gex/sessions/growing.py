@@ -341,12 +341,12 @@ class GrowingDay(Day):
         assert self._now is not None, "the session has not begun"
         return self._now
 
-    def _grown(self, of_no_row: Any) -> Iterator[npt.NDArray[Any]]:
+    def _grown(self, of_no_row: object) -> Iterator[npt.NDArray[Any]]:
         """Arrays of the whole grid with the values of a session without rows."""
         for values in _arrays(of_no_row):
             yield np.full(len(self.grid), values[0], dtype=values.dtype)
 
-    def _take(self, grown: Any, of_one_bar: Any) -> None:
+    def _take(self, grown: object, of_one_bar: object) -> None:
         for mine, now in zip(_arrays(grown), _arrays(of_one_bar), strict=True):
             mine[self.row] = now[0]
 

@@ -252,7 +252,7 @@ class Rows(Protocol):
     def rest(self) -> None: ...
 
 
-def parsed_chain(stored: object, name: str, row_id: int) -> list[dict[str, Any]]:
+def parsed_chain(stored: object, name: str, row_id: int) -> list[dict[str, object]]:
     """The option chain of one snapshot row. Raises DataError."""
     try:
         chain = json.loads(stored)  # type: ignore[arg-type]

@@ -58,7 +58,7 @@ def neighbours(
 
 
 def _is_near(
-    row: Mapping[str, Any], best: Mapping[str, Any], grid: Mapping[str, Sequence[Any]]
+    row: Mapping[str, object], best: Mapping[str, object], grid: Mapping[str, Sequence[object]]
 ) -> bool:
     """Whether one setting is one step away and all others are the same."""
     differing = [name for name in grid if row[name] != best[name]]

@@ -57,7 +57,7 @@ def column_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), [nulls, pa.py_buffer(numbers)])
 
 
-def _texts(values: Sequence[Any]) -> list[pa.Buffer]:
+def _texts(values: Sequence[object]) -> list[pa.Buffer]:
     texts = [b"" if value is None else str(value).encode() for value in values]
     return [_offsets([len(text) for text in texts]), pa.py_buffer(b"".join(texts))]
 

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
@@ -150,7 +150,7 @@ def _begin(connection: Connection) -> None:
 
 def store_error(kind: Kind[E], name: str, error: SQLAlchemyError) -> E:
     """What a database error means for who sent something to be written."""
-    cause: Any = getattr(error, "orig", None) or error
+    cause: object = getattr(error, "orig", None) or error
     said = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
     code = str(getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or "")
     base = "_".join(code.split("_")[:2])  # SQLITE_BUSY_SNAPSHOT is a SQLITE_BUSY

@@ -61,7 +61,7 @@ def from_json(text: str) -> Any:
     return json.loads(text, parse_constant=refuse_constant)
 
 
-def from_yaml(text: str) -> Any:
+def from_yaml(text: str) -> object:
     return yaml.safe_load(text)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from bt_gex.errors import BadValue
 
+T = TypeVar("T")
 MOST = 1e15  # largest amount read, dollars or points
 
 
@@ -27,7 +28,7 @@ Stamp = Annotated[str, AfterValidator(_aware)]
 FourQuotes = Annotated[list[Number | None], Field(min_length=4, max_length=4)]
 
 
-def checked_content(adapter: TypeAdapter[Any], values: object, what: str) -> Any:
+def checked_content(adapter: TypeAdapter[T], values: object, what: str) -> T:
     """The values without keys that the type does not have. Raises BadValue with the first fault."""
     try:
         return adapter.validate_python(values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -65,7 +65,7 @@ class DetectorStrategy(MeanReversionStrategy):
 
     params = (("detector", None),)  # type: ignore[assignment]
 
-    def __init__(self, **unknown: Any) -> None:
+    def __init__(self, **unknown: object) -> None:
         super().__init__(**unknown)
         if not isinstance(self.p.detector, Detector):
             raise EngineError(
@@ -93,11 +93,11 @@ class MeanReversionDetector:
     parameters  those of MeanReversionParams that differ from the recorded ones
     """
 
-    def __init__(self, **parameters: Any) -> None:
+    def __init__(self, **parameters: object) -> None:
         mean_reversion_params(parameters)
         self.parameters = parameters
 
-    def detect_setups(self, df: pd.DataFrame) -> list[dict[str, Any]]:
+    def detect_setups(self, df: pd.DataFrame) -> list[dict[str, object]]:
         """Every bar of one symbol on which the entry rule holds, whatever is open."""
         params = mean_reversion_params({**self.parameters, "max_positions": None})
         stamps = [ns_of(stamp) for stamp in df["timestamp"]]
@@ -111,7 +111,7 @@ def _signals(bars: Sequence[Bar], params: MeanReversionParams) -> list[SignalDet
     return [event for event in events if isinstance(event, SignalDetected)]
 
 
-def _setup(signal: SignalDetected) -> dict[str, Any]:
+def _setup(signal: SignalDetected) -> dict[str, object]:
     return {
         "direction": signal.direction,
         "timestamp": pd.Timestamp(signal.ts_ns, tz="UTC"),

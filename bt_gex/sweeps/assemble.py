@@ -74,14 +74,14 @@ def assemble(
     )
 
 
-def ranked_rows(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+def ranked_rows(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
     """A row a variant, with its score and its rank among those that succeeded (1 is the best).
 
     Variants with the same trades are ranked once: the later ones name the first, and have its rank.
     """
     objective = plan.score
     same_as = folded((outcome.variant_id, outcome.metrics) for outcome in outcomes)
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for variant, outcome in zip(plan.variants, outcomes, strict=True):
         done = outcome.status == "success"
         rows.append(
@@ -103,7 +103,7 @@ def ranked_rows(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]
     return rows
 
 
-def ranks_of(rows: Sequence[Mapping[str, Any]]) -> list[int | None]:
+def ranks_of(rows: Sequence[Mapping[str, object]]) -> list[int | None]:
     """The rank of each row; None for one that did not succeed."""
     ranked = distinct(rows)
     places = {ranked[n]["variant_id"]: place for place, n in enumerate(rank(ranked), start=1)}
@@ -179,7 +179,7 @@ def _in_short(row: Mapping[str, Any] | None) -> InShort | None:
     return None if row is None else InShort(**{f.name: row[f.name] for f in fields(InShort)})
 
 
-def best_config(plan: Plan, winner: Variant) -> dict[str, Any]:
+def best_config(plan: Plan, winner: Variant) -> dict[str, object]:
     """The winner as a configuration file: where it was found, and every changed setting."""
     base = plan.base
     return {
@@ -244,7 +244,7 @@ def session_pnl_table(outcomes: Sequence[Outcome], sessions: Sessions) -> pa.Tab
 
 
 def comparable(
-    plan: Plan, winner: Variant | None, rows: Iterable[Mapping[str, Any]], pnls: pa.Table
+    plan: Plan, winner: Variant | None, rows: Iterable[Mapping[str, object]], pnls: pa.Table
 ) -> pa.Table:
     """The variants that assume the same fills and ages of data as the winner: with others the
     better fill would pass for the better choice. Those with the same trades count once."""
@@ -305,7 +305,7 @@ def found_by(name: str, plan: Plan, summary: SweepSummary, best: InShort) -> dic
     }
 
 
-def edges_of(plan: Plan, winner: Variant | None) -> dict[str, Any]:
+def edges_of(plan: Plan, winner: Variant | None) -> dict[str, object]:
     """Swept settings whose best value is the smallest or largest tried, of three or more; fills and
     ages of data are not for the trader to choose."""
     if winner is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 from bt_gex.config.bar_config import STRATEGIES, BarConfig
 from bt_gex.config.bar_settings import INSTRUMENTS, flat, hint_of
@@ -53,7 +52,7 @@ class BarPlan:
         base = self.base
         return name_of(base.own_section, base.start, base.end, f"{kind}-{short_hash(said)}")
 
-    def to_yaml(self) -> dict[str, Any]:
+    def to_yaml(self) -> dict[str, object]:
         """The plan in plain values."""
         return {
             "strategy": self.base.strategy,
@@ -139,7 +138,7 @@ def _variants(base: BarConfig, grid: Grid, ablation: bool) -> Iterator[Variant]:
             )
 
 
-def base_values(base: BarConfig, grid: Mapping[str, object]) -> dict[str, Any]:
+def base_values(base: BarConfig, grid: Mapping[str, object]) -> dict[str, object]:
     """What each swept setting is without the sweep."""
     known = {**flat(nested(OpeningRangeParams())), **flat(base.resolved())}
     return {name: known.get(name) for name in grid}
@@ -147,8 +146,8 @@ def base_values(base: BarConfig, grid: Mapping[str, object]) -> dict[str, Any]:
 
 def _made(
     base: BarConfig,
-    values: Mapping[str, Any],
-    settings: Mapping[str, Any],
+    values: Mapping[str, object],
+    settings: Mapping[str, object],
     tag: Tag,
     label: str,
 ) -> Variant:

@@ -173,10 +173,10 @@ def assemble_bars(
     )
 
 
-def bar_rows(plan: BarPlan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+def bar_rows(plan: BarPlan, outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
     """A row a variant, with its score and rank; those with the same trades are ranked once."""
     same_as = folded((outcome.variant_id, outcome.metrics) for outcome in outcomes)
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for variant, outcome in zip(plan.variants, outcomes, strict=True):
         done = outcome.status == "success"
         rows.append(
@@ -251,14 +251,14 @@ def _summary(
     )
 
 
-def _same_as(best: Mapping[str, Any] | None, rows: Sequence[Mapping[str, Any]]) -> int:
+def _same_as(best: Mapping[str, object] | None, rows: Sequence[Mapping[str, object]]) -> int:
     """How many others have the trades of the best."""
     if best is None:
         return 0
     return sum(1 for row in rows if row.get(SAME_AS) == best["variant_id"])
 
 
-def _edges(plan: BarPlan, winner: Variant | None) -> dict[str, Any]:
+def _edges(plan: BarPlan, winner: Variant | None) -> dict[str, object]:
     """Swept settings whose best value is the smallest or largest tried."""
     if winner is None:
         return {}
@@ -273,7 +273,7 @@ def _in_short(row: Mapping[str, Any] | None) -> InShort | None:
     return None if row is None else InShort(**{f.name: row[f.name] for f in fields(InShort)})
 
 
-def _best(plan: BarPlan, winner: Variant, name: str) -> dict[str, Any]:
+def _best(plan: BarPlan, winner: Variant, name: str) -> dict[str, object]:
     """The winner as a configuration file of bt-gex backtest."""
     config = plan.base.with_settings(winner.overrides).resolved()
     return {**config, "sweep": {"name": name, "variants": len(plan.variants)}}

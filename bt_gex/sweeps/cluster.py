@@ -74,7 +74,7 @@ def run_on_cluster(
             ) from error
 
 
-_engines: dict[tuple[Any, ...], Engine] = {}
+_engines: dict[tuple[object, ...], Engine] = {}
 
 
 def run_chunk(job: Job, variants: Sequence[Variant]) -> list[Outcome]:

@@ -13,10 +13,10 @@ from bt_gex.errors import BadValue, UnknownName
 from bt_gex.rules.settings import checked, hints
 
 MOST_VALUES = 100_000
-Grid = dict[str, tuple[Any, ...]]
+Grid = dict[str, tuple[object, ...]]
 
 
-def parse_grid(words: Iterable[str], hint_of: Callable[[str], Any] | None = None) -> Grid:
+def parse_grid(words: Iterable[str], hint_of: Callable[[str], object] | None = None) -> Grid:
     """Settings and their values from texts such as `exit.stop_loss=0.1,0.15` or `…=0:1:0.25`.
 
     A range names first, last and step, and includes both ends. Values of `entry.times` are lists
@@ -44,8 +44,8 @@ def read_grid(content: Mapping[str, object]) -> Grid:
 
 
 def values_of(
-    name: str, given: object, hint_of: Callable[[str], Any] | None = None
-) -> tuple[Any, ...]:
+    name: str, given: object, hint_of: Callable[[str], object] | None = None
+) -> tuple[object, ...]:
     """Values of one setting, each once, in the order given, in their type.
 
     What the setting does not allow stays as it is: its variants will say what is wrong with it.
@@ -53,7 +53,7 @@ def values_of(
     hint = (hint_of or _hint)(name)
     raw = _split(name, given, hint) if isinstance(given, str) else given
     values = raw if isinstance(raw, list | tuple) else [raw]
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for value in values:
         plain = typed(name, value, hint)
         found.setdefault(canonical([plain, type(plain) is bool]), plain)
@@ -79,7 +79,7 @@ def problem(name: str, value: object) -> str | None:
     return None
 
 
-def _hint(name: str) -> Any:
+def _hint(name: str) -> object:
     section, _, rest = name.partition(".")
     if section not in SECTIONS or rest not in hints(SECTIONS[section]):
         own = [known for known in setting_names() if known.startswith(f"{section}.")]
@@ -87,9 +87,9 @@ def _hint(name: str) -> Any:
     return hints(SECTIONS[section])[rest]
 
 
-def _split(name: str, text: str, hint: object) -> list[Any]:
+def _split(name: str, text: str, hint: object) -> list[object]:
     is_list = hint == tuple[time, ...]
-    found: list[Any] = []
+    found: list[object] = []
     for part in text.split(";" if is_list else ","):
         found += [part.strip()] if is_list or ":" not in part else _range(name, part.strip())
     if "" in found:
@@ -97,7 +97,7 @@ def _split(name: str, text: str, hint: object) -> list[Any]:
     return found
 
 
-def _range(name: str, text: str) -> list[Any]:
+def _range(name: str, text: str) -> list[object]:
     """Values of first:last:step, exact to the last decimal."""
     try:
         first, last, step = (Decimal(part) for part in text.split(":"))

@@ -90,7 +90,7 @@ class Plan:
     def name_for(self, fingerprint: str) -> str:
         """Name of a sweep of this plan over that data; the same for the same of both."""
         ids = [] if self.search else [variant.variant_id for variant in self.variants]
-        said: dict[str, Any] = {
+        said: dict[str, object] = {
             "base": self.base.dated_identity(),
             "variants": ids,
             "objective": self.objective,
@@ -109,7 +109,7 @@ def variant_config(base: RunConfig, variant: Variant) -> RunConfig:
 
 def make_plan(
     base: RunConfig,
-    grid: Mapping[str, Sequence[Any]],
+    grid: Mapping[str, Sequence[object]],
     *,
     ablation: bool = False,
     max_variants: int | None = None,

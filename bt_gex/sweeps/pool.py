@@ -100,7 +100,7 @@ def run_one(engine: Engine, base: RunConfig, variant: Variant) -> Outcome:
     return guarded(variant.variant_id, lambda: engine.metrics(variant_config(base, variant)))
 
 
-def guarded(variant_id: str, metrics: Callable[[], dict[str, Any]]) -> Outcome:
+def guarded(variant_id: str, metrics: Callable[[], dict[str, object]]) -> Outcome:
     """Metrics as an outcome; an error is the outcome of this variant, not the end of the others."""
     try:
         return Outcome(variant_id=variant_id, status="success", metrics=metrics())

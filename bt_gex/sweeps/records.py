@@ -68,7 +68,7 @@ class SweepSummary:
     different: int
     session_sharpe_variance: float | None
     overfitting: Overfitting | None
-    edges: Mapping[str, Any]
+    edges: Mapping[str, object]
     folded: int = 0
     median_total_pnl: float | None = None
 

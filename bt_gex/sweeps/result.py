@@ -179,7 +179,7 @@ def csv_bytes(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _as_text(value: Any) -> str | None:
+def _as_text(value: object) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
@@ -188,7 +188,7 @@ def _as_swept(row: Mapping[str, Any], grid: Mapping[str, Sequence[Any]]) -> dict
     return {name: _from_text(v, grid[name]) if name in grid else v for name, v in row.items()}
 
 
-def _from_text(value: Any, swept: Sequence[Any]) -> Any:
+def _from_text(value: object, swept: Sequence[object]) -> object:
     if not isinstance(value, str):
         return value
     for one in swept:
@@ -200,7 +200,7 @@ def _from_text(value: Any, swept: Sequence[Any]) -> Any:
         return value
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> bool:
     """Whether a value is a number, or not known."""
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
@@ -213,6 +213,6 @@ def write_plan(folder: Path, plan: Plan) -> None:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
 
 
-def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+def write_yaml(path: Path, content: Mapping[str, object]) -> None:
     """Write plain values as YAML, in their order."""
     path.write_text(yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True), "utf-8")

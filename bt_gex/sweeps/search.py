@@ -87,8 +87,9 @@ def _new_study(optuna: Any, path: Path) -> Any:
 def _variant(maker: VariantMaker, plan: Plan, trial: Any) -> Variant:
     settings: dict[str, Any] = {}
     for name, values in plan.grid.items():
-        if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
-            ordered = sorted(values)  # a scale, not mere labels: the sampler may know it
+        numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+        if len(numbers) == len(values):
+            ordered = sorted(numbers)  # a scale, not mere labels: the sampler may know it
             settings[name] = ordered[trial.suggest_int(name, 0, len(values) - 1)]
         else:
             settings[name] = values[trial.suggest_categorical(name, list(range(len(values))))]

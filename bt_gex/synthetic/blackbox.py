@@ -178,11 +178,11 @@ def _greeks(market: Market, options: Book, second: Ints) -> dict[str, list[float
 
 def _chains(
     options: Book, greeks: dict[str, list[float]], instants: int
-) -> list[list[dict[str, Any]]]:
+) -> list[list[dict[str, object]]]:
     """The options of each instant in the form the recorder keeps them."""
     columns = _columns(options)
     fields = ("strike", "option_type", "bid", "ask", "last", "open_interest", "volume")
-    chains: list[list[dict[str, Any]]] = [[] for _ in range(instants)]
+    chains: list[list[dict[str, object]]] = [[] for _ in range(instants)]
     quoted = zip(*(columns[name] for name in fields), strict=True)
     sensitivities = zip(*greeks.values(), strict=True)
     for n, option, greek in zip(options.instant.tolist(), quoted, sensitivities, strict=True):
@@ -242,7 +242,7 @@ def _opening_pin(market: Market) -> float:
     return round_to_grid(level, market.index.strike_increment)
 
 
-def _columns(options: Book) -> dict[str, list[Any]]:
+def _columns(options: Book) -> dict[str, list[object]]:
     """The options' columns by their names in the recorder's tables; None for what is missing."""
     bid, ask = options.bid, options.ask
     middle = np.where(bid > 0, np.round((bid + ask) / 2, 3), np.nan)

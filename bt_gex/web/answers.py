@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 MEANING = {
     400: "the request contradicts itself or the account",
     401: "no admin token",
@@ -17,7 +15,7 @@ MEANING = {
     503: "the journal cannot be used now; see Retry-After",
     507: "no room to write",
 }
-Responses = dict[int | str, dict[str, Any]]
+Responses = dict[int | str, dict[str, object]]
 
 
 def documented(*statuses: int) -> Responses:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, HTTPException
@@ -77,7 +77,7 @@ def _executed_before(
     broker: TheBroker, request: ExecutionRequest, result: ExecutionResult
 ) -> HTTPException:
     first = broker.first_result(request.intent.workspace_id, request.intent.id)
-    more: dict[str, Any] = {
+    more: dict[str, object] = {
         "prior_correlation_id": result.correlation_id,
         "order_id": result.order_id,
         "request_matches": result.request_matches,

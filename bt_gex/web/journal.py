@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request
@@ -36,7 +36,7 @@ class EventRow(BaseModel):
     type: str
     v: int
     hash: str
-    payload: dict[str, Any]
+    payload: dict[str, object]
     correlation_id: str | None
     intent_id: UUID | None
     order_id: str | None

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -259,7 +259,7 @@ def _paged(wanted: Wanted, limit: int, offset: int) -> Wanted:
     )
 
 
-def event_cells(record: Record) -> dict[str, Any]:
+def event_cells(record: Record) -> dict[str, object]:
     """A row of a table of events."""
     text = record.payload
     return {
@@ -346,7 +346,7 @@ def plan_events(journal: Journal, run_plan_id: UUID) -> list[Record]:
     return journal.records(Wanted(correlation_id=str(run_plan_id)))
 
 
-def as_csv(name: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Response:
+def as_csv(name: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Response:
     """A CSV to download; no cell is a formula to a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text)
@@ -357,6 +357,6 @@ def as_csv(name: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> 
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def safe_cell(value: Any) -> Any:
+def safe_cell(value: object) -> object:
     """Text that starts like a formula, with a quote before it."""
     return f"'{value}" if isinstance(value, str) and value.startswith(RISKY) else value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, HTTPException, Request
@@ -65,7 +64,7 @@ def of_error(error: BtGexError) -> JSONResponse:
             return problem(500, "Failed", text, "FAILED")
 
 
-def finite(value: Any) -> Any:
+def finite(value: object) -> object:
     """A value without numbers that JSON does not have: they are written as text."""
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)

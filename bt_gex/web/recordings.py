@@ -95,7 +95,7 @@ class RecordingWhole(RecordingRow):
     created_at: datetime | None
     updated_at: datetime | None
     strategy_path: str | None
-    trigger: Any
+    trigger: object
     event_counts: dict[str, int]
     replays: list[ReplayRow]
 
@@ -103,7 +103,7 @@ class RecordingWhole(RecordingRow):
 class ReplayWhole(ReplayRow):
     recording_id: str
     comparison_data: Json | None
-    replay_events: list[Any] | None
+    replay_events: list[object] | None
 
 
 class EventRow(BaseModel):

@@ -23,7 +23,7 @@ from bt_gex.paper.orchestrator import PlanResult
 from bt_gex.paper.plan_runs import PlanRun, find_plan_run
 from bt_gex.paper.requests import Strict, parsed
 from bt_gex.paper.specs import ExecutionSpec
-from bt_gex.paper.variant_run import VariantMetrics
+from bt_gex.paper.variant_run import VariantMetrics, VariantRun
 from bt_gex.storage.reading import refuse_constant
 from bt_gex.web.answers import documented
 from bt_gex.web.problems import business_error
@@ -203,7 +203,7 @@ def executed(result: PlanResult) -> ExecutedPlan:
     )
 
 
-def variant_result(run: Any) -> VariantResult:
+def variant_result(run: VariantRun) -> VariantResult:
     """A variant that is done."""
     names = ("variant_id", "status", "objective_score", "metrics", "label", "error", "skip_reason")
     return VariantResult(**{name: getattr(run, name) for name in names})

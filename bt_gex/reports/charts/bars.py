@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bt_gex.errors import UnknownName
-from bt_gex.market.calendar import instant_ns
+from bt_gex.market.calendar import Stamps, instant_ns
 from bt_gex.reports.bar_words import bar_dates, in_r
 from bt_gex.reports.charts import drawing
 from bt_gex.reports.charts.drawing import BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, VERMILION
@@ -222,7 +223,7 @@ def bar_session_figure(record: BarRecord, session: str) -> Figure:
 PRICES = ("open", "high", "low", "close")
 
 
-def _touches(trade: BarTrade, stamps: Any) -> bool:
+def _touches(trade: BarTrade, stamps: Stamps) -> bool:
     first, last = instant_ns(trade.timestamp_entry), instant_ns(trade.timestamp_exit)
     return bool(first <= stamps[-1] + 86_400 * 10**9 and last >= stamps[0]) and bool(
         len(stamps) == 1 or (first <= stamps[-1] and last >= stamps[0])
@@ -240,7 +241,7 @@ def _draw_bars(axes: Axes, bars: Mapping[str, Numbers]) -> None:
     axes.hlines(bars["open"], rows - 0.45, rows, color=GREY, linewidth=0.9)
 
 
-def _draw_range(axes: Axes, day: RangeDay, stamps: Any) -> None:
+def _draw_range(axes: Axes, day: RangeDay, stamps: Stamps) -> None:
     """The box of the range over its minutes, and both triggers from its end on."""
     if day.or_high is None or day.or_low is None:
         return
@@ -259,7 +260,7 @@ def _draw_range(axes: Axes, day: RangeDay, stamps: Any) -> None:
             axes.hlines(float(trigger), end, last, color=colour, linewidth=1.0, linestyle="--")
 
 
-def _draw_trade(axes: Axes, trade: BarTrade, stamps: Any) -> None:
+def _draw_trade(axes: Axes, trade: BarTrade, stamps: Stamps) -> None:
     """Entry, exits, targets, and the stop as it moved."""
     marker, colour = LONG if trade.direction == "long" else SHORT
     first = _row(stamps, trade.timestamp_entry)
@@ -284,7 +285,7 @@ def _draw_trade(axes: Axes, trade: BarTrade, stamps: Any) -> None:
                   textcoords="offset points", fontsize=9)  # fmt: skip
 
 
-def _row(stamps: Any, moment: Any) -> int:
+def _row(stamps: Stamps, moment: datetime) -> int:
     row = int(np.searchsorted(stamps, instant_ns(moment), side="right")) - 1
     return min(max(row, 0), len(stamps) - 1)
 

@@ -28,6 +28,7 @@ from bt_gex.storage.arrow_arrays import rows_by_name, to_numpy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
 
     from bt_gex.results.costs import Costs
@@ -304,7 +305,7 @@ def costs_figure(result: RunResult, costs: Costs) -> Figure:
 
 def _coloured_table(
     figure: Figure, axes: Axes, table: drawing.Numbers, label: str, most: float
-) -> Any:
+) -> QuadMesh:
     """Cells coloured around zero, with a scale beside them; gives the coloured cells.
 
     most  the largest absolute value of the scale

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -75,7 +74,7 @@ def _sessions(one: SymbolCoverage) -> Table:
     return table
 
 
-def bar_record(found: Sequence[SymbolCoverage], folder: str) -> dict[str, Any]:
+def bar_record(found: Sequence[SymbolCoverage], folder: str) -> dict[str, object]:
     """The same as plain values for JSON: null where there is nothing.
 
     folder   as given
@@ -95,7 +94,7 @@ def bar_record(found: Sequence[SymbolCoverage], folder: str) -> dict[str, Any]:
     return {"folder": folder, "symbols": [_symbol_record(one) for one in found]}
 
 
-def _symbol_record(one: SymbolCoverage) -> dict[str, Any]:
+def _symbol_record(one: SymbolCoverage) -> dict[str, object]:
     findings = findings_of_bars(one)
     return {
         "symbol": one.symbol,
@@ -116,7 +115,7 @@ def _symbol_record(one: SymbolCoverage) -> dict[str, Any]:
     }
 
 
-def _session_record(one: SessionMinutes) -> dict[str, Any]:
+def _session_record(one: SessionMinutes) -> dict[str, object]:
     return {
         "session": str(one.session.day),
         "minutes": one.minutes,

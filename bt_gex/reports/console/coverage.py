@@ -235,7 +235,7 @@ def record(found: Iterable[IndexCoverage], database: str) -> dict[str, Any]:
     return {"database": database, "indexes": [_index_record(index) for index in found]}
 
 
-def _index_record(index: IndexCoverage) -> dict[str, Any]:
+def _index_record(index: IndexCoverage) -> dict[str, object]:
     totals, findings = index.totals(), findings_of_coverage(index)
     return {
         "index": index.symbol,
@@ -264,7 +264,7 @@ def _index_record(index: IndexCoverage) -> dict[str, Any]:
     }
 
 
-def _session_record(one: SessionCoverage) -> dict[str, Any]:
+def _session_record(one: SessionCoverage) -> dict[str, object]:
     lowest, highest, strikes = one.strikes or (None, None, 0)
     longest = one.longest_gap
     return {
@@ -298,7 +298,7 @@ def _session_record(one: SessionCoverage) -> dict[str, Any]:
     }
 
 
-def _band_record(band: WidthBand) -> dict[str, Any]:
+def _band_record(band: WidthBand) -> dict[str, object]:
     return {
         "low_pts": band.low_pts,
         "high_pts": band.high_pts,
@@ -311,7 +311,7 @@ def _band_record(band: WidthBand) -> dict[str, Any]:
     }
 
 
-def _gap_record(gap: Gap) -> dict[str, Any]:
+def _gap_record(gap: Gap) -> dict[str, object]:
     return {"start": _iso(gap.start_ns), "length_s": gap.length_s}
 
 

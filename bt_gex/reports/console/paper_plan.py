@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from rich.console import Console
 
@@ -67,7 +66,7 @@ def _figures(run: VariantRun) -> tuple[str, ...]:
     )
 
 
-def plan_json(plan: RunPlan) -> dict[str, Any]:
+def plan_json(plan: RunPlan) -> dict[str, object]:
     """A plan as the documented answer."""
     return {
         "run_plan_id": str(plan.run_plan_id),
@@ -81,7 +80,7 @@ def plan_json(plan: RunPlan) -> dict[str, Any]:
     }
 
 
-def result_json(result: PlanResult) -> dict[str, Any]:
+def result_json(result: PlanResult) -> dict[str, object]:
     """The results of a plan as the documented answer, and why variants did not succeed."""
     best = result.best
     return {

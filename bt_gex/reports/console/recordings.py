@@ -175,7 +175,7 @@ def print_sweep(results: Sequence[Mapping[str, Any]], console: Console) -> None:
     console.print(table)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -189,7 +189,7 @@ def terms(plan: Mapping[str, Any]) -> str:
     return f"{paid}{', of the baseline' if swept else ''}"
 
 
-def _dates(plan: Mapping[str, Any]) -> str:
+def _dates(plan: Mapping[str, object]) -> str:
     start, end = str(plan["start"]), str(plan["end"])
     return start if start == end else f"{start} to {end}"
 
@@ -247,7 +247,7 @@ def setting(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _print_faults(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+def _print_faults(rows: Sequence[Mapping[str, object]], console: Console) -> None:
     for status in ("failed", "skipped"):
         faulty = [row for row in rows if row["status"] == status]
         for row in faulty[:FAULTS]:

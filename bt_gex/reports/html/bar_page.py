@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bt_gex.config.bar_settings import flat
 from bt_gex.config.run_config import setting_text
@@ -177,7 +177,7 @@ def _buckets(known: BarAnalysis) -> Rows:
     ]
 
 
-def _session_pictures(record: BarRecord) -> list[Mapping[str, Any]]:
+def _session_pictures(record: BarRecord) -> list[Mapping[str, object]]:
     """Sessions with trades, the dearest and the best first, in order of time."""
     traded = [row for row in record.statistics.sessions if row.trades]
     traded.sort(key=lambda row: -abs(row.trades_pnl_dollars))

@@ -34,7 +34,7 @@ def session_data(result: RunResult) -> str:
     found, before = [], result.balance
     for row in result.statistics.sessions:
         name = row.session.isoformat()
-        content: dict[str, Any] = {
+        content: dict[str, object] = {
             "day": name,
             "weekday": WEEKDAYS[row.session.weekday()],
             "status": row.status,

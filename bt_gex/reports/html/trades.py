@@ -67,7 +67,9 @@ def script_json(content: object) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "").replace("\u2029", "")
 
 
-def _trade(trade: SpreadTrade, path: Numbers | None, result: RunResult, points: int) -> list[Any]:
+def _trade(
+    trade: SpreadTrade, path: Numbers | None, result: RunResult, points: int
+) -> list[object]:
     named = {name: _plain(getattr(trade, key)) for name, key in SAME_NAME.items()}
     bars, values = thinned_path(np.empty(0) if path is None else path, points)
     levels = thresholds(trade, result.run_config.exit)
@@ -86,7 +88,7 @@ def _trade(trade: SpreadTrade, path: Numbers | None, result: RunResult, points: 
     return [named[name] for name in FIELDS]
 
 
-def _unpriced(trade: SpreadTrade) -> dict[str, Any]:
+def _unpriced(trade: SpreadTrade) -> dict[str, object]:
     """Bars without a price by what the quotes lacked, those with any."""
     kinds = to_json(unpriced_by_kind([trade]))
     return {name: times for name, times in kinds.items() if times}

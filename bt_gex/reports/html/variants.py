@@ -48,7 +48,7 @@ def tone(amount: float | None) -> str:
     return "" if not amount else "gain" if amount > 0 else "loss"
 
 
-def terms(plan: Mapping[str, Any], source: Mapping[str, Any]) -> str:
+def terms(plan: Mapping[str, object], source: Mapping[str, object]) -> str:
     """What the variants rest on."""
     paid = fill_words(plan)
     return f"{paid[0].upper()}{paid[1:]}; data {source.get('database', 'of unknown origin')}."
@@ -154,7 +154,7 @@ def parameter_rows(
     ]
 
 
-def _value(row: Mapping[str, Any], name: str, base: RunConfig) -> str:
+def _value(row: Mapping[str, object], name: str, base: RunConfig) -> str:
     return setting(row[name]) if name in row else setting_text(setting_of(base, name))
 
 

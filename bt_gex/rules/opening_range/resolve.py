@@ -45,8 +45,8 @@ def _laid_over(base: T, values: Mapping[str, object], section: str) -> T:
     kind = type(base)
     dotted = f"{section}." if section else ""
     tables = {name for name, hint in hints(kind).items() if dataclasses.is_dataclass(hint)}
-    parts: dict[str, Any] = {}
-    plain: dict[str, Any] = {}
+    parts: dict[str, object] = {}
+    plain: dict[str, object] = {}
     for name, value in values.items():
         if name in tables:
             table = _table(value, dotted + name)
