@@ -27,7 +27,7 @@ def setting_names() -> list[str]:
     return [*range_names(), *own, *(f"mean_reversion.{alias}" for alias in ALIASES)]
 
 
-def hint_of(name: str) -> Any:
+def hint_of(name: str) -> object:
     """Type and range of a setting by its dotted name. Raises UnknownName."""
     kind: Any = OpeningRangeParams
     section, _, rest = name.partition(".")

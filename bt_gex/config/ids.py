@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
 
 SEMANTICS_VERSION = 2
 RUN_DIGITS, VARIANT_DIGITS = 10, 16
@@ -27,7 +26,7 @@ def short_hash(values: object, digits: int = RUN_DIGITS) -> str:
     return hashlib.sha256(canonical(values).encode()).hexdigest()[:digits]
 
 
-def differing(values: Mapping[str, object], defaults: Mapping[str, object]) -> dict[str, Any]:
+def differing(values: Mapping[str, object], defaults: Mapping[str, object]) -> dict[str, object]:
     """Those values that are not the default of their name."""
     return {
         name: value

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime, time
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le
 
@@ -18,6 +18,9 @@ from bt_gex.rules.gex.params import PROFILES, EntryParams, ExitParams, SetupPara
 from bt_gex.rules.gex.sizing import KellyParams
 from bt_gex.rules.settings import hints, validated
 from bt_gex.sessions.day import LoadParams
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Slippage = Annotated[float, Ge(0), Le(10)]
 AgeSeconds = Annotated[float, Ge(0), Le(86_400)]
@@ -189,7 +192,7 @@ class RunConfig:
             indexes=self.indexes,
         )
 
-    def head(self) -> dict[str, Any]:
+    def head(self) -> dict[str, object]:
         """What a configuration file begins with: what is replayed, and by which version."""
         return {
             "index": self.index,
@@ -199,7 +202,7 @@ class RunConfig:
             "semantics_version": SEMANTICS_VERSION,
         }
 
-    def changed(self) -> dict[str, Any]:
+    def changed(self) -> dict[str, object]:
         """The settings given, in plain values by dotted name."""
         return {name: plain_value(value) for name, value in self.settings.items()}
 
@@ -307,7 +310,7 @@ def as_date(value: object, name: str) -> date:
         raise BadValue(f"{name} must be a date YYYY-MM-DD, got {value!r}") from None
 
 
-def plain(params: Any) -> dict[str, Any]:
+def plain(params: DataclassInstance) -> dict[str, object]:
     """A parameter set in values that JSON and YAML know; check times as HH:MM[:SS]."""
     return {f.name: plain_value(getattr(params, f.name)) for f in fields(params)}
 

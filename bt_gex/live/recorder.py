@@ -12,12 +12,12 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from datetime import datetime, time
-from typing import Any, Protocol
+from typing import Protocol
 
 from bt_gex.blackbox.appender import Failure
 from bt_gex.errors import OutputError, ProviderError
 from bt_gex.live.clock import Clock
-from bt_gex.live.provider import VIX, Chain, Level, Provider, age_s
+from bt_gex.live.provider import VIX, Chain, Level, Provider, Quote, age_s
 from bt_gex.market.calendar import BAR_NS, NS, Session, new_york, utc
 from bt_gex.market.gamma import Competing, chain_rows, competing, exposure_by_strike, find_peaks
 from bt_gex.market.indexes import Index
@@ -225,7 +225,7 @@ def _mid(bid: float | None, ask: float | None) -> float | None:
     return (bid + ask) / 2 if bid and ask else None
 
 
-def option_record(quote: Any) -> dict[str, Any]:
+def option_record(quote: Quote) -> dict[str, object]:
     """An option in the form a recorded chain has."""
     return {
         "strike": quote.strike,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bt_gex.ledger.events import IntentEmitted, IntentRejected, OrderRejected, SpreadFilled
+from bt_gex.ledger.events import Event, IntentEmitted, IntentRejected, OrderRejected, SpreadFilled
 from bt_gex.live.parity import Recorded
 
 
@@ -127,7 +127,7 @@ def orders_of(recorded: Recorded) -> Iterable[OrderRecord]:
             )  # fmt: skip
 
 
-def _own_events(recorded: Recorded) -> Iterable[Any]:
+def _own_events(recorded: Recorded) -> Iterable[Event]:
     opened: set[str | None] = set()
     for event in recorded.events:
         if event.correlation_id == recorded.facts.session_id:

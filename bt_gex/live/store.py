@@ -10,7 +10,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -45,11 +45,11 @@ class SessionFacts:
     workspace: UUID
     provider: str
     database: str
-    config: Mapping[str, Any]
+    config: Mapping[str, object]
     opening_balance: float
     earlier: tuple[float, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As it is stored."""
         named = {name: getattr(self, name) for name in self.__slots__}
         texts = {"day": self.day.isoformat(), "workspace": str(self.workspace)}
@@ -140,7 +140,7 @@ class SessionStore:
             raise SessionError(f"{path}: is no session of bt-gex")
         return found
 
-    def put(self, **values: Any) -> None:
+    def put(self, **values: object) -> None:
         """Change some of it: status, pid, halted."""
         self._write({**self.values(), **values})
 
@@ -152,7 +152,7 @@ class SessionStore:
 
     def append(self, read: Sequence[BarRead], rows: Iterable[SeenRow]) -> None:
         """Record readings, missed ones before the last, and the rows seen at that: one commit."""
-        by_table: dict[str, list[list[Any]]] = {}
+        by_table: dict[str, list[list[object]]] = {}
         for row in rows:
             by_table.setdefault(row.table, []).append([row.id, *row.values])
         record = {"read": [asdict(one) for one in read], "rows": by_table}
@@ -169,7 +169,7 @@ class SessionStore:
         """All readings in order, and the rows by the bar at which they were first seen."""
         bars: list[BarRead] = []
         found: dict[int, list[SeenRow]] = {}
-        stamps: dict[Any, int] = {}
+        stamps: dict[object, int] = {}
         for stored in records(self.recording):
             record = json.loads(zlib.decompress(stored))
             bars += [BarRead(**one) for one in record["read"]]
@@ -183,7 +183,7 @@ class SessionStore:
         return bars, found
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: datetime) -> str:
     """An instant of a database that has them, as SQLite keeps it."""
     return str(value.isoformat(sep=" "))
 

@@ -254,7 +254,7 @@ def fault_of(answer: httpx.Response) -> str:
     return "; ".join(map(str, errors)) if isinstance(errors, list) else str(errors or "")
 
 
-def part(body: Any, *names: str) -> Any:
+def part(body: object, *names: str) -> Any:
     """A part of an answer; None for null, "null" and what is missing."""
     for name in names:
         body = body.get(name) if isinstance(body, Mapping) else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from bt_gex.market.calendar import NS, Stamps
 
 Prices = npt.NDArray[np.float64]
+Points = TypeVar("Points", float, Prices)
 Rows = npt.NDArray[np.int64]
 
 CLAMP_TOLERANCE = 1e-9  # most by which rounding alone can put a value outside its bounds
@@ -97,7 +98,7 @@ def contradictory(
     )
 
 
-def spread_value(mids: Sequence[Any], sides: Sequence[int]) -> Any:
+def spread_value(mids: Sequence[Points], sides: Sequence[int]) -> Points:
     """Points it costs at mid to buy the spread back: shorts (side -1) minus longs (side 1).
 
     mids  one number a leg, or one array of numbers a leg

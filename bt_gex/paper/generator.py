@@ -63,7 +63,7 @@ class GeneratorConstraints(Strict):
         return name
 
     @property
-    def values(self) -> tuple[tuple[Any, ...], ...]:
+    def values(self) -> tuple[tuple[float, ...], ...]:
         """The lists in the order of SWEPT."""
         return (
             self.lookback_days_values, self.dollars_per_trade_values, self.max_positions_values,
@@ -77,7 +77,7 @@ class PlanVariant:
     variant_id: str
     label: str
     tags: tuple[Tag, ...]
-    overrides: Mapping[str, Any]
+    overrides: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ def hash_of(base: Mapping[str, object], overrides: Mapping[str, object]) -> str:
     return short_hash({"base": base, "overrides": overrides}, VARIANT_DIGITS)
 
 
-def variant_id(spec: ExecutionSpec, overrides: Mapping[str, Any]) -> str:
+def variant_id(spec: ExecutionSpec, overrides: Mapping[str, Json]) -> str:
     """The id of a variant of a specification, whatever the specification is called."""
     plain = plain_spec(spec)
     return hash_of({k: v for k, v in plain.items() if k not in NAMELESS}, overrides)
@@ -126,7 +126,7 @@ def variant_workspace(run_plan_id: UUID | str, variant: str) -> UUID:
     return uuid5(VARIANT_NAMESPACE, f"{run_plan_id}:{variant}")
 
 
-def apply_overrides(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Json]:
+def apply_overrides(base: Mapping[str, Json], overrides: Mapping[str, Json]) -> dict[str, Json]:
     """A copy of the base with values changed. Raises BadValue for a key or value that cannot be,
     KeyError for a path the base does not have."""
     found = deepcopy(dict(base))
@@ -193,7 +193,7 @@ def _variants(
 ) -> Iterator[PlanVariant]:
     """In the order of a plan, with duplicates."""
 
-    def made(overrides: dict[str, Json], label: str, tag: Tag) -> PlanVariant:
+    def made(overrides: Mapping[str, Json], label: str, tag: Tag) -> PlanVariant:
         return PlanVariant(
             variant_id=variant_id(spec, overrides), label=label, tags=(tag,), overrides=overrides
         )

@@ -6,10 +6,9 @@ What a variant trades stays in a journal of its own in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid5
 
 from bt_gex.config.ids import canonical
@@ -220,7 +219,7 @@ class Reporter:
     def started(self, facts: Mapping[str, Json]) -> None:
         self.step("run_started", facts)
 
-    def ended(self, step: str, runs: Any, facts: Mapping[str, Json]) -> None:
+    def ended(self, step: str, runs: Iterable[VariantRun], facts: Mapping[str, Json]) -> None:
         """Journal the end, with how many variants came to what."""
         statuses = [run.status for run in runs]
         counts: dict[str, Json] = {

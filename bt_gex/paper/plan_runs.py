@@ -11,14 +11,14 @@ from uuid import UUID
 from bt_gex.journal.base import Journal, Query
 from bt_gex.journal.records import Record
 from bt_gex.ledger.events import RUN_TYPES
-from bt_gex.paper.variant_run import VariantMetrics, VariantRun
+from bt_gex.paper.variant_run import Status, VariantMetrics, VariantRun
 from bt_gex.trades.intent import Json
 
 PlanStatus = Literal["running", "completed", "failed", "canceled"]
 ENDS: Mapping[str, PlanStatus] = {
     "run_completed": "completed", "run_failed": "failed", "run_canceled": "canceled",
 }  # fmt: skip
-DONE = {
+DONE: Mapping[str, Status] = {
     "variant_completed": "success", "variant_failed": "failed", "variant_skipped": "skipped",
 }  # fmt: skip
 
@@ -85,7 +85,7 @@ def folded(records: list[Record]) -> PlanRun | None:
     return plan
 
 
-def variant_of(status: Any, facts: Mapping[str, Any]) -> VariantRun:
+def variant_of(status: Status, facts: Mapping[str, Any]) -> VariantRun:
     """A variant from what was journaled about it."""
     metrics = facts.get("metrics")
     known = {column.name for column in fields(VariantMetrics)}

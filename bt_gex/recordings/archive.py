@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from bt_gex.errors import BadValue, NoRecording, RecordingError, RecordingState
@@ -39,6 +39,9 @@ from bt_gex.recordings.unpacking import (
 )
 from bt_gex.recordings.values import canonical, iso, plain_json
 from bt_gex.storage.atomic import write_bytes
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 FORMAT = 1
 SUFFIX = ".btrec"
@@ -144,7 +147,7 @@ def _lines(rows: Iterable[object]) -> str:
     return "".join(f"{canonical(row)}\n" for row in rows)
 
 
-def record_json(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
+def record_json(record: DataclassInstance, without: tuple[str, ...] = ()) -> dict[str, object]:
     """A record by its fields."""
     return {
         f.name: plain_json(getattr(record, f.name)) for f in fields(record) if f.name not in without

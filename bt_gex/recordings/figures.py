@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from statistics import fmean, pstdev
@@ -244,7 +244,9 @@ def equal(left: object, right: object) -> bool:
 T = TypeVar("T")
 
 
-def paired(before: Sequence[T], after: Sequence[T], key: Any) -> list[tuple[T | None, T | None]]:
+def paired(
+    before: Sequence[T], after: Sequence[T], key: Callable[[T], Hashable]
+) -> list[tuple[T | None, T | None]]:
     """Items of two runs with the same key beside each other, in the order of the first run and
     then of what only the second one has; several of one key pair in their order."""
     waiting: dict[Hashable, deque[T]] = defaultdict(deque)

@@ -50,7 +50,7 @@ class At(int):
 class Doc(NamedTuple):
     """A value that goes into a column of JSON."""
 
-    value: Any
+    value: object
 
 
 Rows = tuple[Sequence[str], list[tuple[object, ...]]]  # names of columns, values
@@ -114,11 +114,10 @@ def for_sqlite(values: Sequence[tuple[object, ...]]) -> list[tuple[object, ...]]
     return [tuple(map(_plain, row)) for row in values]
 
 
-def _plain(value: Any) -> Any:
-    kind = type(value)
-    if kind is At:
+def _plain(value: object) -> object:
+    if type(value) is At:
         return stamp_text(value)
-    return dumps(value.value) if kind is Doc else value
+    return dumps(value.value) if type(value) is Doc else value
 
 
 def for_sql(row: tuple[object, ...]) -> tuple[object, ...]:

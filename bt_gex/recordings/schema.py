@@ -39,7 +39,9 @@ class Instant(TypeDecorator[datetime]):
             return value
         return aware(value).isoformat(" ", "microseconds")
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(
+        self, value: datetime | str | None, dialect: Dialect
+    ) -> datetime | None:
         if isinstance(value, str):
             value = datetime.fromisoformat(value)
         return None if value is None else aware(value)

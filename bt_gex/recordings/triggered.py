@@ -31,7 +31,7 @@ class TriggeredSink:
     _dropped_bars: int = 0
     _dropped_events: int = 0
     _first_time: datetime | None = None
-    _facts: dict[str, Any] = field(default_factory=dict)
+    _facts: dict[str, object] = field(default_factory=dict)
 
     def begin(self, session: RecordedSession) -> None:
         self._session = session

@@ -113,7 +113,7 @@ class Firing(NamedTuple):
     """A trigger that fired, and what is told of it."""
 
     trigger: Trigger
-    data: dict[str, Any]
+    data: dict[str, Json]
 
 
 @dataclass(slots=True)

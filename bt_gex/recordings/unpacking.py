@@ -23,11 +23,12 @@ from bt_gex.recordings.records import (
     checked_tags,
 )
 from bt_gex.recordings.values import ns_of
+from bt_gex.trades.codec import Json
 
 MOST_NUMBER = 2**63 - 1
 
 
-def session_of(row: Any) -> RecordedSession:
+def session_of(row: object) -> RecordedSession:
     """A recording's row; the machine it came from is not told."""
     values = _record(RecordedSession, row, ("process",))
     UUID(values["recording_id"])
@@ -39,7 +40,7 @@ def session_of(row: Any) -> RecordedSession:
     )
 
 
-def replay_of(row: Any, recording_id: str) -> RecordedReplay:
+def replay_of(row: object, recording_id: str) -> RecordedReplay:
     """A replay's row."""
     values = _record(RecordedReplay, row, ())
     UUID(values["replay_id"])
@@ -48,7 +49,7 @@ def replay_of(row: Any, recording_id: str) -> RecordedReplay:
     return RecordedReplay(**values)
 
 
-def bar_of(row: Any) -> RecordedBar:
+def bar_of(row: Mapping[str, object]) -> RecordedBar:
     """A bar."""
     numbers = BarValues(*(_number(row[name]) for name in BarValues._fields))
     indicators = None if row["indicators"] is None else _mapping(row["indicators"])
@@ -58,7 +59,7 @@ def bar_of(row: Any) -> RecordedBar:
     )  # fmt: skip
 
 
-def event_of(row: Any) -> RecordedEvent:
+def event_of(row: Mapping[str, object]) -> RecordedEvent:
     """An event."""
     kind, symbol, newest = row["event_type"], row["symbol"], row["bar_sequence"]
     if not isinstance(kind, str) or not 1 <= len(kind) <= 50:
@@ -102,7 +103,7 @@ def in_sequence(
         raise ValueError("option rows without a bar")
 
 
-def _record(kind: type, row: Any, without: tuple[str, ...]) -> dict[str, Any]:
+def _record(kind: type, row: object, without: tuple[str, ...]) -> dict[str, Any]:
     """The fields of a record, each of its type. Unknown keys are refused."""
     hints = get_type_hints(kind)
     names = [f.name for f in fields(kind) if f.name not in without]
@@ -124,13 +125,13 @@ def _moment(text: str) -> datetime:
     return found
 
 
-def _ns(text: Any) -> int:
+def _ns(text: object) -> int:
     if not isinstance(text, str) or datetime.fromisoformat(text).tzinfo is None:
         raise ValueError(f"{text!r:.40} is no time with a zone")
     return ns_of(text)
 
 
-def _whole(value: Any) -> int:
+def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_NUMBER:
         raise ValueError(f"{value!r:.40} is no whole number from 0")
     return value
@@ -143,7 +144,7 @@ def _integer(value: int) -> int:
     return value
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -151,14 +152,14 @@ def _number(value: Any) -> float | None:
     return float(value)
 
 
-def _mapping(value: Any) -> dict[str, Any]:
+def _mapping(value: object) -> dict[str, Json]:
     if not isinstance(value, dict):
         raise ValueError(f"{value!r:.40} holds no values by name")
     return value
 
 
 # What JSON has for a type, and how it is read.
-KINDS: Mapping[Any, tuple[Any, Callable[[Any], Any]]] = {
+KINDS: Mapping[object, tuple[type | types.UnionType, Callable[[Any], object]]] = {
     datetime: (str, _moment),
     int: (int, _integer),
     float: (int | float, _number),
@@ -169,7 +170,7 @@ KINDS: Mapping[Any, tuple[Any, Callable[[Any], Any]]] = {
 }
 
 
-def _typed(name: str, value: Any, hint: Any) -> Any:
+def _typed(name: str, value: object, hint: object) -> object:
     if name == "trigger":  # any JSON
         return value
     options = get_args(hint) if get_origin(hint) is types.UnionType else (hint,)
@@ -179,7 +180,7 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
         origin = get_origin(option) or option
         if origin is Literal and value in get_args(option):
             return value
-        given, convert = KINDS.get(origin, ((), None))
+        given, convert = KINDS.get(origin, (type(None), None))
         if convert is not None and isinstance(value, given) and not isinstance(value, bool):
             return convert(value)
     raise ValueError(f"{name} is {value!r:.60}")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime, time
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from bt_gex.errors import BadValue, UnknownName
 
@@ -17,6 +17,9 @@ T = TypeVar("T")
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 FIRST_BAR, CLOSE = time(9, 30), time(16, 0)
 
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _known_hints: dict[type, dict[str, object]] = {}
 
@@ -68,7 +71,7 @@ def checked(hint: object, value: object, name: str) -> Any:
 
 
 @cache
-def _adapter(hint: Any) -> Any:
+def _adapter(hint: Any) -> TypeAdapter[object]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(hint)

@@ -12,7 +12,7 @@ from bt_gex.recordings.records import RecordedSession
 STRATEGY = "GexStrategy"
 
 
-def recorded_config(config: RunConfig) -> dict[str, Any]:
+def recorded_config(config: RunConfig) -> dict[str, object]:
     """Parameters of a RecordingAnalyzer for a run of a configuration."""
     about = {
         "index": config.index,
@@ -28,7 +28,7 @@ def recorded_config(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def settings_of(config: RunConfig) -> dict[str, Any]:
+def settings_of(config: RunConfig) -> dict[str, object]:
     """Every setting in plain values, by its dotted name."""
     resolved = config.resolved()
     return {

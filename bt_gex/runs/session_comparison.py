@@ -14,9 +14,10 @@ from bt_gex.recordings.records import RecordedSession
 from bt_gex.recordings.values import canonical, iso, plain_json
 from bt_gex.runs.recorded_run import RecordedMarket
 from bt_gex.runs.session_replayer import SessionReplayer
-from bt_gex.storage.atomic import write_folder
+from bt_gex.storage.atomic import Writer, write_folder
 from bt_gex.storage.reading import read_mapping
 from bt_gex.storage.schema import KEY, Schema
+from bt_gex.trades.codec import Json
 
 COMPARED = Schema(kind="session comparison")
 FILE = "session_comparison.json"
@@ -31,7 +32,7 @@ class ComparedRun:
 
     label: str
     strategy: str
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, Json]
     figures: Mapping[str, Any]
     positions: Sequence[Mapping[str, Any]]
     replay_id: str | None
@@ -49,16 +50,16 @@ class SessionComparison:
 
     recording: Mapping[str, Any]
     runs: Sequence[ComparedRun]
-    prices: Mapping[str, Mapping[str, Any]]
+    prices: Mapping[str, Mapping[str, object]]
     pairs: Sequence[Mapping[str, Any]]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Everything in plain values."""
         content = plain_json(asdict(self))
         assert isinstance(content, dict)
         return {KEY: COMPARED.version, "kind": COMPARED.kind, **content}
 
-    def save(self, folder: Path, extras: Mapping[str, Any] | None = None) -> Path:
+    def save(self, folder: Path, extras: Mapping[str, Writer] | None = None) -> Path:
         """Write it into a folder, whole or not at all. Raises OutputError."""
 
         def write(work: Path) -> None:
@@ -153,7 +154,7 @@ def _pairs(runs: Sequence[ComparedRun]) -> list[dict[str, Any]]:
     return found
 
 
-def about(session: RecordedSession) -> dict[str, Any]:
+def about(session: RecordedSession) -> dict[str, Json]:
     """What is told of a recording beside its runs."""
     names = ("recording_id", "strategy_name", "status", "description", "tags", "symbols",
              "first_bar_time", "last_bar_time", "total_bars_recorded")  # fmt: skip

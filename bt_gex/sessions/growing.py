@@ -57,9 +57,9 @@ class History:
     """Rows of one kind, by instant and id, however late they came."""
 
     keys: list[tuple[int, int]] = field(default_factory=list)
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    rows: list[tuple[object, ...]] = field(default_factory=list)
 
-    def add(self, ns: int, row_id: int, row: tuple[Any, ...]) -> None:
+    def add(self, ns: int, row_id: int, row: tuple[object, ...]) -> None:
         """Take a row to its place; one that is there already stays."""
         key = (ns, row_id)
         if not self.keys or key > self.keys[-1]:
@@ -267,7 +267,7 @@ def options_of(seen: GrowingRows) -> list[LegKey]:
 
 
 def series_of(
-    table: str, keys: Sequence[tuple[int, int]], rows: Sequence[tuple[Any, ...]]
+    table: str, keys: Sequence[tuple[int, int]], rows: Sequence[tuple[object, ...]]
 ) -> Series:
     """Rows of a small table as columns."""
     columns: dict[str, npt.NDArray[Any]] = {

@@ -33,7 +33,7 @@ class Neighbours:
 
 def neighbours(
     rows: Sequence[Mapping[str, Any]],
-    grid: Mapping[str, Sequence[Any]],
+    grid: Mapping[str, Sequence[object]],
     best: Mapping[str, Any],
 ) -> Neighbours | None:
     """Of a variant with a profit; None without one, and where no neighbour was run.
@@ -69,8 +69,8 @@ def _is_near(
     return abs(values.index(row[name]) - values.index(best[name])) == 1
 
 
-def _ordered(values: Sequence[Any], *also: Any) -> list[Any]:
+def _ordered(values: Sequence[object], *also: object) -> list[object]:
     """The values in their order, numbers ascending; with further ones that are not among them."""
     every = [*values, *(value for value in also if value not in values)]
-    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in every)
-    return sorted(every) if numbers else every
+    numbers = [v for v in every if isinstance(v, int | float) and not isinstance(v, bool)]
+    return [*sorted(numbers)] if len(numbers) == len(every) else every

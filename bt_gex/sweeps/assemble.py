@@ -74,14 +74,14 @@ def assemble(
     )
 
 
-def ranked_rows(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
+def ranked_rows(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """A row a variant, with its score and its rank among those that succeeded (1 is the best).
 
     Variants with the same trades are ranked once: the later ones name the first, and have its rank.
     """
     objective = plan.score
     same_as = folded((outcome.variant_id, outcome.metrics) for outcome in outcomes)
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for variant, outcome in zip(plan.variants, outcomes, strict=True):
         done = outcome.status == "success"
         rows.append(
@@ -117,7 +117,7 @@ def summary_of(
     sessions: int,
     with_data: int,
     selection: SelectionStatistics,
-    edges: Mapping[str, Any],
+    edges: Mapping[str, object],
 ) -> SweepSummary:
     """How many variants there were, and how the best stands beside the average and the baseline.
 
@@ -289,7 +289,7 @@ def selection_statistics(pnls: pa.Table, balance: float) -> SelectionStatistics:
     )
 
 
-def found_by(name: str, plan: Plan, summary: SweepSummary, best: InShort) -> dict[str, Any]:
+def found_by(name: str, plan: Plan, summary: SweepSummary, best: InShort) -> dict[str, object]:
     """What a run of the winner must know of the sweep it came from."""
     odds = summary.overfitting
     return {

@@ -49,7 +49,7 @@ class BarSweep:
 
     name: str
     plan: dict[str, Any]
-    source: dict[str, Any]
+    source: dict[str, object]
     summary: SweepSummary
     rows: list[dict[str, Any]]
     session_pnl: pa.Table
@@ -173,10 +173,10 @@ def assemble_bars(
     )
 
 
-def bar_rows(plan: BarPlan, outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
+def bar_rows(plan: BarPlan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """A row a variant, with its score and rank; those with the same trades are ranked once."""
     same_as = folded((outcome.variant_id, outcome.metrics) for outcome in outcomes)
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for variant, outcome in zip(plan.variants, outcomes, strict=True):
         done = outcome.status == "success"
         rows.append(

@@ -46,7 +46,7 @@ class BarWalkForward:
 
     name: str
     plan: dict[str, Any]
-    source: dict[str, Any]
+    source: dict[str, object]
     windows: list[WindowResult]
     judged: Judgement
     out_of_sample: Totals

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import time
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from bt_gex.config.ids import canonical
 from bt_gex.config.run_config import SECTIONS, plain_value, setting_names
@@ -62,7 +61,7 @@ def values_of(
     return tuple(found.values())
 
 
-def typed(name: str, value: object, hint: Any = None) -> Any:
+def typed(name: str, value: object, hint: object = None) -> object:
     """A value as the setting's type has it, in plain form; itself where it is not allowed."""
     try:
         return plain_value(checked(hint or _hint(name), value, name))

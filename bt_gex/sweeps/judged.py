@@ -113,7 +113,7 @@ def _of_variant(
     )
 
 
-def variant_config_of(result: SweepResult, row: Mapping[str, Any]) -> RunConfig:
+def variant_config_of(result: SweepResult, row: Mapping[str, object]) -> RunConfig:
     """The configuration of a variant that could be run."""
     settings = {name: row[name] for name in result.plan["grid"]}
     return base_config(result.plan).with_settings(settings)
@@ -141,11 +141,11 @@ def _of_sweep(result: SweepResult) -> Iterator[Finding]:
 
 
 def idle_settings(
-    rows: Sequence[Mapping[str, Any]], grid: Mapping[str, Sequence[Any]]
-) -> dict[str, list[Any]]:
+    rows: Sequence[Mapping[str, object]], grid: Mapping[str, Sequence[object]]
+) -> dict[str, list[object]]:
     """Values by setting that made no difference where nothing else differed."""
     first = {row["variant_id"]: row for row in rows}
-    found: dict[str, list[Any]] = {}
+    found: dict[str, list[object]] = {}
     for row in rows:
         if row.get(SAME_AS) is None:
             continue

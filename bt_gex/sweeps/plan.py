@@ -41,8 +41,8 @@ class Variant:
     variant_id: str
     label: str
     tag: Tag
-    overrides: dict[str, Any]
-    settings: dict[str, Any]
+    overrides: dict[str, object]
+    settings: dict[str, object]
     invalid: str | None = None
 
 
@@ -191,11 +191,11 @@ class VariantMaker:
                 )
 
     @staticmethod
-    def label(settings: Mapping[str, Any]) -> str:
+    def label(settings: Mapping[str, object]) -> str:
         """Settings as a person types them."""
         return ", ".join(f"{name}={_text(value)}" for name, value in settings.items())
 
-    def make(self, settings: Mapping[str, Any], tag: Tag, label: str) -> Variant:
+    def make(self, settings: Mapping[str, object], tag: Tag, label: str) -> Variant:
         """A variant of these settings; equal settings have one id, whatever base they changed."""
         overrides = {
             name: value
@@ -218,7 +218,7 @@ class VariantMaker:
         )
 
 
-def _setting(resolved: Mapping[str, Any], name: str) -> Any:
+def _setting(resolved: Mapping[str, Any], name: str) -> object:
     section, _, rest = name.partition(".")
     return resolved[section][rest]
 
@@ -231,7 +231,7 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def plan_to_yaml(plan: Plan) -> dict[str, Any]:
+def plan_to_yaml(plan: Plan) -> dict[str, object]:
     """The plan in plain values; reading it gives the same variants."""
     base = plan.base
     return {

@@ -105,7 +105,7 @@ class WindowResult:
     test_sessions: int
     variant_id: str | None
     label: str
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
     in_sample_pnl: float | None
     out_of_sample_pnl: float | None
     out_of_sample_trades: int
@@ -120,7 +120,7 @@ class Favourite:
 
     __pydantic_config__: ClassVar = STRICT
 
-    value: Any
+    value: object
     share: float
     distinct: int
 

@@ -59,7 +59,7 @@ class SweepResult:
 
     name: str
     plan: dict[str, Any]
-    source: dict[str, Any]
+    source: dict[str, object]
     summary: SweepSummary
     rows: list[dict[str, Any]]
     trades: dict[str, list[SpreadTrade]]
@@ -149,7 +149,7 @@ class SweepResult:
         )
 
 
-def rows_table(rows: Sequence[Mapping[str, Any]], swept: Sequence[str]) -> pa.Table:
+def rows_table(rows: Sequence[Mapping[str, object]], swept: Sequence[str]) -> pa.Table:
     """Rows as columns: numbers where all values are numbers, else text; None is null."""
     names = [
         *OWN_COLUMNS,
@@ -183,7 +183,7 @@ def _as_text(value: object) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
-def _as_swept(row: Mapping[str, Any], grid: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+def _as_swept(row: Mapping[str, object], grid: Mapping[str, Sequence[object]]) -> dict[str, Any]:
     """A row with the values of the grid where the table holds their texts."""
     return {name: _from_text(v, grid[name]) if name in grid else v for name, v in row.items()}
 

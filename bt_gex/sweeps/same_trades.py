@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from bt_gex.market.calendar import instant_ns
 from bt_gex.stats.summary import pnl_cents
 from bt_gex.trades.records import SpreadTrade
 
+Row = TypeVar("Row", bound=Mapping[str, object])
 TRADES_ID = "trades_id"  # the metric
 SAME_AS = "same_as"  # the column: variant_id of the first variant with the same trades
 DIGITS = 16
@@ -73,6 +74,6 @@ def folded(variants: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, str]:
     return found
 
 
-def distinct(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def distinct(rows: Iterable[Row]) -> list[Row]:
     """The rows of a sweep that succeeded, of several with the same trades the first."""
     return [row for row in rows if row["status"] == "success" and row.get(SAME_AS) is None]

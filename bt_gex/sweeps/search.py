@@ -85,7 +85,7 @@ def _new_study(optuna: Any, path: Path) -> Any:
 
 
 def _variant(maker: VariantMaker, plan: Plan, trial: Any) -> Variant:
-    settings: dict[str, Any] = {}
+    settings: dict[str, object] = {}
     for name, values in plan.grid.items():
         numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
         if len(numbers) == len(values):

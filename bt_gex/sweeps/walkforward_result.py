@@ -37,7 +37,7 @@ class WalkForward:
 
     name: str
     plan: dict[str, Any]
-    source: dict[str, Any]
+    source: dict[str, object]
     summary: WalkForwardSummary
     windows: list[WindowResult]
     trades: list[SpreadTrade]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
@@ -201,7 +201,7 @@ def plain_table(*columns: str) -> Table:
     return table
 
 
-def record(found: Iterable[IndexCoverage], database: str) -> dict[str, Any]:
+def record(found: Iterable[IndexCoverage], database: str) -> dict[str, object]:
     """The same as plain values for JSON: no NaN, null where there is nothing.
 
     database  as given, without a password

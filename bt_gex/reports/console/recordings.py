@@ -30,7 +30,7 @@ def _time(text: str | None) -> str:
     return (text or "")[:19].replace("T", " ")
 
 
-def _price(value: Any) -> str:
+def _price(value: float | None) -> str:
     return "" if value is None else f"{value:.10g}"
 
 

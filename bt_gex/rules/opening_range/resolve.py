@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from datetime import date, time
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bt_gex.errors import BadValue, UnknownName
 from bt_gex.rules.opening_range.params import EarlyCloses, OpeningRangeParams
 from bt_gex.rules.settings import checked, hints, validated
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 T = TypeVar("T")
 
@@ -24,7 +27,7 @@ def params_from(
     return _laid_over(base or OpeningRangeParams(), values, "")
 
 
-def nested(params: Any) -> dict[str, Any]:
+def nested(params: DataclassInstance) -> dict[str, object]:
     """The settings as plain values, as `params_from` takes them: times and dates are text."""
     return {
         field.name: _plain(field.name, getattr(params, field.name))
@@ -85,8 +88,8 @@ def _day(value: Any, name: str) -> date:
         raise BadValue(f"{name} must map dates YYYY-MM-DD to times HH:MM, got {value!r}") from None
 
 
-def _plain(name: str, value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
+def _plain(name: str, value: Any) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return nested(value)
     if isinstance(value, time):
         return _clock(value)
