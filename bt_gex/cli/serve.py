@@ -14,7 +14,9 @@ from bt_gex.errors import RunError, UsageError
 
 
 @click.command(epilog="Example: bt-gex serve --port 8000")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--host", type=FILLED, default="127.0.0.1", show_default=True, help="Address to listen on."
+)
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port."
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bt_gex.errors import OutputError
 
+SQLITE = b"SQLite format 3\0"  # how such a file begins
 Writer = Callable[[Path], None]
 
 
@@ -61,7 +62,8 @@ def write_text(path: Path, text: str) -> None:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all: under a hidden name, then renamed. Raises OutputError.
 
-    What a link points to is written, not the link; a device or a pipe is written to.
+    What a link points to is written, not the link; a device or a pipe is written to. A SQLite
+    database is never replaced: it is what somebody recorded.
     """
     try:
         if path.exists() and not path.is_file():
@@ -70,10 +72,19 @@ def write_bytes(path: Path, content: bytes) -> None:
         target = Path(os.path.realpath(path, strict=path.exists()))
         if target.is_symlink():
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        if _is_database(target):
+            raise OutputError(f"{path} is a SQLite database; it stays, give another name")
         with whole_file(target) as work:
             work.write_bytes(content)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _is_database(path: Path) -> bool:
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(SQLITE)) == SQLITE
 
 
 @contextmanager

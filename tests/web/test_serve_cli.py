@@ -72,3 +72,14 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert (status, out) == (1, "")
     assert f"port {port}" in err
     assert "--port" in err
+
+
+@pytest.mark.parametrize(("host", "status"), [("", 2), ("nonsense.invalid", 1), ("::zz", 1)])
+def test_hosts_that_are_none(
+    host: str, status: int, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """An empty one would have meant every address of this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BT_GEX_ADMIN_TOKEN", TOKEN)
+        found, out, err = call(capsys, "serve", "--host", host, "--home", tmp_path)
+    assert (found, out, err.count("\n")) == (status, "", 1)
