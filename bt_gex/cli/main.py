@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import io
+import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 import click
@@ -75,6 +77,14 @@ def main(argv: list[str] | None = None) -> NoReturn:
     sys.exit(_status(argv))
 
 
+def _discard_output() -> None:
+    """Let what could not be written go, or writing it again at the end changes the status."""
+    with suppress(OSError):  # an output that is no file
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
 def _status(argv: list[str] | None) -> int:
     """Run a command; its exit status."""
     try:
@@ -102,6 +112,7 @@ def _status(argv: list[str] | None) -> int:
         status = 0
     except OSError as error:  # files of ours have errors of ours; this is the terminal or the pipe
         click.echo(f"error: the output cannot be written: {error.strerror or error}", err=True)
+        _discard_output()
         status = 1
     return status or 0
 

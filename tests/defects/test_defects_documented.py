@@ -322,6 +322,8 @@ def test_D16_a_trade_without_a_result_is_no_loser(
 
 
 CHANCE = {"random", "uuid", "secrets"}
+# They name recordings and replays and say when these were made; they decide none.
+NAMING = {"recorder.py", "session_replayer.py", "replay_many.py"}
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("date", "today"), ("time", "time")}
 SEEDED = {"bootstrap.py"}  # draws from a seed it is given, after all is decided
 DECIDING = (
@@ -343,6 +345,8 @@ def test_D17_nothing_is_left_to_chance_or_the_clock_on_the_wall() -> None:
     files += [root / "blackbox" / f"{name}.py" for name in ("reader", "stamps", "source")]
     assert len(files) > 30
     for file in files:
+        if file.name in NAMING:
+            continue
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             names: set[str] = set()
             if isinstance(node, ast.Import):
