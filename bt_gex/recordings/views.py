@@ -10,6 +10,7 @@ from bt_gex.recordings.reader import RecordingReader
 from bt_gex.recordings.records import RecordedEvent, RecordedReplay, RecordedSession
 from bt_gex.recordings.rows import Page, Query
 from bt_gex.recordings.values import iso, plain_json
+from bt_gex.trades.codec import Json
 
 MOST_EVENTS = 1_000
 MOST_BARS = 10_000
@@ -68,7 +69,7 @@ def recording_detail(store: RecordingReader, recording_id: str) -> dict[str, Any
     }
 
 
-def event_row(event: RecordedEvent) -> dict[str, object]:
+def event_row(event: RecordedEvent) -> dict[str, Json]:
     """An event in a list."""
     return {
         "event_type": event.event_type,

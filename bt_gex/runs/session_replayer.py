@@ -24,6 +24,7 @@ from bt_gex.recordings.figures import (
 from bt_gex.recordings.records import RecordedEvent, RecordedReplay, RecordedSession, Totals
 from bt_gex.recordings.store import store_of
 from bt_gex.recordings.values import iso, plain_json
+from bt_gex.recordings.views import event_row
 from bt_gex.runs.outcome import outcome_of
 from bt_gex.runs.recorded_config import is_of_config
 from bt_gex.runs.recorded_run import Outcome, RecordedMarket, load_market
@@ -234,23 +235,10 @@ def finished(
         pnl_diff=comparison["pnl_diff"],
         win_rate_diff=comparison["win_rate_diff"],
         comparison_data=stored,
-        replay_events=[event_json(event) for event in events],
+        replay_events=[event_row(event) for event in events],
         wall_seconds=seconds,
         updated_at=datetime.now(UTC),
     )
-
-
-def event_json(event: RecordedEvent) -> Json:
-    """An event as it is shown."""
-    return {
-        "event_type": event.event_type,
-        "timestamp": iso(event.ts_ns),
-        "sequence": event.sequence,
-        "symbol": event.symbol,
-        "event_data": event.data,
-        "decision_metadata": event.decision,
-        "market_state": event.market,
-    }
 
 
 def drift_warnings(market: RecordedMarket, outcome: Outcome) -> list[str]:

@@ -20,10 +20,8 @@ from bt_gex.errors import (
     UnknownName,
 )
 from bt_gex.paper.requests import Strict
-from bt_gex.recordings import rows
+from bt_gex.recordings import rows, views
 from bt_gex.recordings.archive import contents_of, pack
-from bt_gex.recordings.records import RecordedReplay, RecordedSession
-from bt_gex.recordings.values import iso
 from bt_gex.runs.session_replayer import SessionReplayer
 from bt_gex.web.answers import documented
 from bt_gex.web.service import TheRecordings
@@ -231,8 +229,9 @@ def recordings(
         query = rows.Query(**asked, limit=limit, offset=offset)  # type: ignore[arg-type]
     except UnknownName as error:
         raise HTTPException(422, str(error)) from error
-    found = [RecordingRow(**_session(one)) for one in answered(lambda: store.find(query))]
-    return RecordingList(count=len(found), recordings=found)
+    found = answered(lambda: views.recordings_page(store, query))["recordings"]
+    rows_found = [RecordingRow(**_with_symbols(one)) for one in found]
+    return RecordingList(count=len(rows_found), recordings=rows_found)
 
 
 @router.get("/instances/{instance_id}/active-recording", responses=documented(503))
@@ -248,20 +247,15 @@ def active(instance_id: int, store: TheRecordings) -> ActiveAnswer:
 @replay_router.get("/{replay_id}", responses=documented(404, 503))
 def replay(replay_id: str, store: TheRecordings) -> ReplayDetail:
     """One replay, with its comparison and events."""
-    found = answered(lambda: store.replay(replay_id))
-    return ReplayDetail(replay=ReplayWhole(**_fields(ReplayWhole, found)))
+    found = answered(lambda: views.replay_detail(store, replay_id))
+    return ReplayDetail.model_validate(found)
 
 
 @router.get("/{recording_id}", responses=documented(404, 503))
 def recording(recording_id: str, store: TheRecordings) -> RecordingAnswer:
     """One recording, how many events it has of each type, and its replays."""
-    found = answered(lambda: store.get(recording_id))
-    more = {
-        "event_counts": store.counts(recording_id),
-        "replays": [ReplayRow(**_fields(ReplayRow, one)) for one in store.replays(recording_id)],
-    }
-    whole = RecordingWhole(**(_fields(RecordingWhole, found) | _session(found) | more))
-    return RecordingAnswer(recording=whole)
+    found = answered(lambda: views.recording_detail(store, recording_id))["recording"]
+    return RecordingAnswer(recording=RecordingWhole(**_with_symbols(found)))
 
 
 @router.delete("/{recording_id}", responses=documented(404, 409, 503, 507))
@@ -285,28 +279,12 @@ def events(
     offset: Offset = 0,
 ) -> EventList:
     """Events by sequence."""
-    answered(lambda: store.get(recording_id))
-    counts = store.counts(recording_id)
-    page = rows.Page(limit=limit, offset=offset)
-    found = store.events(recording_id, page, event_type)
-    return EventList(
-        recording_id=recording_id,
-        total_events=sum(counts.values()) if event_type is None else counts.get(event_type, 0),
-        offset=offset,
-        limit=limit,
-        events=[
-            EventRow(
-                event_type=one.event_type,
-                timestamp=iso(one.ts_ns),
-                sequence=one.sequence,
-                symbol=one.symbol,
-                event_data=one.data,
-                decision_metadata=one.decision,
-                market_state=one.market,
-            )
-            for one in found
-        ],
+    found = answered(
+        lambda: views.events_page(
+            store, recording_id, event_type=event_type, limit=limit, offset=offset
+        )
     )
+    return EventList.model_validate(found)
 
 
 @router.get("/{recording_id}/market-data", responses=documented(404, 503))
@@ -318,25 +296,10 @@ def market_data(
     offset: Offset = 0,
 ) -> BarList:
     """Bars by sequence, of one symbol or all."""
-    answered(lambda: store.get(recording_id))
-    page = rows.Page(limit=limit, offset=offset)
-    return BarList(
-        recording_id=recording_id,
-        symbol=symbol,
-        total_bars=store.number_of(recording_id, symbol=symbol),
-        offset=offset,
-        limit=limit,
-        bars=[
-            BarRow(
-                symbol=one.symbol,
-                timestamp=iso(one.ts_ns),
-                sequence=one.sequence,
-                indicators=one.indicators,
-                **one.values._asdict(),
-            )
-            for one in store.bars(recording_id, page, symbol)
-        ],
+    found = answered(
+        lambda: views.bars_page(store, recording_id, symbol=symbol, limit=limit, offset=offset)
     )
+    return BarList.model_validate(found)
 
 
 @router.get("/{recording_id}/export", response_class=Response, responses=documented(404, 503))
@@ -351,7 +314,7 @@ def export(recording_id: str, store: TheRecordings) -> Response:
 def replays(recording_id: str, store: TheRecordings) -> ReplayList:
     """Replays of a recording, the newest first."""
     answered(lambda: store.get(recording_id))
-    found = [ReplayRow(**_fields(ReplayRow, one)) for one in store.replays(recording_id)]
+    found = [ReplayRow.model_validate(views.replay_row(one)) for one in store.replays(recording_id)]
     return ReplayList(recording_id=recording_id, count=len(found), replays=found)
 
 
@@ -370,12 +333,6 @@ def run_replay(recording_id: str, request: ReplayRequest, store: TheRecordings) 
     return ReplayAnswer(**{name: result[name] for name in names})
 
 
-def _session(found: RecordedSession) -> dict[str, Any]:
-    shown = _fields(RecordingRow, found)
-    return shown | {"symbols_recorded": list(found.symbols), "tags": list(found.tags)}
-
-
-def _fields(model: type[BaseModel], record: RecordedSession | RecordedReplay) -> dict[str, Any]:
-    """The fields of a model that a record has."""
-    names = set(model.model_fields) & set(record.__dataclass_fields__)
-    return {name: getattr(record, name) for name in sorted(names)}
+def _with_symbols(row: Json) -> Json:
+    """A row whose symbols are a list."""
+    return row | {"symbols_recorded": row["symbols"]}
