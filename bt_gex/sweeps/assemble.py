@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from statistics import fmean, median
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,10 @@ from bt_gex.sweeps.same_trades import SAME_AS, distinct, folded
 from bt_gex.sweeps.store import Outcome
 from bt_gex.trades.records import Decision, SessionSummary, SpreadTrade
 
+if TYPE_CHECKING:
+    from bt_gex.sweeps.bar_plan import BarPlan
+
+IsSame = Callable[[Mapping[str, object], Mapping[str, object]], bool]
 SHOWN = 3  # best variants whose trades are kept, besides the baseline's
 
 
@@ -110,18 +114,26 @@ def ranks_of(rows: Sequence[Mapping[str, object]]) -> list[int | None]:
     return [places.get(row.get(SAME_AS) or row["variant_id"]) for row in rows]
 
 
+def _same_figures(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    """Whether two variants made the same of everything."""
+    names = ("score", "total_pnl", "total_trades", "winners", "max_drawdown_mtm", "final_balance")
+    return all(one[name] == other[name] for name in names)
+
+
 def summary_of(
-    plan: Plan,
+    plan: Plan | BarPlan,
     rows: Sequence[Mapping[str, Any]],
     *,
     sessions: int,
     with_data: int,
     selection: SelectionStatistics,
     edges: Mapping[str, object],
+    is_same: IsSame = _same_figures,
 ) -> SweepSummary:
     """How many variants there were, and how the best stands beside the average and the baseline.
 
     sessions, with_data  number of sessions, and of those with rows
+    is_same              whether a variant is no other than the best; by default by their figures
     """
     status = Counter(row["status"] for row in rows)
     done = distinct(rows)
@@ -148,7 +160,7 @@ def summary_of(
         average_total_pnl=round(fmean(pnls), 2) if done else None,
         median_total_pnl=round(float(np.median(pnls)), 2) if done else None,
         profitable=int((pnls > 0).sum()),
-        same_as_best=_same_as(best, [row for row in rows if row["status"] == "success"]),
+        same_as_best=_same_as(best, [row for row in rows if row["status"] == "success"], is_same),
         assumed=_assumed(plan),
         comparable=selection.comparable,
         different=selection.different,
@@ -158,21 +170,17 @@ def summary_of(
     )
 
 
-def _assumed(plan: Plan) -> tuple[str, ...]:
+def _assumed(plan: Plan | BarPlan) -> tuple[str, ...]:
     return tuple(name for name in plan.grid if name.startswith(ASSUMED))
 
 
-def _same_as(best: Mapping[str, object] | None, done: Sequence[Mapping[str, object]]) -> int:
-    """How many others made the same of everything as the best."""
+def _same_as(
+    best: Mapping[str, object] | None, done: Sequence[Mapping[str, object]], is_same: IsSame
+) -> int:
+    """How many others are the same as the best."""
     if best is None:
         return 0
-    return sum(1 for row in done if row is not best and _same_figures(row, best))
-
-
-def _same_figures(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
-    """Whether two variants made the same of everything."""
-    names = ("score", "total_pnl", "total_trades", "winners", "max_drawdown_mtm", "final_balance")
-    return all(one[name] == other[name] for name in names)
+    return sum(1 for row in done if row is not best and is_same(row, best))
 
 
 def _in_short(row: Mapping[str, Any] | None) -> InShort | None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import fmean, median
 from typing import Any, cast
 
 import numpy as np
@@ -21,13 +19,13 @@ from bt_gex.storage.arrow_arrays import column_of, to_arrow
 from bt_gex.storage.atomic import check_writable, write_folder
 from bt_gex.storage.reading import read_mapping, read_table
 from bt_gex.storage.schema import KEY, Schema
-from bt_gex.sweeps.assemble import at_edge, ranks_of, selection_statistics
+from bt_gex.sweeps.assemble import at_edge, ranks_of, selection_statistics, summary_of
 from bt_gex.sweeps.bar_engine import BarEngine
 from bt_gex.sweeps.bar_plan import BarPlan
 from bt_gex.sweeps.evaluate import SESSION_PNL
 from bt_gex.sweeps.plan import Variant
 from bt_gex.sweeps.pool import run_variants
-from bt_gex.sweeps.records import InShort, SweepSummary
+from bt_gex.sweeps.records import SweepSummary
 from bt_gex.sweeps.result import csv_bytes, rows_table, write_yaml
 from bt_gex.sweeps.same_trades import SAME_AS, distinct, folded
 from bt_gex.sweeps.store import Outcome, OutcomeLog
@@ -166,7 +164,15 @@ def assemble_bars(
         name=name,
         plan=plan.to_yaml(),
         source=source,
-        summary=_summary(plan, rows, len(days), winner, pool, engine.balance(plan.base)),
+        summary=summary_of(
+            plan,
+            rows,
+            sessions=len(days),
+            with_data=len(days),
+            selection=selection_statistics(pool, engine.balance(plan.base)),
+            edges=_edges(plan, winner),
+            is_same=_has_its_trades,
+        ),
         rows=rows,
         session_pnl=pnls,
         best=None if winner is None else _best(plan, winner, name),
@@ -207,55 +213,8 @@ def _session_table(outcomes: Sequence[Outcome], days: Sequence[str]) -> pa.Table
     return pa.table({"variant_id": ids, **columns})
 
 
-def _summary(
-    plan: BarPlan,
-    rows: Sequence[Mapping[str, Any]],
-    sessions: int,
-    winner: Variant | None,
-    pool: pa.Table,
-    balance: float,
-) -> SweepSummary:
-    status = Counter(row["status"] for row in rows)
-    done = distinct(rows)
-    scores = [row["score"] for row in done if row["score"] is not None]
-    pnls = [row["total_pnl"] for row in done]
-    best = min(done, key=lambda row: row["rank"], default=None)
-    baseline = next((row for row in done if row["tag"] == "baseline"), None)
-    chosen = selection_statistics(pool, balance)
-    return SweepSummary(
-        objective=plan.objective,
-        sessions=sessions,
-        sessions_with_data=sessions,
-        variants=len(rows),
-        success=status["success"],
-        folded=status["success"] - len(done),
-        skipped=status["skipped"],
-        failed=status["failed"],
-        duplicates=plan.duplicates,
-        cut=plan.cut,
-        best=_in_short(best),
-        baseline=_in_short(baseline),
-        average_score=fmean(scores) if scores else None,
-        median_score=median(scores) if scores else None,
-        without_score=len(done) - len(scores),
-        average_total_pnl=round(fmean(pnls), 2) if pnls else None,
-        median_total_pnl=round(median(pnls), 2) if pnls else None,
-        profitable=sum(1 for pnl in pnls if pnl > 0),
-        same_as_best=_same_as(best, rows),
-        assumed=(),
-        comparable=chosen.comparable,
-        different=chosen.different,
-        session_sharpe_variance=chosen.session_sharpe_variance,
-        overfitting=chosen.overfitting,
-        edges=_edges(plan, winner),
-    )
-
-
-def _same_as(best: Mapping[str, object] | None, rows: Sequence[Mapping[str, object]]) -> int:
-    """How many others have the trades of the best."""
-    if best is None:
-        return 0
-    return sum(1 for row in rows if row.get(SAME_AS) == best["variant_id"])
+def _has_its_trades(row: Mapping[str, object], best: Mapping[str, object]) -> bool:
+    return row.get(SAME_AS) == best["variant_id"]
 
 
 def _edges(plan: BarPlan, winner: Variant | None) -> dict[str, object]:
@@ -267,10 +226,6 @@ def _edges(plan: BarPlan, winner: Variant | None) -> dict[str, object]:
         for name, values in plan.grid.items()
         if at_edge(winner.settings[name], values)
     }
-
-
-def _in_short(row: Mapping[str, Any] | None) -> InShort | None:
-    return None if row is None else InShort(**{f.name: row[f.name] for f in fields(InShort)})
 
 
 def _best(plan: BarPlan, winner: Variant, name: str) -> dict[str, object]:
